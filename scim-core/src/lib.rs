@@ -1,1 +1,45 @@
-//! placeholder
+//! The SCIM 2.0 protocol (RFC 7643, RFC 7644) as pure functions.
+//!
+//! No input or output, no clock, no randomness, no async: what comes in is bytes, text and JSON,
+//! what goes out is JSON, decisions and a [`ScimError`]. Everything is driven by [`schema`]s; User and
+//! Group are data to one code path.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`json`] | the door: bytes become a JSON value, bounded |
+//! | [`schema`] | schemas, resource types, the catalog |
+//! | [`resource`] | bodies of POST and PUT become the canonical form that is kept |
+//! | [`relation`] | references that are kept as rows: the members of a group |
+//! | [`patch`] | PATCH: parse, then apply |
+//! | [`filter`], [`path`] | the query language and attribute paths |
+//! | [`index`], [`fold`] | what is searched by index, and the one case folding |
+//! | [`project`], [`meta`], [`list`], [`discovery`] | what answers look like |
+//! | [`dialect`], [`notes`] | what is tolerated, and what was |
+//! | [`token`] | bearer tokens |
+//! | [`error`] | why not |
+
+mod coerce;
+pub mod dialect;
+pub mod discovery;
+pub mod error;
+pub mod filter;
+pub mod fold;
+pub mod index;
+pub mod json;
+pub mod list;
+pub mod meta;
+mod nearest;
+pub mod notes;
+pub mod patch;
+pub mod path;
+pub mod project;
+pub mod relation;
+pub mod resource;
+pub mod schema;
+mod schemas;
+pub mod time;
+pub mod token;
+
+pub use dialect::{Dialect, Rule};
+pub use error::{Kind, ScimError, ScimType};
+pub use notes::Notes;

@@ -1,0 +1,372 @@
+//! From what clients send to what a schema says: the one place where values are typed.
+//!
+//! Used for bodies ([`crate::resource`]) and for PATCH values ([`crate::patch`]) alike. Each
+//! deviation that is accepted is a [`Rule`] and is noted.
+
+use serde_json::{Map, Value, json};
+
+use crate::dialect::{Dialect, Rule};
+use crate::error::{ScimError, describe, quote};
+use crate::notes::Notes;
+use crate::schema::{Attribute, AttributeType};
+use crate::{fold, time};
+
+/// Reads values by their attribute's definition.
+pub(crate) struct Coercer<'n> {
+    pub(crate) dialect: Dialect,
+    pub(crate) notes: &'n mut Notes,
+}
+
+impl Coercer<'_> {
+    /// The canonical value of an attribute; `None` if it means "no value" (RFC 7643 §2.5).
+    /// `at` is the place for error texts.
+    pub(crate) fn attribute(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Option<Value>, ScimError> {
+        if !attribute.multi_valued {
+            return self.single(at, attribute, value);
+        }
+        let elements = self.elements(at, attribute, value)?;
+        Ok((!elements.is_empty()).then_some(Value::Array(elements)))
+    }
+
+    /// The canonical elements of a multi-valued attribute, without doubles, one of them primary
+    /// at most.
+    pub(crate) fn elements(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Vec<Value>, ScimError> {
+        let list = match value {
+            Value::Null => return Ok(Vec::new()),
+            Value::Array(list) => list.as_slice(),
+            Value::String(text) if self.is_blank(text) => return Ok(Vec::new()),
+            Value::Object(_) if self.tolerates(Rule::ObjectForList) => std::slice::from_ref(value),
+            Value::String(_) if !attribute.is_complex() && self.tolerates(Rule::ObjectForList) => {
+                std::slice::from_ref(value)
+            }
+            other => return Err(wrong_list(at, attribute, other)),
+        };
+        let mut elements = Vec::with_capacity(list.len());
+        for (index, element) in list.iter().enumerate() {
+            let at = format!("{at}[{index}]");
+            if let Some(element) = self.element(&at, attribute, element)? {
+                merge_element(&mut elements, element);
+            }
+        }
+        self.settle_primary(&mut elements, 0);
+        Ok(elements)
+    }
+
+    /// One value of the attribute, whether it is multi-valued or not.
+    pub(crate) fn element(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Option<Value>, ScimError> {
+        if !attribute.is_complex() {
+            return self.simple(at, attribute, value);
+        }
+        match value {
+            Value::Null => Ok(None),
+            Value::Object(map) => self.complex(at, attribute, map),
+            Value::String(text) if self.is_blank(text) => Ok(None),
+            Value::String(_) => {
+                let rule = if attribute.multi_valued {
+                    Rule::ObjectForList
+                } else {
+                    Rule::ManagerForms
+                };
+                if attribute.sub("value").is_some() && self.tolerates(rule) {
+                    Ok(Some(json!({ "value": value })))
+                } else {
+                    Err(wrong_type(at, attribute, value))
+                }
+            }
+            other => Err(wrong_type(at, attribute, other)),
+        }
+    }
+
+    /// A single-valued attribute; a list of one is unwrapped.
+    fn single(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Option<Value>, ScimError> {
+        match value {
+            Value::Array(list) => match list.as_slice() {
+                [] => Ok(None),
+                [one] if !one.is_array() && self.tolerates(Rule::SingleAsList) => {
+                    self.element(at, attribute, one)
+                }
+                _ => Err(wrong_type(at, attribute, value)),
+            },
+            other => self.element(at, attribute, other),
+        }
+    }
+
+    fn complex(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        map: &Map<String, Value>,
+    ) -> Result<Option<Value>, ScimError> {
+        let mut out = Map::new();
+        for (key, value) in map {
+            let path = format!("{at}.{key}");
+            let Some(sub) = self.sub_attribute(attribute, key) else {
+                self.notes.drop_path(&path);
+                continue;
+            };
+            if !sub.is_stored() {
+                continue;
+            }
+            let at = format!("{at}.{}", sub.name);
+            if let Some(value) = self.attribute(&at, sub, value)? {
+                out.insert(sub.name.clone(), value);
+            }
+        }
+        Ok((!out.is_empty()).then_some(Value::Object(out)))
+    }
+
+    /// The sub-attribute that a key means. `managerId` means the `value` of `manager`.
+    fn sub_attribute<'a>(&mut self, attribute: &'a Attribute, key: &str) -> Option<&'a Attribute> {
+        attribute.sub(key).or_else(|| {
+            let (stem, id) = key.split_at_checked(key.len().checked_sub(2)?)?;
+            let means_id =
+                id.eq_ignore_ascii_case("id") && stem.eq_ignore_ascii_case(&attribute.name);
+            (means_id && self.tolerates(Rule::ManagerForms)).then(|| attribute.sub("value"))?
+        })
+    }
+
+    fn simple(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Option<Value>, ScimError> {
+        match value {
+            Value::Null => Ok(None),
+            Value::String(text) => self.text(at, attribute, text, value),
+            Value::Object(map) => self.wrapped(at, attribute, map, value),
+            other if fits(attribute.kind, other) => Ok(Some(other.clone())),
+            other => Err(wrong_type(at, attribute, other)),
+        }
+    }
+
+    fn text(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        text: &str,
+        value: &Value,
+    ) -> Result<Option<Value>, ScimError> {
+        if self.is_blank(text) {
+            return Ok(None);
+        }
+        let fits = match attribute.kind {
+            AttributeType::String | AttributeType::Reference => true,
+            AttributeType::DateTime => time::parse(text).is_some(),
+            AttributeType::Binary => is_base64(text),
+            AttributeType::Boolean => {
+                if let Some(flag) = boolean(text)
+                    && self.tolerates(Rule::BooleanText)
+                {
+                    return Ok(Some(Value::Bool(flag)));
+                }
+                false
+            }
+            AttributeType::Integer | AttributeType::Decimal | AttributeType::Complex => false,
+        };
+        if fits {
+            Ok(Some(value.clone()))
+        } else {
+            Err(wrong_type(at, attribute, value))
+        }
+    }
+
+    /// `{"value": x}`, `{"active": x}` for `active` and `{}` where a simple value belongs.
+    fn wrapped(
+        &mut self,
+        at: &str,
+        attribute: &Attribute,
+        map: &Map<String, Value>,
+        value: &Value,
+    ) -> Result<Option<Value>, ScimError> {
+        let mut entries = map.iter();
+        match (entries.next(), entries.next()) {
+            (None, _) => Ok(None),
+            (Some((key, inner)), None)
+                if (key.eq_ignore_ascii_case("value")
+                    || key.eq_ignore_ascii_case(&attribute.name))
+                    && !inner.is_object()
+                    && self.tolerates(Rule::SingleAsList) =>
+            {
+                self.simple(at, attribute, inner)
+            }
+            _ => Err(wrong_type(at, attribute, value)),
+        }
+    }
+
+    /// Of several primary elements keeps one: the first of those from `newest` on, else the
+    /// first of type `work`, else the first (RFC 7643 §2.4).
+    pub(crate) fn settle_primary(&mut self, elements: &mut [Value], newest: usize) {
+        let primary: Vec<usize> = elements
+            .iter()
+            .enumerate()
+            .filter(|(_, element)| element.get("primary") == Some(&Value::Bool(true)))
+            .map(|(index, _)| index)
+            .collect();
+        if primary.len() < 2 {
+            return;
+        }
+        let is_work = |index: &&usize| {
+            let kind = elements.get(**index).and_then(|e| e.get("type"));
+            kind.and_then(Value::as_str)
+                .is_some_and(|kind| fold::fold(kind) == "work")
+        };
+        let recent = primary
+            .iter()
+            .filter(|index| newest > 0 && **index >= newest);
+        let kept = recent
+            .chain(primary.iter().filter(is_work))
+            .chain(&primary)
+            .next()
+            .copied();
+        self.notes.tolerate(self.dialect, Rule::OnePrimary);
+        for index in primary.into_iter().filter(|index| Some(*index) != kept) {
+            if let Some(Value::Object(element)) = elements.get_mut(index) {
+                element.insert("primary".into(), Value::Bool(false));
+            }
+        }
+    }
+
+    fn is_blank(&mut self, text: &str) -> bool {
+        text.trim().is_empty() && self.tolerates(Rule::NullIsUnset)
+    }
+
+    pub(crate) fn tolerates(&mut self, rule: Rule) -> bool {
+        self.notes.tolerate(self.dialect, rule)
+    }
+}
+
+/// Adds an element; one of the same type and value is completed instead of doubled.
+/// Answers with its position.
+pub(crate) fn merge_element(elements: &mut Vec<Value>, element: Value) -> usize {
+    let same = elements.iter().position(|known| is_same(known, &element));
+    match same.and_then(|index| elements.get_mut(index).map(|known| (index, known))) {
+        Some((index, Value::Object(known))) => {
+            if let Value::Object(element) = element {
+                known.extend(element);
+            }
+            index
+        }
+        Some((index, _)) => index,
+        None => {
+            elements.push(element);
+            elements.len() - 1
+        }
+    }
+}
+
+fn is_same(a: &Value, b: &Value) -> bool {
+    let (Value::Object(a_map), Value::Object(b_map)) = (a, b) else {
+        return a == b;
+    };
+    let kind = |map: &Map<String, Value>| map.get("type").and_then(Value::as_str).map(fold::fold);
+    match (a_map.get("value"), b_map.get("value")) {
+        (Some(x), Some(y)) => x == y && kind(a_map) == kind(b_map),
+        _ => a == b,
+    }
+}
+
+/// `true` and `false` in any case.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn fits(kind: AttributeType, value: &Value) -> bool {
+    match kind {
+        AttributeType::Boolean => value.is_boolean(),
+        AttributeType::Integer => value.is_i64() || value.is_u64(),
+        AttributeType::Decimal => value.is_number(),
+        AttributeType::String
+        | AttributeType::DateTime
+        | AttributeType::Binary
+        | AttributeType::Reference
+        | AttributeType::Complex => false,
+    }
+}
+
+/// Base64 or base64url, padded or not, with line breaks as in PEM.
+fn is_base64(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=".contains(&b))
+}
+
+fn wrong_type(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
+    ScimError::invalid_value(format!(
+        "{} must be {}, but came as {}.",
+        place(at),
+        expected(attribute),
+        describe(value)
+    ))
+}
+
+fn wrong_list(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
+    let example = if attribute.is_complex() {
+        r#"[{"value": "…"}]"#
+    } else {
+        r#"["…"]"#
+    };
+    ScimError::invalid_value(format!(
+        "{} must be a list such as {example}, but came as {}.",
+        place(at),
+        describe(value)
+    ))
+}
+
+/// A place built of the client's own keys, cut to what fits an error text.
+fn place(at: &str) -> String {
+    const LONGEST: usize = 120;
+    if at.len() <= LONGEST {
+        at.to_owned()
+    } else {
+        quote(at)
+    }
+}
+
+fn expected(attribute: &Attribute) -> String {
+    match attribute.kind {
+        AttributeType::String => "a text".into(),
+        AttributeType::Boolean => "true or false".into(),
+        AttributeType::Decimal => "a number".into(),
+        AttributeType::Integer => "a whole number".into(),
+        AttributeType::DateTime => "a time such as \"2026-11-24T00:16:00Z\"".into(),
+        AttributeType::Binary => "base64 text".into(),
+        AttributeType::Reference => "a URL as text".into(),
+        AttributeType::Complex => {
+            let subs: Vec<&str> = attribute
+                .sub_attributes
+                .iter()
+                .filter(|sub| sub.is_stored())
+                .map(|sub| sub.name.as_str())
+                .take(3)
+                .collect();
+            format!("an object with {} …", subs.join(", "))
+        }
+    }
+}

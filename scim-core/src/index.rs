@@ -1,0 +1,73 @@
+//! Which values are searchable by index.
+
+use serde_json::Value;
+
+use crate::fold;
+use crate::path::AttrPath;
+use crate::resource::Resource;
+use crate::schema::{Attribute, Resolved, ResourceType, Uniqueness};
+
+/// One searchable value of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexKey {
+    /// The canonical path of the attribute: `emails.value`.
+    pub attribute: String,
+    /// The value, as [`key_of`] makes it.
+    pub key: String,
+    /// Whether no other resource of the endpoint may have the same.
+    pub unique: bool,
+}
+
+/// The keys of a resource, each once: its unique attributes and those that its type names as
+/// indexed.
+#[must_use]
+pub fn keys(resource_type: &ResourceType, resource: &Resource) -> Vec<IndexKey> {
+    let mut keys: Vec<IndexKey> = Vec::new();
+    for resolved in indexed(resource_type) {
+        let unique = resolved.leaf().uniqueness != Uniqueness::None;
+        for value in resource.values(&resolved).filter_map(Value::as_str) {
+            let key = IndexKey {
+                attribute: resolved.canonical(),
+                key: key_of(resolved.leaf(), value),
+                unique,
+            };
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    keys
+}
+
+/// The form in which a value of this attribute is kept and looked up: folded unless case matters.
+#[must_use]
+pub fn key_of(attribute: &Attribute, value: &str) -> String {
+    if attribute.case_exact {
+        value.to_owned()
+    } else {
+        fold::fold(value)
+    }
+}
+
+/// The canonical name under which [`keys`] has the values that this path compares (`emails` means
+/// `emails.value`); `None` if it is not indexed.
+#[must_use]
+pub fn is_indexed(resource_type: &ResourceType, path: &AttrPath) -> Option<String> {
+    let mut resolved = resource_type.resolve(path)?;
+    if resolved.sub.is_none() && resolved.attribute.is_complex() {
+        resolved.sub = resolved.attribute.comparable();
+    }
+    let name = resolved.canonical();
+    indexed(resource_type)
+        .any(|known| known.canonical() == name)
+        .then_some(name)
+}
+
+fn indexed(resource_type: &ResourceType) -> impl Iterator<Item = Resolved<'_>> {
+    let named = resource_type
+        .indexed
+        .iter()
+        .filter_map(|path| resource_type.resolve(&AttrPath::read(path)?))
+        .filter(|resolved| resolved.leaf().uniqueness == Uniqueness::None);
+    resource_type.unique_attributes().chain(named)
+}

@@ -1,0 +1,239 @@
+//! The model of a schema (RFC 7643 §7).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A definition that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// It is not JSON of the shape of RFC 7643 §7.
+    #[error("the schema definition cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// A schema: the JSON document that is served, and what it says.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    /// A short name.
+    pub name: String,
+    /// A sentence about it.
+    pub description: String,
+    /// The attributes, in order.
+    pub attributes: Vec<Attribute>,
+    aliases: Vec<String>,
+    json: Value,
+}
+
+#[derive(Deserialize)]
+struct Definition {
+    id: String,
+    name: String,
+    #[serde(default)]
+    description: String,
+    attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    /// Reads a definition (RFC 7643 §7).
+    ///
+    /// # Errors
+    /// [`SchemaError`] if it has not the shape of a schema.
+    pub fn from_json(json: Value) -> Result<Self, SchemaError> {
+        let definition = Definition::deserialize(&json)?;
+        Ok(Self {
+            id: definition.id,
+            name: definition.name,
+            description: definition.description,
+            attributes: definition.attributes,
+            aliases: Vec::new(),
+            json,
+        })
+    }
+
+    /// The same schema, also known by these old or private URNs. They are understood in
+    /// requests and never sent.
+    #[must_use]
+    pub fn with_aliases(mut self, aliases: &[&str]) -> Self {
+        self.aliases = aliases.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The document to serve, exactly as it was read.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// Whether this URN means this schema: its own or an alias, in any case, with or without a
+    /// stray dot at the end.
+    #[must_use]
+    pub fn is_named(&self, urn: &str) -> bool {
+        let urn = urn.trim_end_matches('.');
+        self.id.eq_ignore_ascii_case(urn)
+            || self
+                .aliases
+                .iter()
+                .any(|alias| alias.eq_ignore_ascii_case(urn))
+    }
+
+    /// The attribute of this name, in any case.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        find(&self.attributes, name)
+    }
+}
+
+/// An attribute or sub-attribute (RFC 7643 §7).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribute {
+    /// The canonical name.
+    pub name: String,
+    /// The data type.
+    #[serde(rename = "type")]
+    pub kind: AttributeType,
+    /// Whether it holds a list.
+    #[serde(default)]
+    pub multi_valued: bool,
+    /// A sentence about it.
+    #[serde(default)]
+    pub description: String,
+    /// Whether a resource must have it.
+    #[serde(default)]
+    pub required: bool,
+    /// Usual values; others are accepted.
+    #[serde(default)]
+    pub canonical_values: Vec<String>,
+    /// Whether case matters when comparing.
+    #[serde(default)]
+    pub case_exact: bool,
+    /// Who may change it, and when.
+    #[serde(default)]
+    pub mutability: Mutability,
+    /// When it is part of an answer.
+    #[serde(default)]
+    pub returned: Returned,
+    /// Whether two resources may have the same value.
+    #[serde(default)]
+    pub uniqueness: Uniqueness,
+    /// What a reference may point to.
+    #[serde(default)]
+    pub reference_types: Vec<String>,
+    /// The parts of a complex attribute.
+    #[serde(default)]
+    pub sub_attributes: Vec<Attribute>,
+}
+
+impl Attribute {
+    /// The sub-attribute of this name, in any case.
+    #[must_use]
+    pub fn sub(&self, name: &str) -> Option<&Self> {
+        find(&self.sub_attributes, name)
+    }
+
+    /// Whether it has sub-attributes.
+    #[must_use]
+    pub fn is_complex(&self) -> bool {
+        self.kind == AttributeType::Complex
+    }
+
+    /// What a comparison with the attribute compares: itself, or for a complex attribute its
+    /// `value` (`emails eq "x"` means `emails.value eq "x"`). `None` if there is no such thing.
+    #[must_use]
+    pub fn comparable(&self) -> Option<&Self> {
+        if self.is_complex() {
+            self.sub("value")
+        } else {
+            Some(self)
+        }
+    }
+
+    /// Whether a client may write it.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.mutability != Mutability::ReadOnly
+    }
+
+    /// Whether it is part of what is stored from a request: writable, and not a secret that is
+    /// accepted and thrown away.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        matches!(
+            self.mutability,
+            Mutability::ReadWrite | Mutability::Immutable
+        )
+    }
+}
+
+pub(super) fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    attributes
+        .iter()
+        .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+}
+
+/// The data types of RFC 7643 §2.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AttributeType {
+    /// Text.
+    String,
+    /// `true` or `false`.
+    Boolean,
+    /// A number.
+    Decimal,
+    /// A whole number.
+    Integer,
+    /// An RFC 3339 time.
+    DateTime,
+    /// Base64 text.
+    Binary,
+    /// A URI.
+    Reference,
+    /// An object of sub-attributes.
+    Complex,
+}
+
+/// Who may change an attribute (RFC 7643 §2.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mutability {
+    /// Only the server.
+    ReadOnly,
+    /// The client, any time.
+    #[default]
+    ReadWrite,
+    /// The client, once.
+    Immutable,
+    /// The client, and nobody ever sees it.
+    WriteOnly,
+}
+
+/// When an attribute is part of an answer (RFC 7643 §2.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    /// Always, whatever is asked for.
+    Always,
+    /// Never.
+    Never,
+    /// Unless something else is asked for.
+    #[default]
+    Default,
+    /// Only if asked for.
+    Request,
+}
+
+/// How far a value must be unique (RFC 7643 §2.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Uniqueness {
+    /// Not at all.
+    #[default]
+    None,
+    /// Within one endpoint.
+    Server,
+    /// Everywhere.
+    Global,
+}

@@ -1,0 +1,151 @@
+//! Bearer tokens: `scim_<id>_<secret><crc>`.
+//!
+//! | part | base62 characters | what |
+//! |---|---|---|
+//! | id | 12 | public name, shown in lists and logs |
+//! | secret | 43 | 256 random bits |
+//! | crc | 6 | CRC-32 of everything before it |
+//!
+//! The checksum tells a typing error from a dead token without a look-up, and lets scanners find
+//! leaked tokens. The plain text lives in [`PlainToken`] only, which cannot be printed, copied or
+//! serialised and is wiped when dropped; what is kept is the [`TokenDigest`].
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const PREFIX: &str = "scim_";
+const ID: usize = 12;
+const SECRET: usize = 43;
+const CRC: usize = 6;
+const LENGTH: usize = PREFIX.len() + ID + 1 + SECRET + CRC;
+
+/// A token in plain text. [`PlainToken::reveal`] is the only way to see it.
+pub struct PlainToken {
+    text: Zeroizing<String>,
+}
+
+/// Why a text is not a token of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// It does not begin like one: the credential of something else.
+    #[error("this is not a token of this server: ours begin with \"scim_\"")]
+    NotOurs,
+    /// It begins like one, but is cut, lengthened or mistyped.
+    #[error("the token is damaged: a part of it is missing, added or mistyped")]
+    Mistyped,
+}
+
+impl PlainToken {
+    /// Makes a token of 48 random bytes: 16 for the id, 32 for the secret.
+    #[must_use]
+    pub fn mint(entropy: &[u8; 48]) -> Self {
+        let (for_id, for_secret) = entropy.split_at(16);
+        let mut text = Zeroizing::new(String::with_capacity(LENGTH));
+        text.push_str(PREFIX);
+        push_base62(&mut text, for_id, ID);
+        text.push('_');
+        push_base62(&mut text, for_secret, SECRET);
+        let crc = checksum(&text);
+        text.push_str(&crc);
+        Self { text }
+    }
+
+    /// Reads a token as presented by a client.
+    ///
+    /// # Errors
+    /// [`Malformed`], told apart for the person who set it up; a caller over the wire gets the
+    /// same answer for both.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let body = text.strip_prefix(PREFIX).ok_or(Malformed::NotOurs)?;
+        let (id, rest) = body.split_once('_').ok_or(Malformed::Mistyped)?;
+        let base62 = |part: &str| part.bytes().all(|byte| ALPHABET.contains(&byte));
+        if id.len() != ID || rest.len() != SECRET + CRC || !base62(id) || !base62(rest) {
+            return Err(Malformed::Mistyped);
+        }
+        let (signed, crc) = text.split_at(LENGTH - CRC);
+        if checksum(signed) != crc {
+            return Err(Malformed::Mistyped);
+        }
+        Ok(Self {
+            text: Zeroizing::new(text.to_owned()),
+        })
+    }
+
+    /// The public part, by which a token is found and named.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.text
+            .get(PREFIX.len()..PREFIX.len() + ID)
+            .unwrap_or_default()
+    }
+
+    /// What is kept of it: SHA-256 of the whole text. 256 random bits need no slow hash.
+    #[must_use]
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest(Sha256::digest(self.text.as_bytes()).into())
+    }
+
+    /// The plain text, for the one moment when its owner is shown it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.text
+    }
+}
+
+/// SHA-256 of a token. It can be stored and compared, not shown.
+#[derive(Clone, Copy)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The digest as read from where it is kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to keep.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether both are digests of the same token, in constant time.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl std::fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TokenDigest(…)")
+    }
+}
+
+fn checksum(text: &str) -> String {
+    let crc = crc32fast::hash(text.as_bytes());
+    let mut out = String::with_capacity(CRC);
+    push_base62(&mut out, &crc.to_be_bytes(), CRC);
+    out
+}
+
+/// Appends the last `digits` base62 digits of a big-endian number, by long division.
+fn push_base62(out: &mut String, number: &[u8], digits: usize) {
+    let mut number = number.to_vec();
+    let mut reversed = Vec::with_capacity(digits);
+    for _ in 0..digits {
+        let mut remainder = 0_u32;
+        for byte in &mut number {
+            let dividend = (remainder << 8) | u32::from(*byte);
+            // The quotient fits: the remainder is below 62, so dividend / 62 is below 256.
+            *byte = u8::try_from(dividend / 62).unwrap_or(u8::MAX);
+            remainder = dividend % 62;
+        }
+        reversed.push(ALPHABET.get(remainder as usize).copied().unwrap_or(b'0'));
+    }
+    out.extend(reversed.iter().rev().map(|digit| char::from(*digit)));
+    number.zeroize();
+    reversed.zeroize();
+}
