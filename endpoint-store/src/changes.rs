@@ -181,7 +181,12 @@ struct Row {
 }
 
 /// Appends a change set and ticks the endpoint's milestones.
-pub(crate) fn append(tx: &mut Tx<'_>, caller: &Caller, new: &NewChange<'_>, now: Millis) -> Result<(), StoreError> {
+pub(crate) fn append(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    new: &NewChange<'_>,
+    now: Millis,
+) -> Result<(), StoreError> {
     let json = |resource: Option<&Resource>| -> Result<Option<String>, StoreError> {
         resource.map(serde_json::to_string).transpose().map_err(|e| StoreError::Damaged(e.to_string()))
     };
@@ -227,7 +232,8 @@ fn next_number(
     now: Millis,
 ) -> Result<i64, StoreError> {
     type Row = (String, i64, Option<i64>, Option<i64>, Option<i64>);
-    let own_row = || endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(caller.endpoint().id.as_str()));
+    let own_row =
+        || endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(caller.endpoint().id.as_str()));
     let (_, seq, user_at, group_at, update_at): Row = diesel::update(own_row())
         .set(endpoint_progress::last_change.eq(endpoint_progress::last_change + 1))
         .returning(endpoint_progress::all_columns)
@@ -286,11 +292,9 @@ pub fn of_resource(
     limit: i64,
 ) -> Result<Vec<Change>, StoreError> {
     let rows: Vec<Row> = changes::table
-        .inner_join(
-            change_subjects::table.on(change_subjects::endpoint_id
-                .eq(changes::endpoint_id)
-                .and(change_subjects::seq.eq(changes::seq))),
-        )
+        .inner_join(change_subjects::table.on(
+            change_subjects::endpoint_id.eq(changes::endpoint_id).and(change_subjects::seq.eq(changes::seq)),
+        ))
         .filter(change_subjects::endpoint_id.eq(endpoint.as_str()))
         .filter(change_subjects::subject_id.eq(resource_id))
         .order(change_subjects::seq.desc())
@@ -319,7 +323,8 @@ mod tests {
     fn differences_name_the_sub_attribute() {
         let mut out = Vec::new();
         let before = serde_json::json!({"userName": "a", "name": {"givenName": "R", "familyName": "T"}, "urn:x:y": {"department": "A"}});
-        let after = serde_json::json!({"userName": "b", "name": {"givenName": "R"}, "urn:x:y": {"department": "B"}});
+        let after =
+            serde_json::json!({"userName": "b", "name": {"givenName": "R"}, "urn:x:y": {"department": "B"}});
         differ("", Some(&before), Some(&after), &mut out);
         let paths: Vec<&str> = out.iter().map(|c| c.path.as_str()).collect();
         assert_eq!(paths, ["userName", "name.familyName", "urn:x:y:department"]);

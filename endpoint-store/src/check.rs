@@ -22,7 +22,12 @@ pub fn faults(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
 fn wrong_counts(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     let counted: Vec<(String, String, bool, i64)> = resources::table
         .group_by((resources::endpoint_id, resources::resource_type, resources::hidden))
-        .select((resources::endpoint_id, resources::resource_type, resources::hidden, diesel::dsl::count_star()))
+        .select((
+            resources::endpoint_id,
+            resources::resource_type,
+            resources::hidden,
+            diesel::dsl::count_star(),
+        ))
         .load(conn)?;
     let mut real: HashMap<(String, String), (i64, i64)> = HashMap::new();
     for (endpoint, kind, hidden, n) in counted {
@@ -40,7 +45,9 @@ fn wrong_counts(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
             ));
         }
     }
-    faults.extend(real.into_keys().map(|(endpoint, kind)| format!("endpoint {endpoint}: no counters for {kind}")));
+    faults.extend(
+        real.into_keys().map(|(endpoint, kind)| format!("endpoint {endpoint}: no counters for {kind}")),
+    );
     Ok(faults)
 }
 
@@ -70,8 +77,9 @@ fn unreadable_resources(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
 }
 
 fn gaps_in_changes(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    let kept: Vec<(String, i64)> =
-        endpoint_progress::table.select((endpoint_progress::endpoint_id, endpoint_progress::last_change)).load(conn)?;
+    let kept: Vec<(String, i64)> = endpoint_progress::table
+        .select((endpoint_progress::endpoint_id, endpoint_progress::last_change))
+        .load(conn)?;
     let mut faults = Vec::new();
     for (endpoint, last) in kept {
         let (count, first, highest): (i64, Option<i64>, Option<i64>) = changes::table

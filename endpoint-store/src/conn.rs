@@ -115,7 +115,8 @@ impl r2d2::ManageConnection for Manager {
 
     fn has_broken(&self, conn: &mut Conn) -> bool {
         use diesel::connection::TransactionManager;
-        <Conn as Connection>::TransactionManager::is_broken_transaction_manager(conn) || std::thread::panicking()
+        <Conn as Connection>::TransactionManager::is_broken_transaction_manager(conn)
+            || std::thread::panicking()
     }
 }
 

@@ -6,7 +6,7 @@ use scim_core::fold::fold;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::{Millis, new_id};
-use crate::schema::{endpoint_progress, endpoint_slugs, endpoints, resource_counts, tokens};
+use crate::schema::{endpoint_progress, endpoint_slugs, endpoints, resource_counts, token_usage, tokens};
 use crate::settings::{Idp, Settings};
 use crate::writer::Tx;
 
@@ -177,7 +177,7 @@ pub fn create(tx: &mut Tx<'_>, new: &NewEndpoint, now: Millis) -> Result<Endpoin
 /// [`StoreError::NotFound`].
 pub fn find(conn: &mut Conn, slug_or_id: &str) -> Result<Endpoint, StoreError> {
     let id: String = endpoint_slugs::table
-        .filter(endpoint_slugs::slug.eq(slug_or_id.to_lowercase()))
+        .filter(endpoint_slugs::slug.eq(slug_or_id.to_ascii_lowercase()))
         .select(endpoint_slugs::endpoint_id)
         .get_result(conn)
         .optional()?
@@ -251,11 +251,18 @@ pub fn summary(conn: &mut Conn, endpoint: Endpoint) -> Result<EndpointSummary, S
         .load(conn)?;
     let count_of = |name: &str| counts.iter().find(|(t, _)| t == name).map_or(0, |(_, n)| *n);
     let (last_heard, oldest_token): (Option<i64>, Option<i64>) = tokens::table
+        .inner_join(token_usage::table)
         .filter(tokens::endpoint_id.eq(endpoint.id.as_str()))
         .filter(tokens::revoked_at.is_null())
-        .select((diesel::dsl::max(tokens::last_used_at), diesel::dsl::min(tokens::created_at)))
+        .select((diesel::dsl::max(token_usage::last_at), diesel::dsl::min(tokens::created_at)))
         .get_result(conn)?;
-    Ok(EndpointSummary { users: count_of("User"), groups: count_of("Group"), last_heard, oldest_token, endpoint })
+    Ok(EndpointSummary {
+        users: count_of("User"),
+        groups: count_of("Group"),
+        last_heard,
+        oldest_token,
+        endpoint,
+    })
 }
 
 /// Gives a new name and slug; the old slug keeps working.
@@ -298,7 +305,12 @@ pub fn set_status(tx: &mut Tx<'_>, id: &EndpointId, status: Status, now: Millis)
 }
 
 /// Replaces the settings.
-pub fn set_settings(tx: &mut Tx<'_>, id: &EndpointId, settings: &Settings, now: Millis) -> Result<(), StoreError> {
+pub fn set_settings(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    settings: &Settings,
+    now: Millis,
+) -> Result<(), StoreError> {
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::settings.eq(to_json(settings)?), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;

@@ -86,12 +86,12 @@ fn equal_to(
     if resolved.canonical() == "id" {
         return Ok(Candidates::Ids(vec![value.to_owned()]));
     }
-    let Some(indexed) = index::is_indexed(rt, path) else { return Ok(Candidates::All) };
+    let Some(wanted) = index::lookup(rt, path, value) else { return Ok(Candidates::All) };
     let ids = resource_keys::table
         .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
         .filter(resource_keys::resource_type.eq(&rt.name))
-        .filter(resource_keys::attribute.eq(indexed.attribute()))
-        .filter(resource_keys::value_key.eq(indexed.key(value)))
+        .filter(resource_keys::attribute.eq(&wanted.attribute))
+        .filter(resource_keys::value_key.eq(&wanted.key))
         .order(resource_keys::resource_id)
         .select(resource_keys::resource_id)
         .load(conn)?;
@@ -107,7 +107,9 @@ fn qualified(path: &AttrPath, filter: &Filter) -> Option<Filter> {
         }
         // Each term of a conjunction holds for the resource when it holds for the element.
         Filter::And(terms) => Some(Filter::And(terms.iter().filter_map(|t| qualified(path, t)).collect())),
-        Filter::Or(terms) => terms.iter().map(|t| qualified(path, t)).collect::<Option<Vec<_>>>().map(Filter::Or),
+        Filter::Or(terms) => {
+            terms.iter().map(|t| qualified(path, t)).collect::<Option<Vec<_>>>().map(Filter::Or)
+        }
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Bringing a database to the schema of this release, and refusing one that is ahead of it.
 
-use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::backend::Backend;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::conn::Conn;
@@ -16,8 +16,8 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres")
 /// [`StoreError::NewerSchema`] when the database has a migration that this release does not know.
 pub(crate) fn migrate(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     match conn {
-        Conn::Sqlite(c) => apply(c, &SQLITE),
-        Conn::Postgres(c) => apply(c, &POSTGRES),
+        Conn::Sqlite(c) => apply(c, SQLITE),
+        Conn::Postgres(c) => apply(c, POSTGRES),
     }
 }
 
@@ -32,13 +32,13 @@ pub(crate) fn verify(conn: &mut Conn) -> Result<(), StoreError> {
 
 fn apply<DB: Backend>(
     conn: &mut impl MigrationHarness<DB>,
-    source: &EmbeddedMigrations,
+    source: EmbeddedMigrations,
 ) -> Result<Vec<String>, StoreError>
 where
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    pending(conn, source)?;
-    let applied = conn.run_pending_migrations(*source).map_err(|e| sort(&*e))?;
+    pending(conn, &source)?;
+    let applied = conn.run_pending_migrations(source).map_err(|e| sort(&*e))?;
     Ok(applied.iter().map(ToString::to_string).collect())
 }
 
@@ -53,7 +53,7 @@ where
     let known: Vec<MigrationVersion<'static>> = MigrationSource::<DB>::migrations(source)
         .map_err(|e| sort(&*e))?
         .iter()
-        .map(|m: &Box<dyn Migration<DB>>| m.name().version().as_owned())
+        .map(|m| Migration::<DB>::name(m).version().as_owned())
         .collect();
     match applied.iter().find(|version| !known.contains(version)) {
         Some(unknown) => Err(StoreError::NewerSchema { found: unknown.to_string() }),

@@ -81,7 +81,10 @@ impl Registry {
         let endpoint = snapshot.endpoint(slug);
         let turned = |cause, entry: Option<(&str, &TokenEntry)>| TurnedAway {
             cause,
-            endpoint: endpoint.as_ref().map(|e| e.id.clone()).or_else(|| entry.map(|(_, t)| t.endpoint.clone())),
+            endpoint: endpoint
+                .as_ref()
+                .map(|e| e.id.clone())
+                .or_else(|| entry.map(|(_, t)| t.endpoint.clone())),
             token_id: entry.map(|(id, _)| id.to_owned()),
         };
         let presented = bearer(authorization).map_err(|cause| turned(cause, None))?;
@@ -137,8 +140,7 @@ impl Snapshot {
             .into_iter()
             .map(|(slug, id)| (slug, EndpointId(id)))
             .collect();
-        let tokens =
-            tokens::all(conn)?.into_iter().map(|row| Ok((row.id.clone(), row.try_into()?)));
+        let tokens = tokens::all(conn)?.into_iter().map(|row| Ok((row.id.clone(), row.try_into()?)));
         Ok(Self { version, endpoints, slugs, tokens: tokens.collect::<Result<_, StoreError>>()? })
     }
 }
@@ -177,7 +179,10 @@ fn bearer(authorization: Option<&str>) -> Result<PlainToken, Cause> {
 }
 
 fn version(conn: &mut Conn) -> Result<i64, StoreError> {
-    Ok(registry_version::table.filter(registry_version::id.eq(1)).select(registry_version::version).get_result(conn)?)
+    Ok(registry_version::table
+        .filter(registry_version::id.eq(1))
+        .select(registry_version::version)
+        .get_result(conn)?)
 }
 
 /// Moves the version, so that every process reloads. Part of the transaction that changed something.

@@ -19,11 +19,17 @@ diesel::table! {
     tokens (id) {
         id -> Text, endpoint_id -> Text, digest -> Binary, label -> Text, scope -> Text, created_at -> BigInt,
         created_by -> Text, expires_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>,
-        revoked_by -> Nullable<Text>, request_key -> Nullable<Text>, requests -> BigInt,
-        first_used_at -> Nullable<BigInt>, last_used_at -> Nullable<BigInt>, last_used_address -> Nullable<Text>,
-        last_used_agent -> Nullable<Text>, last_used_operation -> Nullable<Text>,
+        revoked_by -> Nullable<Text>, request_key -> Nullable<Text>,
     }
 }
+diesel::table! {
+    token_usage (token_id) {
+        token_id -> Text, endpoint_id -> Text, requests -> BigInt, first_at -> Nullable<BigInt>,
+        last_at -> Nullable<BigInt>, last_address -> Nullable<Text>, last_agent -> Nullable<Text>,
+        last_operation -> Nullable<Text>,
+    }
+}
+diesel::joinable!(token_usage -> tokens (token_id));
 diesel::table! {
     refusals (endpoint_id, cause, token_id) {
         endpoint_id -> Text, cause -> Text, token_id -> Text, attempts -> BigInt, first_at -> BigInt,
@@ -82,6 +88,18 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    endpoints, endpoint_slugs, endpoint_progress, tokens, refusals, resources, resource_keys, resource_counts,
-    members, changes, change_subjects, operators, sessions,
+    endpoints,
+    endpoint_slugs,
+    endpoint_progress,
+    tokens,
+    token_usage,
+    refusals,
+    resources,
+    resource_keys,
+    resource_counts,
+    members,
+    changes,
+    change_subjects,
+    operators,
+    sessions
 );

@@ -44,11 +44,9 @@ pub fn create(
     lifetime: Lifetime,
     now: Millis,
 ) -> Result<(), StoreError> {
-    diesel::delete(
-        sessions::table.filter(
-            sessions::created_at.le(now - lifetime.absolute).or(sessions::last_seen_at.le(now - lifetime.idle)),
-        ),
-    )
+    diesel::delete(sessions::table.filter(
+        sessions::created_at.le(now - lifetime.absolute).or(sessions::last_seen_at.le(now - lifetime.idle)),
+    ))
     .execute(&mut **tx)?;
     diesel::insert_into(sessions::table)
         .values((

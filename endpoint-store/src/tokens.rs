@@ -8,7 +8,8 @@ use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::{Millis, entropy};
-use crate::schema::tokens;
+use crate::schema::{token_usage, tokens};
+use crate::usage::Seen;
 use crate::writer::Tx;
 
 /// Live tokens an endpoint may have at once.
@@ -44,19 +45,6 @@ impl std::str::FromStr for Scope {
             _ => Err(format!("`{text}` is no scope; it is `read` or `write`")),
         }
     }
-}
-
-/// A use of a token, as shown to operators.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUse {
-    /// When.
-    pub at: Millis,
-    /// From which address.
-    pub address: String,
-    /// `User-Agent`, or empty.
-    pub agent: String,
-    /// Method and path, without the query.
-    pub operation: String,
 }
 
 /// Where a token is in its life.
@@ -113,7 +101,7 @@ pub struct TokenRecord {
     /// When it was first used.
     pub first_used_at: Option<Millis>,
     /// Its last use.
-    pub last_used: Option<LastUse>,
+    pub last_used: Option<Seen>,
 }
 
 impl TokenRecord {
@@ -150,25 +138,32 @@ pub(crate) struct Row {
     pub(crate) revoked_at: Option<i64>,
     revoked_by: Option<String>,
     request_key: Option<String>,
-    requests: i64,
-    first_used_at: Option<i64>,
-    last_used_at: Option<i64>,
-    last_used_address: Option<String>,
-    last_used_agent: Option<String>,
-    last_used_operation: Option<String>,
 }
 
-impl TryFrom<Row> for TokenRecord {
+#[derive(Default, Queryable, Selectable, Insertable)]
+#[diesel(table_name = token_usage, treat_none_as_default_value = false)]
+struct UsageRow {
+    token_id: String,
+    endpoint_id: String,
+    requests: i64,
+    first_at: Option<i64>,
+    last_at: Option<i64>,
+    last_address: Option<String>,
+    last_agent: Option<String>,
+    last_operation: Option<String>,
+}
+
+impl TryFrom<(Row, UsageRow)> for TokenRecord {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from((row, usage): (Row, UsageRow)) -> Result<Self, StoreError> {
         Ok(Self {
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
-            last_used: row.last_used_at.map(|at| LastUse {
+            last_used: usage.last_at.map(|at| Seen {
                 at,
-                address: row.last_used_address.unwrap_or_default(),
-                agent: row.last_used_agent.unwrap_or_default(),
-                operation: row.last_used_operation.unwrap_or_default(),
+                address: usage.last_address.unwrap_or_default(),
+                agent: usage.last_agent.unwrap_or_default(),
+                request: usage.last_operation.unwrap_or_default(),
             }),
             id: row.id,
             label: row.label,
@@ -177,8 +172,8 @@ impl TryFrom<Row> for TokenRecord {
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
             revoked_by: row.revoked_by,
-            requests: row.requests,
-            first_used_at: row.first_used_at,
+            requests: usage.requests,
+            first_used_at: usage.first_at,
         })
     }
 }
@@ -234,12 +229,6 @@ pub fn issue(
         revoked_at: None,
         revoked_by: None,
         request_key: new.request_key.clone(),
-        requests: 0,
-        first_used_at: None,
-        last_used_at: None,
-        last_used_address: None,
-        last_used_agent: None,
-        last_used_operation: None,
     };
     diesel::insert_into(tokens::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {
@@ -248,8 +237,11 @@ pub fn issue(
             e.into()
         }
     })?;
+    let usage =
+        UsageRow { token_id: row.id.clone(), endpoint_id: row.endpoint_id.clone(), ..UsageRow::default() };
+    diesel::insert_into(token_usage::table).values(&usage).execute(&mut **tx)?;
     tx.registry_changed();
-    Ok((token, row.try_into()?))
+    Ok((token, (row, usage).try_into()?))
 }
 
 /// Whether a form with this key has issued a token before.
@@ -274,10 +266,11 @@ pub fn endpoint_of_request(conn: &mut Conn, request_key: &str) -> Result<Option<
 
 /// Every token of an endpoint, the newest first; dead ones too.
 pub fn list(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<TokenRecord>, StoreError> {
-    let rows: Vec<Row> = tokens::table
+    let rows: Vec<(Row, UsageRow)> = tokens::table
+        .inner_join(token_usage::table)
         .filter(tokens::endpoint_id.eq(endpoint.as_str()))
         .order((tokens::created_at.desc(), tokens::id))
-        .select(Row::as_select())
+        .select((Row::as_select(), UsageRow::as_select()))
         .load(conn)?;
     rows.into_iter().map(TokenRecord::try_from).collect()
 }
@@ -301,7 +294,9 @@ pub fn endpoint_of(conn: &mut Conn, id: &str) -> Result<EndpointId, StoreError> 
         .get_result(conn)
         .optional()?
         .map(EndpointId)
-        .ok_or_else(|| StoreError::NotFound(format!("there is no token `{id}`; `token list ENDPOINT` shows the ids")))
+        .ok_or_else(|| {
+            StoreError::NotFound(format!("there is no token `{id}`; `token list ENDPOINT` shows the ids"))
+        })
 }
 
 /// Revokes a token, effective on the next request.

@@ -12,7 +12,7 @@ use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{endpoint_progress, refusals, tokens};
+use crate::schema::{endpoint_progress, refusals, token_usage};
 use crate::writer::Tx;
 
 /// Why a request was turned away, as explained to operators.
@@ -190,18 +190,20 @@ impl Batch {
 }
 
 fn write_use(tx: &mut Tx<'_>, id: &str, tally: &Tally) -> Result<(), StoreError> {
-    diesel::update(tokens::table.filter(tokens::id.eq(id)))
+    diesel::update(token_usage::table.filter(token_usage::token_id.eq(id)))
         .set((
-            tokens::requests.eq(tokens::requests + tally.count),
-            tokens::last_used_at.eq(Some(tally.last.at)),
-            tokens::last_used_address.eq(Some(&tally.last.address)),
-            tokens::last_used_agent.eq(Some(&tally.last.agent)),
-            tokens::last_used_operation.eq(Some(&tally.last.request)),
+            token_usage::requests.eq(token_usage::requests + tally.count),
+            token_usage::last_at.eq(Some(tally.last.at)),
+            token_usage::last_address.eq(Some(&tally.last.address)),
+            token_usage::last_agent.eq(Some(&tally.last.agent)),
+            token_usage::last_operation.eq(Some(&tally.last.request)),
         ))
         .execute(&mut **tx)?;
-    diesel::update(tokens::table.filter(tokens::id.eq(id)).filter(tokens::first_used_at.is_null()))
-        .set(tokens::first_used_at.eq(Some(tally.first_at)))
-        .execute(&mut **tx)?;
+    diesel::update(
+        token_usage::table.filter(token_usage::token_id.eq(id)).filter(token_usage::first_at.is_null()),
+    )
+    .set(token_usage::first_at.eq(Some(tally.first_at)))
+    .execute(&mut **tx)?;
     Ok(())
 }
 
@@ -259,9 +261,9 @@ pub struct Progress {
 
 /// The steps an endpoint has taken.
 pub fn progress(conn: &mut Conn, endpoint: &EndpointId) -> Result<Progress, StoreError> {
-    let first_request: Option<i64> = tokens::table
-        .filter(tokens::endpoint_id.eq(endpoint.as_str()))
-        .select(diesel::dsl::min(tokens::first_used_at))
+    let first_request: Option<i64> = token_usage::table
+        .filter(token_usage::endpoint_id.eq(endpoint.as_str()))
+        .select(diesel::dsl::min(token_usage::first_at))
         .get_result(conn)?;
     let (first_user, first_group, first_update) = endpoint_progress::table
         .filter(endpoint_progress::endpoint_id.eq(endpoint.as_str()))
@@ -314,4 +316,3 @@ pub fn refusals(conn: &mut Conn, endpoint: &EndpointId, limit: i64) -> Result<Ve
         })
         .collect()
 }
-

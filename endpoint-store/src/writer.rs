@@ -123,7 +123,9 @@ impl Writer {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => StoreError::Unavailable("the writer thread has ended".into()),
         })?;
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the write could not be carried out".into())))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("the write could not be carried out".into())))
     }
 }
 

@@ -9,7 +9,11 @@ use crate::schema::resource_counts;
 use crate::writer::Tx;
 
 /// Visible and hidden resources of a type.
-pub(super) fn get(conn: &mut Conn, endpoint: &EndpointId, resource_type: &str) -> Result<(i64, i64), StoreError> {
+pub(super) fn get(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    resource_type: &str,
+) -> Result<(i64, i64), StoreError> {
     Ok(resource_counts::table
         .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
         .filter(resource_counts::resource_type.eq(resource_type))

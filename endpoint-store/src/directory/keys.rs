@@ -88,8 +88,9 @@ pub(super) fn hidden_namesake(
     let Some(key) = index::keys(rt, resource).into_iter().find(|key| key.unique) else { return Ok(None) };
     Ok(resource_keys::table
         .inner_join(
-            resources::table
-                .on(resources::endpoint_id.eq(resource_keys::endpoint_id).and(resources::id.eq(resource_keys::resource_id))),
+            resources::table.on(resources::endpoint_id
+                .eq(resource_keys::endpoint_id)
+                .and(resources::id.eq(resource_keys::resource_id))),
         )
         .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
         .filter(resource_keys::resource_type.eq(&rt.name))

@@ -127,14 +127,22 @@ fn whole(
     } else {
         in_order(endpoint, rt, "", offset, count).load::<rows::Row>(conn)?
     };
-    let records =
-        page.into_iter().map(|row| record(conn, endpoint, rt, row, query.wanted)).collect::<Result<_, _>>()?;
+    let records = page
+        .into_iter()
+        .map(|row| record(conn, endpoint, rt, row, query.wanted))
+        .collect::<Result<_, _>>()?;
     Ok(Listed { total: u64::try_from(total).unwrap_or_default(), records })
 }
 
 /// Ids are made in the order of time, so this is the order in which resources were made, and stable.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn in_order<'a>(endpoint: &'a EndpointId, rt: &'a ResourceType, after: &'a str, offset: i64, limit: i64) -> _ {
+fn in_order<'a>(
+    endpoint: &'a EndpointId,
+    rt: &'a ResourceType,
+    after: &'a str,
+    offset: i64,
+    limit: i64,
+) -> _ {
     let endpoint: &'a str = endpoint.as_str();
     let kind: &'a str = rt.name.as_str();
     let columns: diesel::dsl::AsSelect<rows::Row, crate::conn::MultiBackend> = rows::Row::as_select();

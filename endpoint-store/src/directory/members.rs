@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
+use scim_core::filter::Filter;
 use scim_core::notes::Notes;
-use scim_core::resource::Reference;
+use scim_core::path::AttrPath;
+use scim_core::relation::Reference;
+use scim_core::schema::ResourceType;
 use serde_json::{Map, Value, json};
 
 use super::read::Link;
@@ -122,17 +125,20 @@ pub(super) fn groups_holding(
 
 /// All members of a group, by id.
 pub(super) fn of(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<Vec<Link>, StoreError> {
-    let rows: Vec<(String, String, String)> = members::table
-        .inner_join(
-            resources::table
-                .on(resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id))),
-        )
-        .filter(members::endpoint_id.eq(endpoint.as_str()))
-        .filter(members::group_id.eq(group))
-        .order(members::member_id)
-        .select((members::member_id, members::member_type, resources::name))
-        .load(conn)?;
-    Ok(rows.into_iter().map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true }).collect())
+    let rows: Vec<(String, String, String)> =
+        members::table
+            .inner_join(resources::table.on(
+                resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id)),
+            ))
+            .filter(members::endpoint_id.eq(endpoint.as_str()))
+            .filter(members::group_id.eq(group))
+            .order(members::member_id)
+            .select((members::member_id, members::member_type, resources::name))
+            .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true })
+        .collect())
 }
 
 /// One page of a group's members by id, and how many there are, for the console.
@@ -148,25 +154,30 @@ pub fn page(
         .filter(members::group_id.eq(group))
         .count()
         .get_result(conn)?;
-    let rows: Vec<(String, String, String)> = members::table
-        .inner_join(
-            resources::table
-                .on(resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id))),
-        )
-        .filter(members::endpoint_id.eq(endpoint.as_str()))
-        .filter(members::group_id.eq(group))
-        .order(members::member_id)
-        .limit(limit)
-        .offset(offset)
-        .select((members::member_id, members::member_type, resources::name))
-        .load(conn)?;
-    let links = rows.into_iter().map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true });
+    let rows: Vec<(String, String, String)> =
+        members::table
+            .inner_join(resources::table.on(
+                resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id)),
+            ))
+            .filter(members::endpoint_id.eq(endpoint.as_str()))
+            .filter(members::group_id.eq(group))
+            .order(members::member_id)
+            .limit(limit)
+            .offset(offset)
+            .select((members::member_id, members::member_type, resources::name))
+            .load(conn)?;
+    let links =
+        rows.into_iter().map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true });
     Ok((links.collect(), total))
 }
 
 /// The groups a resource is in: directly, and through groups that are members of groups. A circle of groups
 /// is walked once.
-pub(super) fn groups_of(conn: &mut Conn, endpoint: &EndpointId, member: &str) -> Result<Vec<Link>, StoreError> {
+pub(super) fn groups_of(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    member: &str,
+) -> Result<Vec<Link>, StoreError> {
     let mut seen: HashSet<String> = HashSet::from([member.to_owned()]);
     let mut links = Vec::new();
     let mut frontier = vec![member.to_owned()];
@@ -174,10 +185,9 @@ pub(super) fn groups_of(conn: &mut Conn, endpoint: &EndpointId, member: &str) ->
         let mut next = Vec::new();
         for id in &frontier {
             let groups: Vec<(String, String, String)> = members::table
-                .inner_join(
-                    resources::table
-                        .on(resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id))),
-                )
+                .inner_join(resources::table.on(
+                    resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id)),
+                ))
                 .filter(members::endpoint_id.eq(endpoint.as_str()))
                 .filter(members::member_id.eq(id))
                 .order(members::group_id)
@@ -198,13 +208,13 @@ pub(super) fn groups_of(conn: &mut Conn, endpoint: &EndpointId, member: &str) ->
     Ok(links)
 }
 
-/// A member as an element that a filter can look at.
-pub(super) fn as_element(link: &Link) -> Map<String, Value> {
-    let mut element = Map::new();
-    element.insert("value".into(), json!(link.id));
-    element.insert("type".into(), json!(link.resource_type));
-    element.insert("display".into(), json!(link.name));
-    element
+/// Whether a member fulfils the filter of a path such as `members[type eq "User"]`.
+pub(super) fn fits(rt: &ResourceType, link: &Link, filter: &Filter) -> bool {
+    let Some(relation) = &rt.relation else { return false };
+    let element = json!({"value": link.id, "type": link.resource_type, "display": link.name});
+    let group = Map::from_iter([(relation.clone(), Value::Array(vec![element]))]);
+    let path = AttrPath { urn: None, name: relation.clone(), sub: None };
+    Filter::ValuePath { path, filter: Box::new(filter.clone()) }.matches(rt, &group)
 }
 
 impl MemberChange {

@@ -42,7 +42,9 @@ impl Precondition {
         match self {
             Self::Versions(expected) if !expected.contains(&version) => Err(ScimError::new(
                 Kind::PreconditionFailed,
-                format!("If-Match does not hold: the resource is at version W/\"{version}\". Read it again and repeat the change."),
+                format!(
+                    "If-Match does not hold: the resource is at version W/\"{version}\". Read it again and repeat the change."
+                ),
             )),
             _ => Ok(()),
         }

@@ -50,7 +50,7 @@ pub fn patch(
     let mut notes = outcome.notes;
     let mut moved = MemberChange::default();
     for edit in &outcome.relation {
-        apply_edit(tx, endpoint, id, edit, now, &mut moved, &mut notes)?;
+        apply_edit(tx, (endpoint, rt), id, edit, now, &mut moved, &mut notes)?;
     }
     if before != after || !moved.is_empty() {
         row.version += 1;
@@ -76,7 +76,7 @@ pub fn patch(
 
 fn apply_edit(
     tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
+    (endpoint, rt): (&EndpointId, &ResourceType),
     group: &str,
     edit: &RelationEdit,
     now: Millis,
@@ -89,12 +89,14 @@ fn apply_edit(
         RelationEdit::RemoveWhere(filter) => {
             let ids: Vec<String> = members::of(tx, endpoint, group)?
                 .into_iter()
-                .filter(|link| filter.matches_element(&members::as_element(link)))
+                .filter(|link| members::fits(rt, link, filter))
                 .map(|link| link.id)
                 .collect();
             members::remove(tx, endpoint, group, &ids, moved)
         }
-        RelationEdit::Replace(references) => members::replace(tx, endpoint, group, references, now, moved, notes),
+        RelationEdit::Replace(references) => {
+            members::replace(tx, endpoint, group, references, now, moved, notes)
+        }
         RelationEdit::Clear => members::replace(tx, endpoint, group, &[], now, moved, notes),
     }
 }

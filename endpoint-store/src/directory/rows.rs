@@ -80,7 +80,9 @@ pub(super) fn insert(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
 /// Writes everything that can change.
 pub(super) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
     diesel::update(
-        resources::table.filter(resources::endpoint_id.eq(&row.endpoint_id)).filter(resources::id.eq(&row.id)),
+        resources::table
+            .filter(resources::endpoint_id.eq(&row.endpoint_id))
+            .filter(resources::id.eq(&row.id)),
     )
     .set((
         resources::version.eq(row.version),
@@ -97,7 +99,9 @@ pub(super) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
 
 pub(super) fn remove(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
     diesel::delete(
-        resources::table.filter(resources::endpoint_id.eq(&row.endpoint_id)).filter(resources::id.eq(&row.id)),
+        resources::table
+            .filter(resources::endpoint_id.eq(&row.endpoint_id))
+            .filter(resources::id.eq(&row.id)),
     )
     .execute(&mut **tx)?;
     Ok(())
@@ -105,8 +109,10 @@ pub(super) fn remove(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
 
 /// Moves the version and the time of change of another resource whose members changed.
 pub(super) fn touch(tx: &mut Tx<'_>, endpoint: &EndpointId, id: &str, now: i64) -> Result<(), StoreError> {
-    diesel::update(resources::table.filter(resources::endpoint_id.eq(endpoint.as_str())).filter(resources::id.eq(id)))
-        .set((resources::version.eq(resources::version + 1), resources::modified_at.eq(now)))
-        .execute(&mut **tx)?;
+    diesel::update(
+        resources::table.filter(resources::endpoint_id.eq(endpoint.as_str())).filter(resources::id.eq(id)),
+    )
+    .set((resources::version.eq(resources::version + 1), resources::modified_at.eq(now)))
+    .execute(&mut **tx)?;
     Ok(())
 }

@@ -94,12 +94,12 @@ fn ids_starting_with(
 ) -> Result<(BTreeSet<String>, bool), StoreError> {
     let mut ids = BTreeSet::new();
     let mut more = false;
-    for attribute in scim_core::index::attributes(rt) {
-        let from = attribute.key(text);
+    for start in scim_core::index::starts(rt, text) {
+        let from = start.key;
         let found: Vec<String> = resource_keys::table
             .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
             .filter(resource_keys::resource_type.eq(&rt.name))
-            .filter(resource_keys::attribute.eq(attribute.attribute()))
+            .filter(resource_keys::attribute.eq(&start.attribute))
             .filter(resource_keys::value_key.ge(from.clone()))
             .filter(resource_keys::value_key.le(format!("{from}\u{10FFFF}")))
             .limit(HITS)
@@ -146,7 +146,12 @@ fn line(row: rows::Row) -> Result<Line, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::NotFound`].
-pub fn find(conn: &mut Conn, endpoint: &EndpointId, rt: &ResourceType, id: &str) -> Result<Record, StoreError> {
+pub fn find(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    id: &str,
+) -> Result<Record, StoreError> {
     let row = rows::find(conn, endpoint, id)?
         .filter(|row| row.resource_type == rt.name)
         .ok_or_else(|| StoreError::NotFound(format!("this endpoint has no such {}", rt.name)))?;

@@ -9,6 +9,7 @@ DROP TABLE resource_counts;
 DROP TABLE resource_keys;
 DROP TABLE resources;
 DROP TABLE refusals;
+DROP TABLE token_usage;
 DROP TABLE tokens;
 DROP TABLE endpoint_progress;
 DROP TABLE endpoint_slugs;

@@ -42,15 +42,22 @@ CREATE TABLE tokens (
     expires_at           BIGINT,
     revoked_at           BIGINT,
     revoked_by           TEXT,
-    request_key          TEXT UNIQUE,
-    requests             BIGINT NOT NULL,
-    first_used_at        BIGINT,
-    last_used_at         BIGINT,
-    last_used_address    TEXT,
-    last_used_agent      TEXT,
-    last_used_operation  TEXT
+    request_key          TEXT UNIQUE
 );
 CREATE INDEX tokens_by_endpoint ON tokens (endpoint_id, created_at);
+
+-- What a token was used for: written in batches, apart from what the token is.
+CREATE TABLE token_usage (
+    token_id        TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES tokens (id) ON DELETE CASCADE,
+    endpoint_id     TEXT COLLATE "C" NOT NULL,
+    requests        BIGINT NOT NULL,
+    first_at        BIGINT,
+    last_at         BIGINT,
+    last_address    TEXT,
+    last_agent      TEXT,
+    last_operation  TEXT
+);
+CREATE INDEX token_usage_by_endpoint ON token_usage (endpoint_id);
 
 -- Attempts that were turned away, one row per cause: what the operator has to know, never what was sent as a secret.
 CREATE TABLE refusals (

@@ -41,15 +41,22 @@ CREATE TABLE tokens (
     expires_at            INTEGER,
     revoked_at            INTEGER,
     revoked_by            TEXT,
-    request_key           TEXT    UNIQUE,
-    requests              INTEGER NOT NULL,
-    first_used_at         INTEGER,
-    last_used_at          INTEGER,
-    last_used_address     TEXT,
-    last_used_agent       TEXT,
-    last_used_operation   TEXT
+    request_key           TEXT    UNIQUE
 ) STRICT;
 CREATE INDEX tokens_by_endpoint ON tokens (endpoint_id, created_at);
+
+-- What a token was used for: written in batches, apart from what the token is.
+CREATE TABLE token_usage (
+    token_id        TEXT NOT NULL PRIMARY KEY REFERENCES tokens (id) ON DELETE CASCADE,
+    endpoint_id     TEXT NOT NULL,
+    requests        INTEGER NOT NULL,
+    first_at        INTEGER,
+    last_at         INTEGER,
+    last_address    TEXT,
+    last_agent      TEXT,
+    last_operation  TEXT
+) STRICT;
+CREATE INDEX token_usage_by_endpoint ON token_usage (endpoint_id);
 
 -- Attempts that were turned away, one row per cause: what the operator has to know, never what was sent as a secret.
 CREATE TABLE refusals (
