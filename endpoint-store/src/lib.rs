@@ -149,6 +149,14 @@ impl Store {
         &self.0.usage
     }
 
+    /// Whether the database answers and has this release's schema.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.read(migrate::verify).await
+    }
+
     /// Takes over what other processes changed. Called several times a second.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
 use crate::endpoints::Endpoint;
 use crate::error::StoreError;
-use crate::ids::{Millis, new_id};
+use crate::ids::{Millis, entropy, new_id};
 use crate::schema::{operators, sessions, setup_codes};
 use crate::writer::Tx;
 
@@ -220,6 +220,11 @@ pub fn reset_password(tx: &mut Tx<'_>, name: &str, password_hash: &str) -> Resul
 pub fn is_setup_open(conn: &mut Conn) -> Result<bool, StoreError> {
     let n: i64 = operators::table.count().get_result(conn)?;
     Ok(n == 0)
+}
+
+/// A code for the one-use set-up link: 128 random bits, readable aloud.
+pub fn new_setup_code() -> String {
+    entropy::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Keeps the digest of a new set-up code; earlier codes end.
