@@ -30,7 +30,7 @@ pub use caller::Caller;
 pub use conn::{Conn, DatabaseUrl};
 pub use endpoints::{Endpoint, EndpointId};
 pub use error::StoreError;
-pub use ids::Millis;
+pub use ids::{Millis, entropy};
 pub use writer::Tx;
 
 use registry::Registry;
