@@ -11,9 +11,9 @@ use endpoint_store::{Store, StoreError, operators};
 use scim_core::schema::Catalog;
 
 use crate::config::{Config, Tls};
+use crate::health;
 use crate::limits::RateLimits;
 use crate::middleware::observe;
-use crate::health;
 use crate::scim::{self, Scim};
 
 /// How long requests under way may take to end when the server stops, in seconds.
@@ -88,7 +88,8 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let store = Store::open(&config.database).map_err(failed)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let address = address_of(&listener, config.listen)?;
-    let public_url = PublicUrl::new(&config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")));
+    let public_url =
+        PublicUrl::new(&config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")));
     let console_base = match &console_listener {
         Some(own) => format!("{scheme}://{}", address_of(own, config.listen)?),
         None => public_url.as_str().to_owned(),
@@ -176,7 +177,12 @@ enum Mount {
     Console,
 }
 
-fn serve(parts: &Parts, mount: Mount, listener: TcpListener, tls: Option<&Tls>) -> Result<Server, StartError> {
+fn serve(
+    parts: &Parts,
+    mount: Mount,
+    listener: TcpListener,
+    tls: Option<&Tls>,
+) -> Result<Server, StartError> {
     let parts = parts.clone();
     let server = HttpServer::new(move || {
         let parts = parts.clone();

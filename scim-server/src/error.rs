@@ -12,7 +12,7 @@ use crate::scim::negotiate::MediaType;
 const RETRY_AFTER: &str = "5";
 
 /// What every request without the right token gets: the same bytes whatever was wrong with it.
-pub fn unauthorized(media: MediaType) -> HttpResponse {
+pub(crate) fn unauthorized(media: MediaType) -> HttpResponse {
     let error = ScimError::new(
         Kind::Unauthorized,
         "A valid bearer token for this endpoint is needed: send the header `Authorization: Bearer <token>` with the token \
@@ -24,7 +24,7 @@ pub fn unauthorized(media: MediaType) -> HttpResponse {
 }
 
 /// The answer to a refused request (RFC 7644 §3.12).
-pub fn respond(error: &ScimError, media: MediaType) -> HttpResponse {
+pub(crate) fn respond(error: &ScimError, media: MediaType) -> HttpResponse {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponseBuilder::new(status);
     builder.content_type(media.as_str());
@@ -35,7 +35,7 @@ pub fn respond(error: &ScimError, media: MediaType) -> HttpResponse {
 }
 
 /// What the requester is told about a failure of the store; details of faults go to the log only.
-pub fn explain(error: StoreError, request_id: &str) -> ScimError {
+pub(crate) fn explain(error: StoreError, request_id: &str) -> ScimError {
     match error {
         StoreError::Scim(error) => error,
         StoreError::NotFound(sentence) => ScimError::not_found(sentence),

@@ -134,7 +134,9 @@ async fn serve(
     };
     if admitted.scope == Scope::Read && !operation.is_read() {
         note_fault(&scim, &req, &caller, Cause::ReadOnly, now);
-        return Err(ScimError::forbidden("This token may only read. Use a token with scope `write` to make changes."));
+        return Err(ScimError::forbidden(
+            "This token may only read. Use a token with scope `write` to make changes.",
+        ));
     }
     let query = Query::parse(req.query_string())?;
     let body = read_body(&req, payload).await?;
@@ -190,16 +192,19 @@ fn behind_base(segments: &[String]) -> Result<&[String], ScimError> {
 /// The answer of an endpoint that may not answer, or that is asked too fast.
 fn closed(endpoint: &Endpoint, rates: &RateLimits, media: MediaType) -> Option<HttpResponse> {
     let (error, retry_after) = match endpoint.status {
-        Status::Disabled => {
-            (ScimError::forbidden("This endpoint is disabled. Ask its operator to enable it in the console."), None)
-        }
+        Status::Disabled => (
+            ScimError::forbidden("This endpoint is disabled. Ask its operator to enable it in the console."),
+            None,
+        ),
         Status::Paused => {
             let detail = "This endpoint is paused by its operator. Nothing was changed; try again later.";
             (ScimError::unavailable(detail), Some(PAUSED_RETRY_AFTER))
         }
         Status::Active => {
             let wait = rates.check(endpoint).err()?;
-            let detail = format!("Too many requests for this endpoint; wait {wait} s and send the same request again.");
+            let detail = format!(
+                "Too many requests for this endpoint; wait {wait} s and send the same request again."
+            );
             (ScimError::new(Kind::TooManyRequests, detail), Some(wait))
         }
     };
@@ -216,8 +221,10 @@ async fn read_body(req: &HttpRequest, mut payload: web::Payload) -> Result<Bytes
         return Ok(Bytes::new());
     }
     negotiate::check_content_type(req)?;
-    let too_large = || ScimError::too_large(format!("The body is larger than {MAX_BODY} bytes; send less at once."));
-    let announced = req.headers().get(header::CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse::<usize>().ok());
+    let too_large =
+        || ScimError::too_large(format!("The body is larger than {MAX_BODY} bytes; send less at once."));
+    let announced =
+        req.headers().get(header::CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BODY) {
         return Err(too_large());
     }

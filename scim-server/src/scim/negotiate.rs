@@ -49,6 +49,8 @@ pub fn check_content_type(req: &HttpRequest) -> Result<(), ScimError> {
     let shown: String = essence.chars().take(60).collect();
     Err(ScimError::new(
         Kind::UnsupportedMediaType,
-        format!("A body of type `{shown}` is not understood; send JSON with `Content-Type: application/scim+json`."),
+        format!(
+            "A body of type `{shown}` is not understood; send JSON with `Content-Type: application/scim+json`."
+        ),
     ))
 }

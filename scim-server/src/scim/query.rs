@@ -6,14 +6,14 @@ use scim_core::error::ScimError;
 
 /// The parameters of a request.
 #[derive(Debug, Clone, Default)]
-pub struct Query(Vec<(String, String)>);
+pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads what stands behind the `?`.
     ///
     /// # Errors
     /// 400 for a NUL character: no attribute can hold one.
-    pub fn parse(text: &str) -> Result<Self, ScimError> {
+    pub(super) fn parse(text: &str) -> Result<Self, ScimError> {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes())
             .filter(|(key, _)| !key.is_empty())
             .map(|(key, value)| (Cow::into_owned(key), Cow::into_owned(value)))
@@ -25,7 +25,7 @@ impl Query {
     }
 
     /// The first value of a key, compared without case.
-    pub fn get(&self, key: &str) -> Option<&str> {
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str())
     }
 }

@@ -18,7 +18,12 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(catalog: &'a Catalog, base: &'a str, rt: &'a ResourceType, projection: Projection) -> Self {
+    pub(super) fn new(
+        catalog: &'a Catalog,
+        base: &'a str,
+        rt: &'a ResourceType,
+        projection: Projection,
+    ) -> Self {
         Self { catalog, base, rt, projection }
     }
 

@@ -69,15 +69,20 @@ pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpR
     Ok(answer(x, &view, StatusCode::CREATED, &record))
 }
 
-pub(super) async fn replace(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
+pub(super) async fn replace(
+    x: &Exchange,
+    rt: &Arc<ResourceType>,
+    id: &str,
+) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
     let incoming = resource::read(rt, &json::parse(&x.body)?, dialect(x))?;
     Line::of(&x.req).notes(&incoming.notes);
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt_, id, wanted, now) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted(), x.now);
-    let replaced = x.scim.store.write(move |tx| {
-        directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now)
-    });
+    let replaced = x
+        .scim
+        .store
+        .write(move |tx| directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now));
     let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
     Line::of(&x.req).notes(&notes);
     Ok(answer(x, &view, StatusCode::OK, &record))
@@ -103,7 +108,11 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
     Ok(answer(x, &view, StatusCode::OK, &patched.record))
 }
 
-pub(super) async fn delete(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
+pub(super) async fn delete(
+    x: &Exchange,
+    rt: &Arc<ResourceType>,
+    id: &str,
+) -> Result<HttpResponse, ScimError> {
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt, id, now) = (x.caller.clone(), rt.clone(), id.to_owned(), x.now);
     let deleted = x.scim.store.write(move |tx| directory::delete(tx, &caller, &rt, &id, &precondition, now));
@@ -128,7 +137,10 @@ fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: &Record) ->
     HttpResponseBuilder::new(status)
         .content_type(x.media.as_str())
         .insert_header((header::ETAG, tag(record)))
-        .insert_header((if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION }, location))
+        .insert_header((
+            if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION },
+            location,
+        ))
         .body(Value::Object(view.show(record)).to_string())
 }
 

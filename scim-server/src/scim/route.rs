@@ -85,7 +85,7 @@ pub static ROUTES: &[Route] = &[
 
 /// What a request is about.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub(super) enum Target {
     /// A discovery document, or the list of its kind.
     Discovery(Option<String>),
     /// Resources of a type.
@@ -96,7 +96,7 @@ pub enum Target {
 
 /// Why a request names no operation.
 #[derive(Debug)]
-pub enum Unrouted {
+pub(super) enum Unrouted {
     /// SCIM has no such path.
     NoPath(ScimError),
     /// The path is right, the method is not; these are allowed.
@@ -107,7 +107,11 @@ pub enum Unrouted {
 ///
 /// # Errors
 /// [`Unrouted`].
-pub fn resolve(method: &Method, segments: &[String], catalog: &Catalog) -> Result<(Operation, Target), Unrouted> {
+pub(super) fn resolve(
+    method: &Method,
+    segments: &[String],
+    catalog: &Catalog,
+) -> Result<(Operation, Target), Unrouted> {
     let (shape, target) = place(segments, catalog).ok_or_else(|| no_path(segments, catalog))?;
     let here = || ROUTES.iter().filter(|route| route.shape == shape);
     // HEAD is GET without the body (RFC 9110 §9.3.2).
@@ -128,7 +132,9 @@ fn place(segments: &[String], catalog: &Catalog) -> Option<(Shape, Target)> {
         _ => return None,
     };
     let fixed = ROUTES.iter().find_map(|route| match (route.shape, &item) {
-        (Shape::Named(name), None) | (Shape::NamedItem(name), Some(_)) if name.eq_ignore_ascii_case(first) => {
+        (Shape::Named(name), None) | (Shape::NamedItem(name), Some(_))
+            if name.eq_ignore_ascii_case(first) =>
+        {
             Some(route.shape)
         }
         _ => None,
