@@ -3,6 +3,8 @@
 //! Used for bodies ([`crate::resource`]) and for PATCH values ([`crate::patch`]) alike. Each
 //! deviation that is accepted is a [`Rule`] and is noted.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::dialect::{Dialect, Rule};
@@ -10,6 +12,10 @@ use crate::error::{ScimError, describe, quote};
 use crate::notes::Notes;
 use crate::schema::{Attribute, AttributeType};
 use crate::{fold, time};
+
+/// The most elements of a multi-valued attribute that is kept in its resource. Relations are kept as
+/// rows and know no such limit.
+const MAX_ELEMENTS: usize = 1000;
 
 /// Reads values by their attribute's definition.
 pub(crate) struct Coercer<'n> {
@@ -51,14 +57,16 @@ impl Coercer<'_> {
             }
             other => return Err(wrong_list(at, attribute, other)),
         };
-        let mut elements = Vec::with_capacity(list.len());
+        bounded(at, list.len())?;
+        let mut elements = Elements::default();
         for (index, element) in list.iter().enumerate() {
             let at = format!("{at}[{index}]");
             if let Some(element) = self.element(&at, attribute, element)? {
-                merge_element(&mut elements, element);
+                elements.merge(element);
             }
         }
-        self.settle_primary(&mut elements, 0);
+        let mut elements = elements.into_list();
+        self.settle_primary(at, &mut elements, &[])?;
         Ok(elements)
     }
 
@@ -214,9 +222,17 @@ impl Coercer<'_> {
         }
     }
 
-    /// Of several primary elements keeps one: the first of those from `newest` on, else the
-    /// first of type `work`, else the first (RFC 7643 §2.4).
-    pub(crate) fn settle_primary(&mut self, elements: &mut [Value], newest: usize) {
+    /// Of several primary elements keeps one: the first of those that were just `touched`, else
+    /// the first of type `work`, else the first (RFC 7643 §2.4).
+    ///
+    /// # Errors
+    /// 400 `invalidValue` if several came at once and the dialect does not have the rule.
+    pub(crate) fn settle_primary(
+        &mut self,
+        at: &str,
+        elements: &mut [Value],
+        touched: &[usize],
+    ) -> Result<(), ScimError> {
         let primary: Vec<usize> = elements
             .iter()
             .enumerate()
@@ -224,27 +240,35 @@ impl Coercer<'_> {
             .map(|(index, _)| index)
             .collect();
         if primary.len() < 2 {
-            return;
+            return Ok(());
         }
         let is_work = |index: &&usize| {
             let kind = elements.get(**index).and_then(|e| e.get("type"));
             kind.and_then(Value::as_str)
                 .is_some_and(|kind| fold::fold(kind) == "work")
         };
-        let recent = primary
+        let mut recent = primary
             .iter()
-            .filter(|index| newest > 0 && **index >= newest);
+            .filter(|index| touched.contains(index))
+            .peekable();
+        // That a new primary takes over from the old one is the rule; several at once are not.
+        if recent.peek().is_none() && !self.notes.tolerate(self.dialect, Rule::OnePrimary) {
+            return Err(ScimError::invalid_value(format!(
+                "{} has several primary elements. Mark one of them.",
+                place(at)
+            )));
+        }
         let kept = recent
             .chain(primary.iter().filter(is_work))
             .chain(&primary)
             .next()
             .copied();
-        self.notes.tolerate(self.dialect, Rule::OnePrimary);
         for index in primary.into_iter().filter(|index| Some(*index) != kept) {
             if let Some(Value::Object(element)) = elements.get_mut(index) {
                 element.insert("primary".into(), Value::Bool(false));
             }
         }
+        Ok(())
     }
 
     fn is_blank(&mut self, text: &str) -> bool {
@@ -256,34 +280,63 @@ impl Coercer<'_> {
     }
 }
 
-/// Adds an element; one of the same type and value is completed instead of doubled.
-/// Answers with its position.
-pub(crate) fn merge_element(elements: &mut Vec<Value>, element: Value) -> usize {
-    let same = elements.iter().position(|known| is_same(known, &element));
-    match same.and_then(|index| elements.get_mut(index).map(|known| (index, known))) {
-        Some((index, Value::Object(known))) => {
-            if let Value::Object(element) = element {
-                known.extend(element);
-            }
-            index
+/// The elements of a list, of which no two have the same type and value.
+#[derive(Default)]
+pub(crate) struct Elements {
+    list: Vec<Value>,
+    seen: HashMap<String, usize>,
+}
+
+impl Elements {
+    pub(crate) fn of(list: Vec<Value>) -> Self {
+        let seen = list
+            .iter()
+            .enumerate()
+            .map(|(index, element)| (identity(element), index));
+        Self {
+            seen: seen.collect(),
+            list,
         }
-        Some((index, _)) => index,
-        None => {
-            elements.push(element);
-            elements.len() - 1
+    }
+
+    /// Adds an element; one of the same type and value is completed instead of doubled.
+    /// Answers with its position.
+    pub(crate) fn merge(&mut self, element: Value) -> usize {
+        let index = *self
+            .seen
+            .entry(identity(&element))
+            .or_insert(self.list.len());
+        match (self.list.get_mut(index), element) {
+            (Some(Value::Object(known)), Value::Object(element)) => known.extend(element),
+            (Some(_), _) => {}
+            (None, element) => self.list.push(element),
         }
+        index
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Value> {
+        self.list
     }
 }
 
-fn is_same(a: &Value, b: &Value) -> bool {
-    let (Value::Object(a_map), Value::Object(b_map)) = (a, b) else {
-        return a == b;
-    };
-    let kind = |map: &Map<String, Value>| map.get("type").and_then(Value::as_str).map(fold::fold);
-    match (a_map.get("value"), b_map.get("value")) {
-        (Some(x), Some(y)) => x == y && kind(a_map) == kind(b_map),
-        _ => a == b,
+/// What makes two elements the same: value and type, or else everything.
+fn identity(element: &Value) -> String {
+    let kind = element.get("type").and_then(Value::as_str).map(fold::fold);
+    match element.get("value") {
+        Some(value) => format!("{value} {}", kind.unwrap_or_default()),
+        None => element.to_string(),
     }
+}
+
+/// That a list is not longer than [`MAX_ELEMENTS`].
+pub(crate) fn bounded(at: &str, length: usize) -> Result<(), ScimError> {
+    if length <= MAX_ELEMENTS {
+        return Ok(());
+    }
+    Err(ScimError::invalid_value(format!(
+        "{} has {length} elements; at most {MAX_ELEMENTS} are kept.",
+        place(at)
+    )))
 }
 
 /// `true` and `false` in any case.

@@ -57,6 +57,8 @@ rules! {
     OnePrimary "one-primary" "Of several elements marked primary one is kept as such, instead of refusing the request.";
     /// Unquoted filter values.
     BareWordFilter "bare-word-filter" "A value in a filter may stand without quotes.";
+    /// `emails[type eq "work"].value eq "x"`.
+    FilteredSubAttribute "filtered-sub-attribute" "A filter may compare a part behind brackets, as in emails[type eq \"work\"].value eq \"x\".";
     /// readOnly in PATCH.
     DropReadOnlyInPatch "drop-read-only-in-patch" "Read-only attributes in a PATCH are left out instead of refused.";
     /// Unknown path in PATCH.
@@ -104,6 +106,7 @@ impl Dialect {
     pub const fn generic() -> Self {
         Self::all()
             .without(Rule::BareWordFilter)
+            .without(Rule::FilteredSubAttribute)
             .without(Rule::CreateFilteredTarget)
             .without(Rule::DropReadOnlyInPatch)
             .without(Rule::DropUnknownPatchPath)
@@ -117,6 +120,7 @@ impl Dialect {
         match name {
             "entra" => generic
                 .with(Rule::BareWordFilter)
+                .with(Rule::FilteredSubAttribute)
                 .with(Rule::CreateFilteredTarget),
             // Okta repeats the id in every rename of a group.
             "okta" => generic.with(Rule::DropReadOnlyInPatch),

@@ -71,7 +71,7 @@ fn urns(value: Option<&Value>) -> Result<Vec<&str>, ScimError> {
 }
 
 /// Whether the URN is of a kind that only one vendor's clients use.
-fn is_vendor(urn: &str) -> bool {
+pub(crate) fn is_vendor(urn: &str) -> bool {
     const VENDORS: [&str; 4] = [
         "urn:okta:",
         "urn:ietf:params:scim:schemas:extension:okta:",

@@ -1,15 +1,40 @@
-//! Filters (RFC 7644 §3.4.2.2): the tree.
+//! Filters (RFC 7644 §3.4.2.2): the tree, its limits and its text.
+//!
+//! ```text
+//! FILTER     = logExp / valuePath / attrExp / *1"not" "(" FILTER ")"
+//! logExp     = FILTER SP ("and" / "or") SP FILTER     ; "and" binds stronger
+//! valuePath  = attrPath "[" valFilter "]"             ; the same without valuePath inside
+//! attrExp    = (attrPath SP "pr") / (attrPath SP compareOp SP compValue)
+//! compareOp  = "eq" / "ne" / "co" / "sw" / "ew" / "gt" / "lt" / "ge" / "le"
+//! compValue  = false / null / true / number / string  ; as in JSON
+//! ```
+//! Keywords and names match in any case. Beyond the grammar, blanks may stand inside brackets.
+//!
+//! [`Filter::parse`] reads the text, [`Filter::check`] compares it with a resource type (unknown
+//! names, comparisons that make no sense), [`Filter::matches`] decides. Whoever decides elsewhere,
+//! in SQL for example, decides the same; the rules are those of [`Filter::matches`].
+
+mod check;
+mod eval;
+mod lexer;
+mod parser;
 
 use std::fmt;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use crate::dialect::Dialect;
 use crate::error::ScimError;
 use crate::path::AttrPath;
-use crate::schema::ResourceType;
 
-/// A filter.
+/// The longest filter in bytes.
+pub const MAX_LENGTH: usize = 8 * 1024;
+/// The deepest nesting of brackets.
+pub const MAX_DEPTH: usize = 32;
+/// The most comparisons.
+pub const MAX_TERMS: usize = 200;
+
+/// A filter. [`Filter::And`] and [`Filter::Or`] have two parts or more.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
     /// All of these.
@@ -29,11 +54,11 @@ pub enum Filter {
     },
     /// There is a value.
     Present(AttrPath),
-    /// One element fulfils the whole filter.
+    /// One and the same element fulfils the whole inner filter.
     ValuePath {
         /// The attribute of the elements.
         path: AttrPath,
-        /// What one of them must fulfil.
+        /// What one of them must fulfil; paths in it are sub-attributes.
         filter: Box<Filter>,
     },
 }
@@ -43,7 +68,7 @@ pub enum Filter {
 pub enum CompareOp {
     /// Equal.
     Eq,
-    /// Not equal.
+    /// Not equal, or absent.
     Ne,
     /// Contains.
     Co,
@@ -59,6 +84,49 @@ pub enum CompareOp {
     Lt,
     /// Less or equal.
     Le,
+}
+
+impl CompareOp {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Eq,
+        Self::Ne,
+        Self::Co,
+        Self::Sw,
+        Self::Ew,
+        Self::Gt,
+        Self::Ge,
+        Self::Lt,
+        Self::Le,
+    ];
+
+    /// The keyword.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Co => "co",
+            Self::Sw => "sw",
+            Self::Ew => "ew",
+            Self::Gt => "gt",
+            Self::Ge => "ge",
+            Self::Lt => "lt",
+            Self::Le => "le",
+        }
+    }
+
+    /// Whether it asks for more or less.
+    #[must_use]
+    pub const fn is_ordering(self) -> bool {
+        matches!(self, Self::Gt | Self::Ge | Self::Lt | Self::Le)
+    }
+
+    /// Whether it looks into a text.
+    #[must_use]
+    pub const fn is_textual(self) -> bool {
+        matches!(self, Self::Co | Self::Sw | Self::Ew)
+    }
 }
 
 /// What is compared with.
@@ -78,28 +146,82 @@ impl Filter {
     /// Reads a filter.
     ///
     /// # Errors
-    /// 400 `invalidFilter`.
-    pub fn parse(_text: &str, _dialect: Dialect) -> Result<Self, ScimError> {
-        Err(ScimError::invalid_filter("filters are not read yet"))
+    /// 400 `invalidFilter` that points at the byte: text that does not follow the grammar or is
+    /// beyond [`MAX_LENGTH`], [`MAX_DEPTH`] or [`MAX_TERMS`].
+    pub fn parse(text: &str, dialect: Dialect) -> Result<Self, ScimError> {
+        parser::parse(text, dialect)
     }
 
-    /// Checks a filter against a resource type.
-    ///
-    /// # Errors
-    /// 400 `invalidFilter`.
-    pub fn check(&self, _resource_type: &ResourceType) -> Result<(), ScimError> {
-        Ok(())
-    }
-
-    /// Whether a resource, rendered in full, fulfils the filter.
+    /// The `eq` comparisons that all hold for whatever fulfils the filter, if it consists of
+    /// nothing else: `type eq "work" and primary eq true`. `None` for any other filter.
     #[must_use]
-    pub fn matches(&self, _resource_type: &ResourceType, _resource: &Map<String, Value>) -> bool {
-        false
+    pub fn equalities(&self) -> Option<Vec<(&AttrPath, &Literal)>> {
+        match self {
+            Self::Compare {
+                path,
+                op: CompareOp::Eq,
+                value,
+            } if *value != Literal::Null => Some(vec![(path, value)]),
+            Self::And(parts) => {
+                let mut all = Vec::with_capacity(parts.len());
+                for part in parts {
+                    all.extend(part.equalities()?);
+                }
+                Some(all)
+            }
+            _ => None,
+        }
     }
 }
 
+impl Literal {
+    /// The literal as JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::String(text) => Value::String(text.clone()),
+            Self::Number(number) => Value::Number(number.clone()),
+            Self::Bool(flag) => Value::Bool(*flag),
+            Self::Null => Value::Null,
+        }
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_value().fmt(f)
+    }
+}
+
+impl fmt::Display for CompareOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The shortest text that reads back as the same filter.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "…")
+        let join = |f: &mut fmt::Formatter<'_>, parts: &[Self], word: &str, in_and: bool| {
+            for (index, part) in parts.iter().enumerate() {
+                if index > 0 {
+                    write!(f, " {word} ")?;
+                }
+                match part {
+                    Self::Or(_) => write!(f, "({part})")?,
+                    Self::And(_) if in_and => write!(f, "({part})")?,
+                    _ => part.fmt(f)?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Self::And(parts) => join(f, parts, "and", true),
+            Self::Or(parts) => join(f, parts, "or", false),
+            Self::Not(inner) => write!(f, "not ({inner})"),
+            Self::Compare { path, op, value } => write!(f, "{path} {op} {value}"),
+            Self::Present(path) => write!(f, "{path} pr"),
+            Self::ValuePath { path, filter } => write!(f, "{path}[{filter}]"),
+        }
     }
 }
