@@ -18,6 +18,7 @@ mod migrate;
 pub mod operators;
 pub mod registry;
 mod schema;
+mod server_keys;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
@@ -48,6 +49,7 @@ struct Inner {
     writes: Writes,
     registry: Arc<Registry>,
     usage: Usage,
+    cursor_key: [u8; 32],
 }
 
 enum Writes {
@@ -65,12 +67,14 @@ impl Store {
     /// PostgreSQL [`StoreError::NotMigrated`].
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let registry = Arc::new(Registry::default());
+        let cursor_key;
         let writes = match url {
             DatabaseUrl::Sqlite(path) => {
                 conn::prepare_file(path)?;
                 let mut conn = conn::open(url)?;
                 migrate::migrate(&mut conn)?;
                 registry.reload(&mut conn)?;
+                cursor_key = server_keys::get(&mut conn, "cursor")?;
                 let reloaded = registry.clone();
                 Writes::Grouped(Writer::start(conn, move |conn| reloaded.reload(conn))?)
             }
@@ -78,11 +82,12 @@ impl Store {
                 let mut conn = conn::open(url)?;
                 migrate::verify(&mut conn)?;
                 registry.reload(&mut conn)?;
+                cursor_key = server_keys::get(&mut conn, "cursor")?;
                 Writes::Pooled
             }
         };
         let pool = conn::pool(url, READERS)?;
-        Ok(Self(Arc::new(Inner { pool, writes, registry, usage: Usage::default() })))
+        Ok(Self(Arc::new(Inner { pool, writes, registry, usage: Usage::default(), cursor_key })))
     }
 
     /// Brings a database to this release's schema and returns the versions that were applied.
@@ -142,6 +147,11 @@ impl Store {
     /// Endpoints and tokens in memory.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// What seals the cursors of lists; the same on every node and after a restart.
+    pub fn cursor_key(&self) -> &[u8; 32] {
+        &self.0.cursor_key
     }
 
     /// Where uses and refusals are counted until [`Store::flush_usage`].

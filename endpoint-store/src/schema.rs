@@ -87,6 +87,10 @@ diesel::table! {
     registry_version (id) { id -> BigInt, version -> BigInt, }
 }
 
+diesel::table! {
+    server_keys (name) { name -> Text, bytes -> Binary, }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     endpoints,
     endpoint_slugs,

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 use scim_core::filter::Filter;
 use scim_core::notes::Notes;
-use scim_core::path::AttrPath;
 use scim_core::relation::Reference;
 use scim_core::schema::ResourceType;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::read::Link;
 use super::rows;
@@ -210,11 +209,8 @@ pub(super) fn groups_of(
 
 /// Whether a member fulfils the filter of a path such as `members[type eq "User"]`.
 pub(super) fn fits(rt: &ResourceType, link: &Link, filter: &Filter) -> bool {
-    let Some(relation) = &rt.relation else { return false };
     let element = json!({"value": link.id, "type": link.resource_type, "display": link.name});
-    let group = Map::from_iter([(relation.clone(), Value::Array(vec![element]))]);
-    let path = AttrPath { urn: None, name: relation.clone(), sub: None };
-    Filter::ValuePath { path, filter: Box::new(filter.clone()) }.matches(rt, &group)
+    rt.relation_attribute().is_some_and(|relation| filter.matches_element(relation, &element))
 }
 
 impl MemberChange {

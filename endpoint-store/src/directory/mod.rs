@@ -21,7 +21,7 @@ pub mod search;
 
 pub use create::create;
 pub use delete::delete;
-pub use list::{ListQuery, Listed, list};
+pub use list::{ListQuery, Listed, Position, Shown, Window, list};
 pub use patch::{Patched, patch};
 pub use read::{Link, Record, Wanted, get};
 pub use replace::replace;

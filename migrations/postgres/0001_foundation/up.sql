@@ -188,3 +188,9 @@ CREATE TABLE registry_version (
     version              BIGINT NOT NULL
 );
 INSERT INTO registry_version (id, version) VALUES (1, 1);
+
+-- Keys of this installation that never leave it: what seals the cursors of lists.
+CREATE TABLE server_keys (
+    name   TEXT NOT NULL PRIMARY KEY,
+    bytes  BYTEA NOT NULL
+);

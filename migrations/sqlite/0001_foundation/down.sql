@@ -1,3 +1,4 @@
+DROP TABLE server_keys;
 DROP TABLE registry_version;
 DROP TABLE setup_codes;
 DROP TABLE sessions;

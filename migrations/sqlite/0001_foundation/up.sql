@@ -187,3 +187,9 @@ CREATE TABLE registry_version (
     version  INTEGER NOT NULL
 ) STRICT;
 INSERT INTO registry_version (id, version) VALUES (1, 1);
+
+-- Keys of this installation that never leave it: what seals the cursors of lists.
+CREATE TABLE server_keys (
+    name   TEXT NOT NULL PRIMARY KEY,
+    bytes  BLOB NOT NULL
+) STRICT;

@@ -8,7 +8,8 @@ use scim_core::list::list_response;
 use serde_json::Value;
 
 use super::Exchange;
-use super::resources::{DEFAULT_PAGE, MAX_PAGE};
+use super::cursor;
+use super::list::{DEFAULT_PAGE, MAX_PAGE};
 
 /// What is offered.
 pub(super) fn capabilities() -> Capabilities {
@@ -17,13 +18,13 @@ pub(super) fn capabilities() -> Capabilities {
         bulk: None,
         filter_max_results: Some(MAX_PAGE),
         change_password: false,
-        sort: false,
+        sort: true,
         etag: true,
         paging: Paging {
-            cursor: false,
+            cursor: true,
             default_page_size: DEFAULT_PAGE,
             max_page_size: MAX_PAGE,
-            cursor_timeout: None,
+            cursor_timeout: Some(cursor::LIFETIME),
         },
         documentation_uri: None,
     }

@@ -4,7 +4,9 @@
 //! may the token do this, how fast do they come, what is asked, is the body one. Only then a handler runs,
 //! with a [`Caller`] bound to one endpoint.
 
+mod cursor;
 mod discovery;
+mod list;
 pub mod negotiate;
 mod preconditions;
 mod query;
@@ -23,6 +25,7 @@ use endpoint_store::registry::{Admitted, TurnedAway};
 use endpoint_store::tokens::Scope;
 use endpoint_store::usage::{Cause, Seen};
 use endpoint_store::{Caller, Endpoint, Store};
+use scim_core::dialect::Dialect;
 use scim_core::error::{Kind, ScimError};
 use scim_core::schema::Catalog;
 use serde_json::Value;
@@ -80,6 +83,11 @@ impl Exchange {
     fn json(&self, status: StatusCode, body: &Value) -> HttpResponse {
         HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(body.to_string())
     }
+}
+
+/// What the endpoint's identity provider may do differently.
+fn dialect(x: &Exchange) -> Dialect {
+    Dialect::for_idp_name(x.endpoint().idp.as_str())
 }
 
 async fn door(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
@@ -152,7 +160,11 @@ async fn run(exchange: &Exchange, operation: Operation, target: Target) -> Resul
         (Operation::ResourceType, Target::Discovery(Some(name))) => discovery::resource_type(exchange, &name),
         (Operation::Schemas, _) => discovery::schemas(exchange),
         (Operation::Schema, Target::Discovery(Some(urn))) => discovery::schema(exchange, &urn),
-        (Operation::List, Target::Collection(rt)) => resources::list(exchange, &rt).await,
+        (Operation::Me, _) => Err(me()),
+        (Operation::List, Target::Root) => list::list(exchange, exchange.scim.catalog.resource_types()).await,
+        (Operation::List, Target::Collection(rt)) => list::list(exchange, &[rt]).await,
+        (Operation::Search, Target::Root) => list::search(exchange, exchange.scim.catalog.resource_types()).await,
+        (Operation::Search, Target::Collection(rt)) => list::search(exchange, &[rt]).await,
         (Operation::Create, Target::Collection(rt)) => resources::create(exchange, &rt).await,
         (Operation::Get, Target::Item(rt, id)) => resources::get(exchange, &rt, &id).await,
         (Operation::Replace, Target::Item(rt, id)) => resources::replace(exchange, &rt, &id).await,
@@ -164,6 +176,14 @@ async fn run(exchange: &Exchange, operation: Operation, target: Target) -> Resul
             Err(ScimError::internal())
         }
     }
+}
+
+/// RFC 7644 §3.11: a token belongs to an identity provider, not to one of its people.
+fn me() -> ScimError {
+    ScimError::new(
+        Kind::NotImplemented,
+        "/Me has no meaning here: the token belongs to an identity provider, not to a person. Ask for /Users/{id} instead.",
+    )
 }
 
 /// The segments behind `/scim/`, decoded; doubled and trailing slashes are no fault.

@@ -4,46 +4,17 @@ use std::sync::Arc;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use endpoint_store::directory::{self, ListQuery, Record, Wanted};
+use endpoint_store::directory::{self, Record, Wanted};
 use endpoint_store::settings::GroupPatchAnswer;
-use scim_core::dialect::Dialect;
 use scim_core::error::ScimError;
-use scim_core::filter::Filter;
-use scim_core::list::{Page, list_response};
-use scim_core::project::Projection;
 use scim_core::schema::ResourceType;
 use scim_core::{json, patch as protocol, resource};
 use serde_json::Value;
 
 use super::render::{View, projection};
-use super::{Exchange, preconditions};
+use super::{Exchange, dialect, preconditions};
 use crate::error::explain;
 use crate::middleware::Line;
-
-/// Results of a list when the request does not say how many.
-pub(super) const DEFAULT_PAGE: u64 = 100;
-/// The most results of a list.
-pub(super) const MAX_PAGE: u64 = 1000;
-
-pub(super) async fn list(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpResponse, ScimError> {
-    let view = View::of(x, rt, projection(x, rt)?);
-    let page = Page::parse(x.query.get("startIndex"), x.query.get("count"), DEFAULT_PAGE, MAX_PAGE)?;
-    let filter = x.query.get("filter").filter(|text| !text.trim().is_empty());
-    let filter = filter.map(|text| Filter::parse(text, dialect(x))).transpose()?;
-    if let Some(filter) = &filter {
-        filter.check(rt)?;
-    }
-    let query = ListQuery { filter, page, wanted: view.wanted() };
-    let (caller, rt_, catalog, base) = (x.caller.clone(), rt.clone(), x.scim.catalog.clone(), x.base.clone());
-    let listed = x.scim.store.read(move |conn| {
-        let whole = View::new(&catalog, &base, &rt_, Projection::all());
-        let matches = |record: &Record, filter: &Filter| filter.matches(&rt_, &whole.show(record));
-        directory::list(conn, &caller, &rt_, &query, matches)
-    });
-    let listed = listed.await.map_err(|e| explain(e, x.caller.request_id()))?;
-    let resources = listed.records.iter().map(|record| Value::Object(view.show(record))).collect();
-    Ok(x.json(StatusCode::OK, &list_response(listed.total, page.start_index, resources)))
-}
 
 pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
@@ -126,10 +97,6 @@ fn answers_with_body(x: &Exchange, rt: &ResourceType) -> bool {
         || x.endpoint().settings.group_patch == GroupPatchAnswer::Body
         || x.query.get("attributes").is_some()
         || x.query.get("excludedAttributes").is_some()
-}
-
-fn dialect(x: &Exchange) -> Dialect {
-    Dialect::for_idp_name(x.endpoint().idp.as_str())
 }
 
 fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: &Record) -> HttpResponse {

@@ -19,8 +19,12 @@ pub enum Operation {
     Schemas,
     /// GET `/Schemas/{urn}`.
     Schema,
-    /// GET on a resource type (RFC 7644 §3.4.2).
+    /// Anything on `/Me` (RFC 7644 §3.11).
+    Me,
+    /// GET on a resource type or on the base URL (RFC 7644 §3.4.2).
     List,
+    /// POST to `.search` there (RFC 7644 §3.4.3).
+    Search,
     /// POST on a resource type (RFC 7644 §3.3).
     Create,
     /// GET of one resource (RFC 7644 §3.4.1).
@@ -47,6 +51,12 @@ pub enum Shape {
     Named(&'static str),
     /// A fixed name and one of the things listed under it.
     NamedItem(&'static str),
+    /// The base URL itself.
+    Root,
+    /// `/.search`.
+    RootSearch,
+    /// `/{resource type}/.search`.
+    Search,
     /// `/{resource type}`.
     Collection,
     /// `/{resource type}/{id}`.
@@ -75,6 +85,14 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, Shape::NamedItem("ResourceTypes"), Operation::ResourceType),
     route(Method::GET, Shape::Named("Schemas"), Operation::Schemas),
     route(Method::GET, Shape::NamedItem("Schemas"), Operation::Schema),
+    route(Method::GET, Shape::Named("Me"), Operation::Me),
+    route(Method::POST, Shape::Named("Me"), Operation::Me),
+    route(Method::PUT, Shape::Named("Me"), Operation::Me),
+    route(Method::PATCH, Shape::Named("Me"), Operation::Me),
+    route(Method::DELETE, Shape::Named("Me"), Operation::Me),
+    route(Method::GET, Shape::Root, Operation::List),
+    route(Method::POST, Shape::RootSearch, Operation::Search),
+    route(Method::POST, Shape::Search, Operation::Search),
     route(Method::GET, Shape::Collection, Operation::List),
     route(Method::POST, Shape::Collection, Operation::Create),
     route(Method::GET, Shape::Item, Operation::Get),
@@ -88,6 +106,8 @@ pub static ROUTES: &[Route] = &[
 pub(super) enum Target {
     /// A discovery document, or the list of its kind.
     Discovery(Option<String>),
+    /// Resources of all types.
+    Root,
     /// Resources of a type.
     Collection(Arc<ResourceType>),
     /// One resource.
@@ -126,7 +146,13 @@ pub(super) fn resolve(
 }
 
 fn place(segments: &[String], catalog: &Catalog) -> Option<(Shape, Target)> {
+    let is_search = |segment: &String| segment.eq_ignore_ascii_case(".search");
     let (first, item) = match segments {
+        [] => return Some((Shape::Root, Target::Root)),
+        [search] if is_search(search) => return Some((Shape::RootSearch, Target::Root)),
+        [first, search] if is_search(search) => {
+            return Some((Shape::Search, Target::Collection(catalog.by_endpoint(first)?.clone())));
+        }
         [first] => (first, None),
         [first, item] => (first, Some(item.clone())),
         _ => return None,
