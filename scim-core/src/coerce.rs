@@ -271,7 +271,8 @@ impl Coercer<'_> {
         Ok(())
     }
 
-    fn is_blank(&mut self, text: &str) -> bool {
+    /// Whether a text counts as no value.
+    pub(crate) fn is_blank(&mut self, text: &str) -> bool {
         text.trim().is_empty() && self.tolerates(Rule::NullIsUnset)
     }
 
@@ -287,18 +288,17 @@ pub(crate) struct Elements {
     seen: HashMap<String, usize>,
 }
 
-impl Elements {
-    pub(crate) fn of(list: Vec<Value>) -> Self {
-        let seen = list
-            .iter()
-            .enumerate()
-            .map(|(index, element)| (identity(element), index));
-        Self {
-            seen: seen.collect(),
-            list,
+impl FromIterator<Value> for Elements {
+    fn from_iter<T: IntoIterator<Item = Value>>(values: T) -> Self {
+        let mut elements = Self::default();
+        for value in values {
+            elements.merge(value);
         }
+        elements
     }
+}
 
+impl Elements {
     /// Adds an element; one of the same type and value is completed instead of doubled.
     /// Answers with its position.
     pub(crate) fn merge(&mut self, element: Value) -> usize {

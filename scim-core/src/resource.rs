@@ -264,6 +264,7 @@ impl<'a> Reader<'a> {
             Value::Object(map) => map,
             Value::Null => return Ok(()),
             Value::Array(list) if list.is_empty() => return Ok(()),
+            Value::String(text) if self.coercer.is_blank(text) => return Ok(()),
             other => {
                 return Err(ScimError::invalid_value(format!(
                     "{} must be an object of its attributes, but came as {}.",

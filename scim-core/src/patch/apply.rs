@@ -337,30 +337,30 @@ impl<'a> Editor<'a> {
         let raw = target.value.unwrap_or(&Value::Null);
         let value = match op {
             Op::Remove => None,
-            Op::Add | Op::Replace => self.coercer().attribute(&target.at, leaf, raw)?,
+            Op::Add | Op::Replace => match self.coercer().attribute(&target.at, leaf, raw)? {
+                None if elements::says_nothing(leaf, raw) => Some(Value::Object(Map::new())),
+                value => value,
+            },
         };
         if value.is_none() && leaf.required {
             return Err(required(op, &target.at));
         }
         let current = self.current(target).and_then(Value::as_object).cloned();
-        let next = match (sub, value) {
+        let mut object = current.unwrap_or_default();
+        match (sub, value) {
+            (Some(sub), value) => elements::set(&mut object, attribute, sub, value),
             (None, Some(Value::Object(more))) => {
-                let mut object = current.unwrap_or_default();
                 elements::complete(&mut object, attribute, more, raw);
-                Some(object)
             }
             (None, value) => {
                 self.set(target, value);
                 return Ok(());
             }
-            (Some(sub), value) => {
-                let mut object = current.unwrap_or_default();
-                elements::set(&mut object, attribute, sub, value);
-                Some(object)
-            }
-        };
-        let next = next.filter(|object| !object.is_empty()).map(Value::Object);
-        self.set(target, next);
+        }
+        self.set(
+            target,
+            (!object.is_empty()).then_some(Value::Object(object)),
+        );
         Ok(())
     }
 }

@@ -46,7 +46,8 @@ impl Edit<'_> {
         bounded(self.at, list.len())?;
         coercer.settle_primary(self.at, &mut list, &touched)?;
         list.retain(|element| element.as_object().is_none_or(|map| !map.is_empty()));
-        Ok(list)
+        // Two elements may have become the same.
+        Ok(list.into_iter().collect::<Elements>().into_list())
     }
 
     fn value(&self) -> &Value {
@@ -102,7 +103,7 @@ impl Edit<'_> {
         coercer: &mut Coercer<'_>,
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let added = self.elements(coercer)?;
-        let mut elements = Elements::of(list);
+        let mut elements: Elements = list.into_iter().collect();
         let touched = added
             .into_iter()
             .map(|element| elements.merge(element))
@@ -120,7 +121,9 @@ impl Edit<'_> {
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let value = coercer.element(self.at, self.attribute, self.value())?;
         let Some(value) = value else {
-            return Ok((self.unselected(list), Vec::new()));
+            let keep = op == Op::Add || says_nothing(self.attribute, self.value());
+            let list = if keep { list } else { self.unselected(list) };
+            return Ok((list, Vec::new()));
         };
         let (mut list, touched) = self.selected(op, list, coercer)?;
         // What the filter asks for stays true of the element unless the value says otherwise.
@@ -210,6 +213,16 @@ fn made_of(
         Some(Value::Object(map)) => Ok(Some(map)),
         _ => Ok(None),
     }
+}
+
+/// Whether a value that came to nothing is an object of parts that are unknown, read-only or empty,
+/// rather than a request to clear: `{"shoeSize": 4}` for a name must not remove the name.
+pub(super) fn says_nothing(attribute: &Attribute, raw: &Value) -> bool {
+    let one = match raw {
+        Value::Array(list) => list.first(),
+        other => Some(other),
+    };
+    attribute.is_complex() && one.is_some_and(Value::is_object)
 }
 
 /// Whether an element has all that the other has.
