@@ -122,12 +122,14 @@ impl Dialect {
                 .with(Rule::BareWordFilter)
                 .with(Rule::FilteredSubAttribute)
                 .with(Rule::CreateFilteredTarget),
-            // Okta repeats the id in every rename of a group.
-            "okta" => generic.with(Rule::DropReadOnlyInPatch),
-            "authentik" => generic
+            // They send whole resources, with their id and more, where a PATCH needs only what
+            // changes.
+            "okta" | "onelogin" | "jumpcloud" | "google" | "sailpoint" | "rippling" => {
+                generic.with(Rule::DropReadOnlyInPatch)
+            }
+            "authentik" | "ping" => generic
                 .with(Rule::BareWordFilter)
                 .with(Rule::DropReadOnlyInPatch),
-            "ping" => generic.with(Rule::BareWordFilter),
             _ => generic,
         }
     }

@@ -1,7 +1,7 @@
 //! The JSON door: the only way from bytes to a [`Value`].
 //!
 //! What passes here is bounded and can be kept by every database: at most [`MAX_DEPTH`] levels,
-//! no NUL character in any text or key (PostgreSQL refuses it), valid UTF-8.
+//! no NUL character in any text or key (`PostgreSQL` refuses it), valid UTF-8.
 
 use serde_json::Value;
 

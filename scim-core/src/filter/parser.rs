@@ -6,6 +6,9 @@ use crate::dialect::{Dialect, Rule};
 use crate::error::{ScimError, quote};
 use crate::path::AttrPath;
 
+const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr)";
+const VALUES: &str = "a value: \"text\" in double quotes, a number, true, false or null";
+
 pub(super) fn parse(text: &str, dialect: Dialect) -> Result<Filter, ScimError> {
     if text.len() > MAX_LENGTH {
         return Err(ScimError::invalid_filter(format!(
@@ -212,7 +215,6 @@ impl<'t> Parser<'t> {
                 "The filter has more than {MAX_TERMS} comparisons. Ask in several requests."
             )));
         }
-        const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr)";
         let Some(Token::Word(word)) = self.peek() else {
             return Err(self.unexpected(OPERATORS));
         };
@@ -231,7 +233,6 @@ impl<'t> Parser<'t> {
     }
 
     fn literal(&mut self) -> Result<Literal, ScimError> {
-        const VALUES: &str = "a value: \"text\" in double quotes, a number, true, false or null";
         let value = match self.peek() {
             Some(Token::Text(text)) => Literal::String(text.clone()),
             Some(Token::Word("true")) => Literal::Bool(true),

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::{Op, Operation};
 use crate::dialect::{Dialect, Rule};
-use crate::error::ScimError;
 use crate::notes::Notes;
 use crate::relation::lookup;
 use crate::schema::ResourceType;
@@ -19,15 +18,11 @@ pub(super) fn one_one(
     body: &Map<String, Value>,
     dialect: Dialect,
     notes: &mut Notes,
-) -> Result<Option<Vec<Operation>>, ScimError> {
-    let Some(relation) = &resource_type.relation else {
-        return Ok(None);
-    };
-    let Some(elements) = lookup(body, relation) else {
-        return Ok(None);
-    };
+) -> Option<Vec<Operation>> {
+    let relation = resource_type.relation.as_ref()?;
+    let elements = lookup(body, relation)?;
     if !notes.tolerate(dialect, Rule::OneOneGroupPatch) {
-        return Ok(None);
+        return None;
     }
     let mut operations = Vec::new();
     let named = |key: &str| {
@@ -59,7 +54,7 @@ pub(super) fn one_one(
     if !come.is_empty() {
         operations.push(Operation::on(Op::Add, relation, Value::Array(come)));
     }
-    Ok(Some(operations))
+    Some(operations)
 }
 
 fn is_deletion(element: &Value) -> bool {

@@ -135,7 +135,7 @@ impl Edit<'_> {
             match (slot, &value) {
                 (Value::Object(known), Value::Object(value)) => {
                     if op == Op::Replace {
-                        *known = made.clone();
+                        known.clone_from(&made);
                     }
                     known.extend(value.clone());
                 }
@@ -190,9 +190,9 @@ impl Edit<'_> {
             Some(_) => None,
         };
         let made = made.ok_or_else(|| selects_nothing(self.at))?;
+        let position = list.len();
         list.push(Value::Object(made));
-        let last = list.len() - 1;
-        Ok((list, vec![last]))
+        Ok((list, vec![position]))
     }
 }
 

@@ -127,7 +127,7 @@ pub fn parse(
     schemas::check(resource_type, body, &[PATCH_URN], dialect, &mut notes)?;
     let operations = match lookup(body, "Operations") {
         Some(value) => listed(resource_type, value, dialect, &mut notes)?,
-        None => dialects::one_one(resource_type, body, dialect, &mut notes)?.ok_or_else(|| {
+        None => dialects::one_one(resource_type, body, dialect, &mut notes).ok_or_else(|| {
             ScimError::invalid_syntax(format!(
                 "Operations is missing. Send {{\"schemas\": [\"{PATCH_URN}\"], \"Operations\": \
                  [{{\"op\": \"replace\", \"path\": \"…\", \"value\": …}}]}}."

@@ -56,7 +56,7 @@ impl Schema {
     /// requests and never sent.
     #[must_use]
     pub fn with_aliases(mut self, aliases: &[&str]) -> Self {
-        self.aliases = aliases.iter().map(ToString::to_string).collect();
+        self.aliases.extend(aliases.iter().map(ToString::to_string));
         self
     }
 

@@ -3,19 +3,19 @@
 //! Used for bodies ([`crate::resource`]) and for PATCH values ([`crate::patch`]) alike. Each
 //! deviation that is accepted is a [`Rule`] and is noted.
 
-use std::collections::HashMap;
+mod elements;
+mod refuse;
 
 use serde_json::{Map, Value, json};
 
 use crate::dialect::{Dialect, Rule};
-use crate::error::{ScimError, describe, quote};
+use crate::error::ScimError;
 use crate::notes::Notes;
 use crate::schema::{Attribute, AttributeType};
 use crate::{fold, time};
+use refuse::{place, wrong_list, wrong_type};
 
-/// The most elements of a multi-valued attribute that is kept in its resource. Relations are kept as
-/// rows and know no such limit.
-const MAX_ELEMENTS: usize = 1000;
+pub(crate) use elements::{Elements, bounded};
 
 /// Reads values by their attribute's definition.
 pub(crate) struct Coercer<'n> {
@@ -281,64 +281,6 @@ impl Coercer<'_> {
     }
 }
 
-/// The elements of a list, of which no two have the same type and value.
-#[derive(Default)]
-pub(crate) struct Elements {
-    list: Vec<Value>,
-    seen: HashMap<String, usize>,
-}
-
-impl FromIterator<Value> for Elements {
-    fn from_iter<T: IntoIterator<Item = Value>>(values: T) -> Self {
-        let mut elements = Self::default();
-        for value in values {
-            elements.merge(value);
-        }
-        elements
-    }
-}
-
-impl Elements {
-    /// Adds an element; one of the same type and value is completed instead of doubled.
-    /// Answers with its position.
-    pub(crate) fn merge(&mut self, element: Value) -> usize {
-        let index = *self
-            .seen
-            .entry(identity(&element))
-            .or_insert(self.list.len());
-        match (self.list.get_mut(index), element) {
-            (Some(Value::Object(known)), Value::Object(element)) => known.extend(element),
-            (Some(_), _) => {}
-            (None, element) => self.list.push(element),
-        }
-        index
-    }
-
-    pub(crate) fn into_list(self) -> Vec<Value> {
-        self.list
-    }
-}
-
-/// What makes two elements the same: value and type, or else everything.
-fn identity(element: &Value) -> String {
-    let kind = element.get("type").and_then(Value::as_str).map(fold::fold);
-    match element.get("value") {
-        Some(value) => format!("{value} {}", kind.unwrap_or_default()),
-        None => element.to_string(),
-    }
-}
-
-/// That a list is not longer than [`MAX_ELEMENTS`].
-pub(crate) fn bounded(at: &str, length: usize) -> Result<(), ScimError> {
-    if length <= MAX_ELEMENTS {
-        return Ok(());
-    }
-    Err(ScimError::invalid_value(format!(
-        "{} has {length} elements; at most {MAX_ELEMENTS} are kept.",
-        place(at)
-    )))
-}
-
 /// `true` and `false` in any case.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     let text = text.trim();
@@ -368,58 +310,4 @@ fn fits(kind: AttributeType, value: &Value) -> bool {
 fn is_base64(text: &str) -> bool {
     text.bytes()
         .all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=".contains(&b))
-}
-
-fn wrong_type(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
-    ScimError::invalid_value(format!(
-        "{} must be {}, but came as {}.",
-        place(at),
-        expected(attribute),
-        describe(value)
-    ))
-}
-
-fn wrong_list(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
-    let example = if attribute.is_complex() {
-        r#"[{"value": "…"}]"#
-    } else {
-        r#"["…"]"#
-    };
-    ScimError::invalid_value(format!(
-        "{} must be a list such as {example}, but came as {}.",
-        place(at),
-        describe(value)
-    ))
-}
-
-/// A place built of the client's own keys, cut to what fits an error text.
-fn place(at: &str) -> String {
-    const LONGEST: usize = 120;
-    if at.len() <= LONGEST {
-        at.to_owned()
-    } else {
-        quote(at)
-    }
-}
-
-fn expected(attribute: &Attribute) -> String {
-    match attribute.kind {
-        AttributeType::String => "a text".into(),
-        AttributeType::Boolean => "true or false".into(),
-        AttributeType::Decimal => "a number".into(),
-        AttributeType::Integer => "a whole number".into(),
-        AttributeType::DateTime => "a time such as \"2026-11-24T00:16:00Z\"".into(),
-        AttributeType::Binary => "base64 text".into(),
-        AttributeType::Reference => "a URL as text".into(),
-        AttributeType::Complex => {
-            let subs: Vec<&str> = attribute
-                .sub_attributes
-                .iter()
-                .filter(|sub| sub.is_stored())
-                .map(|sub| sub.name.as_str())
-                .take(3)
-                .collect();
-            format!("an object with {} …", subs.join(", "))
-        }
-    }
 }
