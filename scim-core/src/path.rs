@@ -118,6 +118,16 @@ pub struct PatchPath {
 }
 
 impl PatchPath {
+    /// The path to an attribute as a whole.
+    #[must_use]
+    pub fn to(attr: AttrPath) -> Self {
+        Self {
+            attr,
+            filter: None,
+            sub: None,
+        }
+    }
+
     /// Reads a path.
     ///
     /// # Errors
@@ -126,11 +136,7 @@ impl PatchPath {
     pub fn parse(text: &str, dialect: Dialect) -> Result<Self, ScimError> {
         let text = text.trim();
         let Some((attr, rest)) = text.split_once('[') else {
-            return Ok(Self {
-                attr: AttrPath::parse(text)?,
-                filter: None,
-                sub: None,
-            });
+            return AttrPath::parse(text).map(Self::to);
         };
         let attr = AttrPath::parse(attr)?;
         let unclosed = || {

@@ -118,12 +118,12 @@ impl Resource {
                 sub: None,
             };
             let in_use = extension.is_none_or(|schema| self.0.contains_key(&schema.id));
-            if in_use
-                && attribute.required
-                && attribute.is_stored()
-                && !resource_type.is_relation(&resolved)
-                && self.attribute(&resolved).is_none()
-            {
+            let expected = attribute.required && attribute.is_stored() && in_use;
+            if !expected || resource_type.is_relation(&resolved) {
+                continue;
+            }
+            let value = self.attribute(&resolved);
+            if value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
                 return Err(missing(&resolved));
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Op, Operation, Patch, Patched, RelationEdit, elements, members};
+use super::{MAX_OPERATIONS, Op, Operation, Patch, Patched, RelationEdit, elements, members};
 use crate::coerce::Coercer;
 use crate::dialect::{Dialect, Rule};
 use crate::error::{ScimError, describe, quote};
@@ -33,6 +33,7 @@ pub fn apply(
         notes: patch.notes.clone(),
         resource: resource.clone(),
         relation: Vec::new(),
+        edits: 0,
     };
     for (index, operation) in patch.operations.iter().enumerate() {
         let place =
@@ -60,6 +61,8 @@ struct Editor<'a> {
     notes: Notes,
     resource: Resource,
     relation: Vec<RelationEdit>,
+    /// How many attributes were edited. An operation without a path edits several.
+    edits: usize,
 }
 
 /// Where and with what, once the path is found in the schema.
@@ -132,31 +135,27 @@ impl<'a> Editor<'a> {
         schema: &'a Schema,
         value: Option<&Value>,
     ) -> Result<(), ScimError> {
-        let nothing = matches!(value, None | Some(Value::Null));
         match value {
-            Some(Value::Object(map)) if op != Op::Remove => {
+            Some(Value::Object(map)) if !map.is_empty() => {
                 for (key, value) in map {
-                    match schema.attribute(key) {
-                        Some(_) => {
-                            let attr = AttrPath {
-                                urn: Some(schema.id.clone()),
-                                name: key.clone(),
-                                sub: None,
-                            };
-                            let path = PatchPath {
-                                attr,
-                                filter: None,
-                                sub: None,
-                            };
-                            self.at_path(op, &path, Some(value))?;
-                        }
-                        None => self.notes.drop_path(&format!("{}:{key}", schema.id)),
+                    if schema.attribute(key).is_none() {
+                        self.notes.drop_path(&format!("{}:{key}", schema.id));
+                        continue;
                     }
+                    let path = PatchPath::to(AttrPath {
+                        urn: Some(schema.id.clone()),
+                        name: key.clone(),
+                        sub: None,
+                    });
+                    let value = (op != Op::Remove).then_some(value);
+                    self.at_path(op, &path, value)?;
                 }
                 Ok(())
             }
-            _ if op == Op::Remove || nothing => {
-                self.resource.holder(Some(schema)).clear();
+            None | Some(Value::Null | Value::Object(_)) => {
+                if op != Op::Add {
+                    self.resource.holder(Some(schema)).clear();
+                }
                 Ok(())
             }
             Some(other) => Err(ScimError::invalid_value(format!(
@@ -164,7 +163,6 @@ impl<'a> Editor<'a> {
                 schema.id,
                 describe(other)
             ))),
-            None => Ok(()),
         }
     }
 
@@ -175,6 +173,12 @@ impl<'a> Editor<'a> {
         value: Option<&Value>,
     ) -> Result<(), ScimError> {
         let resource_type = self.resource_type;
+        self.edits += 1;
+        if self.edits > MAX_OPERATIONS {
+            return Err(ScimError::too_large(format!(
+                "the PATCH edits more than {MAX_OPERATIONS} attributes. Send several requests."
+            )));
+        }
         if path.filter.is_none()
             && let Some(schema) = resource_type.extension(&path.attr.to_string())
         {
@@ -293,9 +297,10 @@ impl<'a> Editor<'a> {
     }
 
     fn list(&mut self, op: Op, target: &Target<'_, '_>) -> Result<(), ScimError> {
-        let list = match self.current(target) {
-            Some(Value::Array(list)) => list.clone(),
-            Some(one) => vec![one.clone()],
+        let holder = self.resource.holder(target.resolved.extension);
+        let list = match holder.remove(&target.resolved.attribute.name) {
+            Some(Value::Array(list)) => list,
+            Some(one) => vec![one],
             None => Vec::new(),
         };
         let edit = elements::Edit {

@@ -46,8 +46,11 @@ impl Edit<'_> {
         bounded(self.at, list.len())?;
         coercer.settle_primary(self.at, &mut list, &touched)?;
         list.retain(|element| element.as_object().is_none_or(|map| !map.is_empty()));
-        // Two elements may have become the same.
-        Ok(list.into_iter().collect::<Elements>().into_list())
+        if self.sub.is_some() || self.filter.is_some() {
+            // Two elements may have become the same.
+            list = list.into_iter().collect::<Elements>().into_list();
+        }
+        Ok(list)
     }
 
     fn value(&self) -> &Value {

@@ -260,11 +260,7 @@ impl Operation {
     fn on(op: Op, attribute: &str, value: Value) -> Self {
         Self {
             op,
-            path: Some(PatchPath {
-                attr: AttrPath::named(attribute),
-                filter: None,
-                sub: None,
-            }),
+            path: Some(PatchPath::to(AttrPath::named(attribute))),
             value: Some(value),
         }
     }

@@ -5,7 +5,7 @@ use scim_core::patch::{self, MAX_OPERATIONS, PATCH_URN, Patched};
 use scim_core::resource::{self, Resource};
 use scim_core::schema::{Catalog, ResourceType};
 use scim_core::{Dialect, Rule, ScimError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::support::{fixture, members_after, user};
 
@@ -116,6 +116,14 @@ fn barbara() -> Value {
 #[case::whole_extension_by_its_old_urn(
     json!({"op": "remove", "path": "urn:scim:schemas:extension:enterprise:2.0"}),
     "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", Value::Null
+)]
+#[case::named_parts_of_an_extension(
+    json!({"op": "remove", "path": ENTERPRISE, "value": {"manager": null}}),
+    "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", json!({"department": "Sales"})
+)]
+#[case::adding_nothing_to_an_extension(
+    json!({"op": "add", "value": {ENTERPRISE: null}}),
+    "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/department", json!("Sales")
 )]
 #[case::manager_as_text(
     json!({"op": "Add", "path": format!("{ENTERPRISE}:manager"), "value": "m2"}),
@@ -292,6 +300,26 @@ fn keys_of_the_body_match_in_any_case_and_others_are_ignored() {
     });
     let patch = patch::parse(&user(), &body, Dialect::generic()).unwrap();
     assert_eq!(patch.operations.len(), 1);
+}
+
+#[test]
+fn edits_are_counted_also_within_one_operation() {
+    let user = user();
+    let (mut resource, _) = kept(&user, &barbara());
+    // One attribute under many names: its URN in ever other cases.
+    let spell = |number: usize| -> String {
+        let urn = "urn:ietf:params:scim:schemas:core:2.0:user:title"
+            .chars()
+            .enumerate();
+        let upper = |at: usize| at < 32 && number >> (at / 2) & 1 == 1;
+        urn.map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c })
+            .collect()
+    };
+    let value: Map<String, Value> = (0..1 << 15).map(|n| (spell(n), json!("T"))).collect();
+    assert!(value.len() > MAX_OPERATIONS);
+    let operations = json!([{ "op": "add", "value": value }]);
+    let error = apply(&user, &mut resource, &operations, Dialect::generic()).unwrap_err();
+    assert_eq!(error.status(), 413);
 }
 
 #[test]
