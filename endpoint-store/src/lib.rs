@@ -1,1 +1,206 @@
-//! placeholder
+//! Everything that is kept: endpoints, tokens, operators, directories, and the log of changes.
+//!
+//! One query text serves SQLite (embedded, the default) and PostgreSQL (many nodes). Every function about
+//! an endpoint's data takes the endpoint, or a [`Caller`] bound to it, first after the connection; there is
+//! one kind of write transaction, and only [`Store::write`] opens it.
+
+pub mod caller;
+pub mod changes;
+pub mod check;
+mod conn;
+mod dialect;
+pub mod directory;
+pub mod endpoints;
+mod error;
+mod filter_sql;
+pub mod ids;
+mod migrate;
+pub mod operators;
+pub mod registry;
+mod schema;
+mod server_keys;
+pub mod sessions;
+pub mod settings;
+pub mod tokens;
+pub mod usage;
+mod writer;
+
+use std::sync::Arc;
+
+pub use caller::Caller;
+pub use conn::{Conn, DatabaseUrl};
+pub use endpoints::{Endpoint, EndpointId};
+pub use error::StoreError;
+pub use ids::{Millis, entropy};
+pub use writer::Tx;
+
+use registry::Registry;
+use usage::Usage;
+use writer::Writer;
+
+const READERS: u32 = 8;
+
+/// The way to everything that is kept. Cheap to clone; every clone is the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: conn::Pool,
+    writes: Writes,
+    registry: Arc<Registry>,
+    usage: Usage,
+    cursor_key: [u8; 32],
+}
+
+enum Writes {
+    /// SQLite has one writer: a thread of our own that groups commits.
+    Grouped(Writer),
+    /// PostgreSQL has as many as there are connections.
+    Pooled,
+}
+
+impl Store {
+    /// Opens the database, and for SQLite makes the file and brings it to this release's schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Damaged`], [`StoreError::NewerSchema`], and for
+    /// PostgreSQL [`StoreError::NotMigrated`].
+    pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let registry = Arc::new(Registry::default());
+        let cursor_key;
+        let writes = match url {
+            DatabaseUrl::Sqlite(path) => {
+                conn::prepare_file(path)?;
+                let mut conn = conn::open(url)?;
+                migrate::migrate(&mut conn)?;
+                registry.reload(&mut conn)?;
+                cursor_key = server_keys::get(&mut conn, "cursor")?;
+                let reloaded = registry.clone();
+                Writes::Grouped(Writer::start(conn, move |conn| reloaded.reload(conn))?)
+            }
+            DatabaseUrl::Postgres(_) => {
+                let mut conn = conn::open(url)?;
+                migrate::verify(&mut conn)?;
+                registry.reload(&mut conn)?;
+                cursor_key = server_keys::get(&mut conn, "cursor")?;
+                Writes::Pooled
+            }
+        };
+        let pool = conn::pool(url, READERS)?;
+        Ok(Self(Arc::new(Inner { pool, writes, registry, usage: Usage::default(), cursor_key })))
+    }
+
+    /// Brings a database to this release's schema and returns the versions that were applied.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = url {
+            conn::prepare_file(path)?;
+        }
+        migrate::migrate(&mut conn::open(url)?)
+    }
+
+    /// Reads, off the async workers.
+    ///
+    /// # Errors
+    /// What `read` returns, or [`StoreError::Unavailable`] when no connection can be had.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let pool = self.0.pool.clone();
+        blocking(move || read(&mut *checkout(&pool)?)).await
+    }
+
+    /// Writes in one transaction, all or nothing, and returns once it is on disk.
+    ///
+    /// # Errors
+    /// What `write` returns, [`StoreError::Busy`] when too many writes are waiting, or
+    /// [`StoreError::Unavailable`]; in every case nothing was written.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let write = move |tx: &mut Tx<'_>| {
+            let value = write(tx)?;
+            tx.seal()?;
+            Ok(value)
+        };
+        match &self.0.writes {
+            Writes::Grouped(writer) => writer.write(write).await,
+            Writes::Pooled => {
+                let (pool, registry) = (self.0.pool.clone(), self.0.registry.clone());
+                blocking(move || {
+                    let conn = &mut *checkout(&pool)?;
+                    let (value, changed) = writer::alone(conn, write)?;
+                    if changed {
+                        registry.reload(conn)?;
+                    }
+                    Ok(value)
+                })
+                .await
+            }
+        }
+    }
+
+    /// Endpoints and tokens in memory.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// What seals the cursors of lists; the same on every node and after a restart.
+    pub fn cursor_key(&self) -> &[u8; 32] {
+        &self.0.cursor_key
+    }
+
+    /// Where uses and refusals are counted until [`Store::flush_usage`].
+    pub fn usage(&self) -> &Usage {
+        &self.0.usage
+    }
+
+    /// Whether the database answers and has this release's schema.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.read(migrate::verify).await
+    }
+
+    /// Takes over what other processes changed. Called several times a second.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; the next call tries again.
+    pub async fn refresh_registry(&self) -> Result<(), StoreError> {
+        let registry = self.0.registry.clone();
+        self.read(move |conn| registry.refresh(conn)).await
+    }
+
+    /// Writes what was counted since the last call; on failure it is kept for the next.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn flush_usage(&self) -> Result<(), StoreError> {
+        let Some(batch) = self.0.usage.take().map(Arc::new) else { return Ok(()) };
+        let written = batch.clone();
+        let outcome = self.write(move |tx| written.write(tx)).await;
+        if outcome.is_err()
+            && let Some(batch) = Arc::into_inner(batch)
+        {
+            self.0.usage.put_back(batch);
+        }
+        outcome
+    }
+}
+
+fn checkout(pool: &conn::Pool) -> Result<r2d2::PooledConnection<conn::Manager>, StoreError> {
+    pool.get().map_err(|e| StoreError::Unavailable(format!("no connection to the database: {e}")))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|e| Err(StoreError::Unavailable(format!("the work was given up: {e}"))))
+}

@@ -49,6 +49,23 @@ pub fn key_of(attribute: &Attribute, value: &str) -> String {
     }
 }
 
+/// The key under which [`keys`] has a value that this path compares; `None` if it is not indexed.
+#[must_use]
+pub fn lookup(resource_type: &ResourceType, path: &AttrPath, value: &str) -> Option<IndexKey> {
+    let attribute = is_indexed(resource_type, path)?;
+    starts(resource_type, value).find(|key| key.attribute == attribute)
+}
+
+/// The key that a value would have under each indexed attribute: where a search by the start of a name
+/// begins.
+pub fn starts<'a>(resource_type: &'a ResourceType, value: &'a str) -> impl Iterator<Item = IndexKey> + 'a {
+    indexed(resource_type).map(move |resolved| IndexKey {
+        attribute: resolved.canonical(),
+        key: key_of(resolved.leaf(), value),
+        unique: resolved.leaf().uniqueness != Uniqueness::None,
+    })
+}
+
 /// The canonical name under which [`keys`] has the values that this path compares (`emails` means
 /// `emails.value`); `None` if it is not indexed.
 #[must_use]

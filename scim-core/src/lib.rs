@@ -13,7 +13,8 @@
 //! | [`patch`] | PATCH: parse, then apply |
 //! | [`filter`], [`path`] | the query language and attribute paths |
 //! | [`index`], [`fold`] | what is searched by index, and the one case folding |
-//! | [`project`], [`meta`], [`list`], [`discovery`] | what answers look like |
+//! | [`sort`], [`list`] | the order and the part of a result |
+//! | [`project`], [`meta`], [`discovery`] | what answers look like |
 //! | [`dialect`], [`notes`] | what is tolerated, and what was |
 //! | [`token`] | bearer tokens |
 //! | [`error`] | why not |
@@ -37,6 +38,7 @@ pub mod relation;
 pub mod resource;
 pub mod schema;
 mod schemas;
+pub mod sort;
 pub mod time;
 pub mod token;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{ScimError, quote};
+use crate::error::{ScimError, ScimType, quote};
 
 /// URN of the list response.
 pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -17,6 +17,30 @@ pub fn list_response(total: u64, start_index: u64, resources: Vec<Value>) -> Val
     list.insert("itemsPerPage".into(), json!(resources.len()));
     list.insert("Resources".into(), Value::Array(resources));
     Value::Object(list)
+}
+
+/// One page of a walk by cursor (RFC 9865 §2.2); without `next` it is the last one.
+#[must_use]
+pub fn cursor_response(total: u64, next: Option<String>, resources: Vec<Value>) -> Value {
+    let mut out = Map::new();
+    out.insert("schemas".into(), json!([LIST_URN]));
+    out.insert("totalResults".into(), json!(total));
+    out.insert("itemsPerPage".into(), json!(resources.len()));
+    if let Some(cursor) = next {
+        out.insert("nextCursor".into(), Value::String(cursor));
+    }
+    out.insert("Resources".into(), Value::Array(resources));
+    Value::Object(out)
+}
+
+/// The size of a page of a walk by cursor.
+///
+/// # Errors
+/// 400 `invalidCount` (RFC 9865 §2.1) if it is no whole number.
+pub fn cursor_count(count: Option<&str>, default: u64, max: u64) -> Result<u64, ScimError> {
+    Page::parse(None, count, default, max)
+        .map(|page| page.count)
+        .map_err(|error| error.with_type(ScimType::InvalidCount))
 }
 
 /// The part of a result that was asked for.

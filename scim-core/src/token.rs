@@ -149,3 +149,16 @@ fn push_base62(out: &mut String, number: &[u8], digits: usize) {
     number.zeroize();
     reversed.zeroize();
 }
+/// Text that may be logged or shown: whatever in it begins like a token ends there, as `scim_…`.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let mut parts = text.split(PREFIX);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        out.push_str(if rest.len() == part.len() { PREFIX } else { "scim_…" });
+        out.push_str(rest);
+    }
+    out
+}
+

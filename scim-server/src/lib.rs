@@ -1,1 +1,15 @@
-//! placeholder
+//! The server: SCIM over HTTP, the console, and the command line, in one binary.
+//!
+//! [`build`] makes the whole server from its [`Config`]; `main` and the tests start the same one.
+
+mod app;
+pub mod config;
+mod error;
+mod health;
+mod limits;
+mod middleware;
+pub mod scim;
+mod tls;
+
+pub use app::{App, StartError, Stopper, build};
+pub use config::Config;

@@ -1,0 +1,333 @@
+//! The change log: one change set per write, in its transaction, numbered per endpoint without gaps.
+//!
+//! History, and later webhooks, targets and undo, all read this one log. The number is taken from the
+//! endpoint's own row, whose lock makes writers of one endpoint wait for each other: a reader never sees
+//! a number before a smaller one is there.
+
+use diesel::prelude::*;
+use scim_core::resource::Resource;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::caller::{ActorKind, Caller};
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::ids::Millis;
+use crate::schema::{change_subjects, changes, endpoint_progress};
+use crate::writer::Tx;
+
+/// What happened to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It was made.
+    Created,
+    /// Attributes or members changed.
+    Updated,
+    /// It was removed for good.
+    Deleted,
+    /// It was deactivated and hidden from SCIM, as the endpoint's delete policy says.
+    Hidden,
+    /// A hidden one was created again and is back under its id.
+    Restored,
+}
+
+impl ChangeKind {
+    const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Deleted, Self::Hidden, Self::Restored];
+
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Hidden => "hidden",
+            Self::Restored => "restored",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, StoreError> {
+        Self::ALL
+            .into_iter()
+            .find(|k| k.as_str() == text)
+            .ok_or_else(|| StoreError::Damaged(format!("unknown change kind `{text}`")))
+    }
+}
+
+/// Members that a change added or removed, by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberChange {
+    /// Those that were not there before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// Those that are no longer there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+}
+
+impl MemberChange {
+    /// True when nobody came or went.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// One change set, as read from the log.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Number within the endpoint, from 1.
+    pub seq: i64,
+    /// When.
+    pub at: Millis,
+    /// `token`, `operator` or `cli`.
+    pub actor_kind: String,
+    /// Public id of the token or id of the operator.
+    pub actor_id: String,
+    /// Label of the token or name of the operator, then.
+    pub actor_label: String,
+    /// The request that made it.
+    pub request_id: String,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// `User`, `Group`, …
+    pub resource_type: String,
+    /// The resource.
+    pub resource_id: String,
+    /// Its name, then.
+    pub resource_name: String,
+    /// Attributes before; null when it was not there.
+    pub before: Value,
+    /// Attributes after; null when it is no longer there.
+    pub after: Value,
+    /// Members that came or went.
+    pub members: MemberChange,
+}
+
+/// One attribute that differs between before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributeChange {
+    /// As in `name.givenName`.
+    pub path: String,
+    /// `None` when it was not set.
+    pub before: Option<Value>,
+    /// `None` when it is no longer set.
+    pub after: Option<Value>,
+}
+
+impl Change {
+    /// What differs between before and after, sub-attributes one by one, lists as a whole.
+    pub fn attributes(&self) -> Vec<AttributeChange> {
+        let mut out = Vec::new();
+        differ("", Some(&self.before), Some(&self.after), &mut out);
+        out
+    }
+}
+
+fn differ(path: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Vec<AttributeChange>) {
+    let object = |v: Option<&Value>| match v {
+        Some(Value::Object(map)) => Some(map.clone()),
+        None | Some(Value::Null) => Some(serde_json::Map::new()),
+        _ => None,
+    };
+    if before == after {
+        return;
+    }
+    let leaf = |v: Option<&Value>| v.filter(|v| !v.is_null()).cloned();
+    match (object(before), object(after)) {
+        (Some(old), Some(new)) => {
+            let mut names: Vec<&String> = old.keys().collect();
+            names.extend(new.keys().filter(|k| !old.contains_key(*k)));
+            for name in names {
+                let separator = match path {
+                    "" => "",
+                    p if p.starts_with("urn:") => ":",
+                    _ => ".",
+                };
+                differ(&format!("{path}{separator}{name}"), old.get(name), new.get(name), out);
+            }
+        }
+        _ => out.push(AttributeChange { path: path.to_owned(), before: leaf(before), after: leaf(after) }),
+    }
+}
+
+/// What a write appends.
+pub(crate) struct NewChange<'a> {
+    pub(crate) kind: ChangeKind,
+    pub(crate) resource_type: &'a str,
+    pub(crate) resource_id: &'a str,
+    pub(crate) resource_name: &'a str,
+    pub(crate) before: Option<&'a Resource>,
+    pub(crate) after: Option<&'a Resource>,
+    pub(crate) members: MemberChange,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = changes, treat_none_as_default_value = false)]
+struct Row {
+    endpoint_id: String,
+    seq: i64,
+    at: i64,
+    actor_kind: String,
+    actor_id: String,
+    actor_label: String,
+    request_id: String,
+    kind: String,
+    resource_type: String,
+    resource_id: String,
+    resource_name: String,
+    before: Option<String>,
+    after: Option<String>,
+    members: Option<String>,
+}
+
+/// Appends a change set and ticks the endpoint's milestones.
+pub(crate) fn append(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    new: &NewChange<'_>,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let json = |resource: Option<&Resource>| -> Result<Option<String>, StoreError> {
+        resource.map(serde_json::to_string).transpose().map_err(|e| StoreError::Damaged(e.to_string()))
+    };
+    let seq = next_number(tx, caller, new, now)?;
+    let members = (!new.members.is_empty()).then(|| serde_json::to_string(&new.members)).transpose();
+    let row = Row {
+        endpoint_id: caller.endpoint().id.as_str().to_owned(),
+        seq,
+        at: now,
+        actor_kind: caller.actor().kind.as_str().to_owned(),
+        actor_id: caller.actor().id.clone(),
+        actor_label: caller.actor().label.clone(),
+        request_id: caller.request_id().to_owned(),
+        kind: new.kind.as_str().to_owned(),
+        resource_type: new.resource_type.to_owned(),
+        resource_id: new.resource_id.to_owned(),
+        resource_name: new.resource_name.to_owned(),
+        before: json(new.before)?,
+        after: json(new.after)?,
+        members: members.map_err(|e| StoreError::Damaged(e.to_string()))?,
+    };
+    diesel::insert_into(changes::table).values(&row).execute(&mut **tx)?;
+    let mut subjects: Vec<&str> = vec![new.resource_id];
+    subjects.extend(new.members.added.iter().chain(&new.members.removed).map(String::as_str));
+    subjects.sort_unstable();
+    subjects.dedup();
+    for subject in subjects {
+        diesel::insert_into(change_subjects::table)
+            .values((
+                change_subjects::endpoint_id.eq(&row.endpoint_id),
+                change_subjects::subject_id.eq(subject),
+                change_subjects::seq.eq(seq),
+            ))
+            .execute(&mut **tx)?;
+    }
+    Ok(())
+}
+
+fn next_number(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    new: &NewChange<'_>,
+    now: Millis,
+) -> Result<i64, StoreError> {
+    type Row = (String, i64, Option<i64>, Option<i64>, Option<i64>);
+    let own_row =
+        || endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(caller.endpoint().id.as_str()));
+    let (_, seq, user_at, group_at, update_at): Row = diesel::update(own_row())
+        .set(endpoint_progress::last_change.eq(endpoint_progress::last_change + 1))
+        .returning(endpoint_progress::all_columns)
+        .get_result(&mut **tx)?;
+    if caller.actor().kind == ActorKind::Token {
+        let made = matches!(new.kind, ChangeKind::Created | ChangeKind::Restored);
+        let ticks = (
+            user_at.or((made && new.resource_type == "User").then_some(now)),
+            group_at.or((new.resource_type == "Group").then_some(now)),
+            update_at.or((!made).then_some(now)),
+        );
+        if ticks != (user_at, group_at, update_at) {
+            diesel::update(own_row())
+                .set((
+                    endpoint_progress::first_user_at.eq(ticks.0),
+                    endpoint_progress::first_group_at.eq(ticks.1),
+                    endpoint_progress::first_update_at.eq(ticks.2),
+                ))
+                .execute(&mut **tx)?;
+        }
+    }
+    Ok(seq)
+}
+
+impl TryFrom<Row> for Change {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        fn parse<T: serde::de::DeserializeOwned + Default>(text: Option<String>) -> Result<T, StoreError> {
+            text.map_or_else(|| Ok(T::default()), |t| serde_json::from_str(&t))
+                .map_err(|e| StoreError::Damaged(format!("a change set cannot be read: {e}")))
+        }
+        Ok(Self {
+            kind: ChangeKind::parse(&row.kind)?,
+            before: parse(row.before)?,
+            after: parse(row.after)?,
+            members: parse(row.members)?,
+            seq: row.seq,
+            at: row.at,
+            actor_kind: row.actor_kind,
+            actor_id: row.actor_id,
+            actor_label: row.actor_label,
+            request_id: row.request_id,
+            resource_type: row.resource_type,
+            resource_id: row.resource_id,
+            resource_name: row.resource_name,
+        })
+    }
+}
+
+/// The latest changes that concern a resource: its own, and memberships it gained or lost; newest first.
+pub fn of_resource(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    resource_id: &str,
+    limit: i64,
+) -> Result<Vec<Change>, StoreError> {
+    let rows: Vec<Row> = changes::table
+        .inner_join(change_subjects::table.on(
+            change_subjects::endpoint_id.eq(changes::endpoint_id).and(change_subjects::seq.eq(changes::seq)),
+        ))
+        .filter(change_subjects::endpoint_id.eq(endpoint.as_str()))
+        .filter(change_subjects::subject_id.eq(resource_id))
+        .order(change_subjects::seq.desc())
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Change::try_from).collect()
+}
+
+/// The latest changes of an endpoint, newest first.
+pub fn latest(conn: &mut Conn, endpoint: &EndpointId, limit: i64) -> Result<Vec<Change>, StoreError> {
+    let rows: Vec<Row> = changes::table
+        .filter(changes::endpoint_id.eq(endpoint.as_str()))
+        .order(changes::seq.desc())
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Change::try_from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_name_the_sub_attribute() {
+        let mut out = Vec::new();
+        let before = serde_json::json!({"userName": "a", "name": {"givenName": "R", "familyName": "T"}, "urn:x:y": {"department": "A"}});
+        let after =
+            serde_json::json!({"userName": "b", "name": {"givenName": "R"}, "urn:x:y": {"department": "B"}});
+        differ("", Some(&before), Some(&after), &mut out);
+        let paths: Vec<&str> = out.iter().map(|c| c.path.as_str()).collect();
+        assert_eq!(paths, ["userName", "name.familyName", "urn:x:y:department"]);
+        assert_eq!(out.get(1).and_then(|c| c.after.clone()), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! POST (RFC 7644 §3.3).
+
+use scim_core::notes::Notes;
+use scim_core::resource::Incoming;
+use scim_core::schema::ResourceType;
+
+use super::read::{Record, Wanted};
+use super::{counts, keys, members, read, rows};
+use crate::caller::Caller;
+use crate::changes::{self, ChangeKind, MemberChange, NewChange};
+use crate::error::StoreError;
+use crate::ids::{Millis, new_id};
+use crate::writer::Tx;
+
+/// Makes a resource. One that was hidden by the delete policy under the same name comes back under its id.
+///
+/// # Errors
+/// 409 `uniqueness` when the name is taken.
+pub fn create(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    rt: &ResourceType,
+    incoming: &Incoming,
+    wanted: Wanted,
+    now: Millis,
+) -> Result<(Record, Notes), StoreError> {
+    let endpoint = &caller.endpoint().id;
+    let namesake = keys::hidden_namesake(tx, endpoint, rt, &incoming.resource)?;
+    let before = namesake.map(|id| rows::find(tx, endpoint, &id)).transpose()?.flatten();
+    let mut row = before.clone().unwrap_or_else(|| rows::Row {
+        endpoint_id: endpoint.as_str().to_owned(),
+        id: new_id(now),
+        resource_type: rt.name.clone(),
+        version: 0,
+        created_at: now,
+        modified_at: now,
+        hidden: false,
+        active: true,
+        name: String::new(),
+        name_key: String::new(),
+        body: String::new(),
+    });
+    row.set_resource(rt, &incoming.resource)?;
+    row.version += 1;
+    row.modified_at = now;
+    row.hidden = false;
+    match &before {
+        Some(_) => {
+            rows::update(tx, &row)?;
+            counts::add(tx, endpoint, &rt.name, (1, -1))?;
+        }
+        None => {
+            rows::insert(tx, &row)?;
+            counts::add(tx, endpoint, &rt.name, (1, 0))?;
+        }
+    }
+    keys::sync(tx, endpoint, rt, &row.id, &incoming.resource, false)?;
+    let mut notes = Notes::default();
+    let mut joined = MemberChange::default();
+    if let Some(references) = &incoming.relation {
+        members::add(tx, endpoint, &row.id, references, now, &mut joined, &mut notes)?;
+    }
+    let former = before.as_ref().map(rows::Row::resource).transpose()?;
+    let change = NewChange {
+        kind: if before.is_some() { ChangeKind::Restored } else { ChangeKind::Created },
+        resource_type: &rt.name,
+        resource_id: &row.id,
+        resource_name: &row.name,
+        before: former.as_ref(),
+        after: Some(&incoming.resource),
+        members: joined,
+    };
+    changes::append(tx, caller, &change, now)?;
+    Ok((read::record(tx, endpoint, rt, row, wanted)?, notes))
+}

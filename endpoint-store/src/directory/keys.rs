@@ -1,0 +1,105 @@
+//! Index keys of a resource, and uniqueness by the database's own constraint.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use scim_core::error::ScimError;
+use scim_core::index;
+use scim_core::resource::Resource;
+use scim_core::schema::ResourceType;
+
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::schema::{resource_keys, resources};
+use crate::writer::Tx;
+
+/// Makes the kept keys of a resource those of its present content; `hidden` ones claim no uniqueness.
+///
+/// # Errors
+/// 409 `uniqueness` naming the attribute when another resource holds the value.
+pub(super) fn sync(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    id: &str,
+    resource: &Resource,
+    hidden: bool,
+) -> Result<(), StoreError> {
+    let mut wanted: BTreeMap<(String, String), bool> = index::keys(rt, resource)
+        .into_iter()
+        .map(|key| ((key.attribute, key.key), key.unique && !hidden))
+        .collect();
+    let of_resource = || {
+        resource_keys::table
+            .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
+            .filter(resource_keys::resource_id.eq(id))
+    };
+    let kept: Vec<(String, String, bool)> = of_resource()
+        .select((resource_keys::attribute, resource_keys::value_key, resource_keys::is_unique))
+        .load(&mut **tx)?;
+    for (attribute, key, unique) in kept {
+        let entry = (attribute, key);
+        if wanted.get(&entry) == Some(&unique) {
+            wanted.remove(&entry);
+        } else {
+            diesel::delete(
+                resource_keys::table
+                    .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
+                    .filter(resource_keys::resource_type.eq(&rt.name))
+                    .filter(resource_keys::attribute.eq(&entry.0))
+                    .filter(resource_keys::value_key.eq(&entry.1))
+                    .filter(resource_keys::resource_id.eq(id)),
+            )
+            .execute(&mut **tx)?;
+        }
+    }
+    for ((attribute, key), unique) in wanted {
+        diesel::insert_into(resource_keys::table)
+            .values((
+                resource_keys::endpoint_id.eq(endpoint.as_str()),
+                resource_keys::resource_type.eq(&rt.name),
+                resource_keys::attribute.eq(&attribute),
+                resource_keys::value_key.eq(&key),
+                resource_keys::resource_id.eq(id),
+                resource_keys::is_unique.eq(unique),
+            ))
+            .execute(&mut **tx)
+            .map_err(|e| match StoreError::is_unique_violation(&e) {
+                true => ScimError::uniqueness(format!(
+                    "{attribute} must be unique: another {} of this endpoint has this value already (compared without case). \
+                     Look it up with the filter `{attribute} eq \"…\"` and update that one.",
+                    rt.name
+                ))
+                .into(),
+                false => StoreError::from(e),
+            })?;
+    }
+    Ok(())
+}
+
+/// The hidden resource of this type that was known by the name of `resource`, the last one hidden first.
+pub(super) fn hidden_namesake(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    resource: &Resource,
+) -> Result<Option<String>, StoreError> {
+    let Some(key) = index::keys(rt, resource).into_iter().find(|key| key.unique) else { return Ok(None) };
+    Ok(resource_keys::table
+        .inner_join(
+            resources::table.on(resources::endpoint_id
+                .eq(resource_keys::endpoint_id)
+                .and(resources::id.eq(resource_keys::resource_id))),
+        )
+        .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
+        .filter(resource_keys::resource_type.eq(&rt.name))
+        .filter(resource_keys::attribute.eq(&key.attribute))
+        .filter(resource_keys::value_key.eq(&key.key))
+        .filter(resources::hidden.eq(true))
+        .order(resources::modified_at.desc())
+        .select(resources::id)
+        .load::<String>(conn)?
+        .into_iter()
+        .next())
+}

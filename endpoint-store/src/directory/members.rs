@@ -1,0 +1,232 @@
+//! Members as rows: adding or removing one neither reads nor writes the others.
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+use scim_core::filter::Filter;
+use scim_core::notes::Notes;
+use scim_core::relation::Reference;
+use scim_core::schema::ResourceType;
+use serde_json::json;
+
+use super::read::Link;
+use super::rows;
+use crate::changes::MemberChange;
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::ids::Millis;
+use crate::schema::{members, resources};
+use crate::writer::Tx;
+
+/// Nested groups are followed this deep, and no further than there are groups.
+const NESTING: usize = 32;
+
+/// Adds members; those that are in already stay as they are, and those that do not exist are left out and
+/// noted, so that one stale id does not fail a whole push.
+pub(super) fn add(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    group: &str,
+    references: &[Reference],
+    now: Millis,
+    moved: &mut MemberChange,
+    notes: &mut Notes,
+) -> Result<(), StoreError> {
+    for reference in references {
+        let id = reference.value.as_str();
+        if is_member(tx, endpoint, group, id)? {
+            continue;
+        }
+        let Some(row) = rows::find(tx, endpoint, id)?.filter(|row| !row.hidden && row.id != group) else {
+            notes.skipped_members.push(id.chars().take(100).collect());
+            continue;
+        };
+        diesel::insert_into(members::table)
+            .values((
+                members::endpoint_id.eq(endpoint.as_str()),
+                members::group_id.eq(group),
+                members::member_id.eq(id),
+                members::member_type.eq(&row.resource_type),
+                members::added_at.eq(now),
+            ))
+            .execute(&mut **tx)?;
+        moved.came(id);
+    }
+    Ok(())
+}
+
+/// Removes members; those that are not in are no fault.
+pub(super) fn remove(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    group: &str,
+    ids: &[String],
+    moved: &mut MemberChange,
+) -> Result<(), StoreError> {
+    for id in ids {
+        let gone = diesel::delete(row_of(endpoint, group, id)).execute(&mut **tx)?;
+        if gone > 0 {
+            moved.went(id);
+        }
+    }
+    Ok(())
+}
+
+/// Makes the members exactly these, touching only those that come or go.
+pub(super) fn replace(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    group: &str,
+    references: &[Reference],
+    now: Millis,
+    moved: &mut MemberChange,
+    notes: &mut Notes,
+) -> Result<(), StoreError> {
+    let wanted: HashSet<&str> = references.iter().map(|r| r.value.as_str()).collect();
+    let present: Vec<String> = members::table
+        .filter(members::endpoint_id.eq(endpoint.as_str()))
+        .filter(members::group_id.eq(group))
+        .select(members::member_id)
+        .load(&mut **tx)?;
+    let leaving: Vec<String> = present.into_iter().filter(|id| !wanted.contains(id.as_str())).collect();
+    remove(tx, endpoint, group, &leaving, moved)?;
+    add(tx, endpoint, group, references, now, moved, notes)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn row_of<'a>(endpoint: &'a EndpointId, group: &'a str, member: &'a str) -> _ {
+    let endpoint: &'a str = endpoint.as_str();
+    members::table
+        .filter(members::endpoint_id.eq(endpoint))
+        .filter(members::group_id.eq(group))
+        .filter(members::member_id.eq(member))
+}
+
+fn is_member(conn: &mut Conn, endpoint: &EndpointId, group: &str, member: &str) -> Result<bool, StoreError> {
+    let found: Option<String> =
+        row_of(endpoint, group, member).select(members::member_id).get_result(conn).optional()?;
+    Ok(found.is_some())
+}
+
+/// The groups that have this resource as a direct member, by id.
+pub(super) fn groups_holding(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    member: &str,
+) -> Result<Vec<String>, StoreError> {
+    Ok(members::table
+        .filter(members::endpoint_id.eq(endpoint.as_str()))
+        .filter(members::member_id.eq(member))
+        .select(members::group_id)
+        .load(conn)?)
+}
+
+/// All members of a group, by id.
+pub(super) fn of(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<Vec<Link>, StoreError> {
+    let rows: Vec<(String, String, String)> =
+        members::table
+            .inner_join(resources::table.on(
+                resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id)),
+            ))
+            .filter(members::endpoint_id.eq(endpoint.as_str()))
+            .filter(members::group_id.eq(group))
+            .order(members::member_id)
+            .select((members::member_id, members::member_type, resources::name))
+            .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true })
+        .collect())
+}
+
+/// One page of a group's members by id, and how many there are, for the console.
+pub fn page(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    group: &str,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Link>, i64), StoreError> {
+    let total: i64 = members::table
+        .filter(members::endpoint_id.eq(endpoint.as_str()))
+        .filter(members::group_id.eq(group))
+        .count()
+        .get_result(conn)?;
+    let rows: Vec<(String, String, String)> =
+        members::table
+            .inner_join(resources::table.on(
+                resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id)),
+            ))
+            .filter(members::endpoint_id.eq(endpoint.as_str()))
+            .filter(members::group_id.eq(group))
+            .order(members::member_id)
+            .limit(limit)
+            .offset(offset)
+            .select((members::member_id, members::member_type, resources::name))
+            .load(conn)?;
+    let links =
+        rows.into_iter().map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true });
+    Ok((links.collect(), total))
+}
+
+/// The groups a resource is in: directly, and through groups that are members of groups. A circle of groups
+/// is walked once.
+pub(super) fn groups_of(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    member: &str,
+) -> Result<Vec<Link>, StoreError> {
+    let mut seen: HashSet<String> = HashSet::from([member.to_owned()]);
+    let mut links = Vec::new();
+    let mut frontier = vec![member.to_owned()];
+    for depth in 0..NESTING {
+        let mut next = Vec::new();
+        for id in &frontier {
+            let groups: Vec<(String, String, String)> = members::table
+                .inner_join(resources::table.on(
+                    resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id)),
+                ))
+                .filter(members::endpoint_id.eq(endpoint.as_str()))
+                .filter(members::member_id.eq(id))
+                .order(members::group_id)
+                .select((members::group_id, resources::resource_type, resources::name))
+                .load(conn)?;
+            for (id, resource_type, name) in groups {
+                if seen.insert(id.clone()) {
+                    next.push(id.clone());
+                    links.push(Link { id, resource_type, name, direct: depth == 0 });
+                }
+            }
+        }
+        if next.is_empty() {
+            break;
+        }
+        frontier = next;
+    }
+    Ok(links)
+}
+
+/// Whether a member fulfils the filter of a path such as `members[type eq "User"]`.
+pub(super) fn fits(rt: &ResourceType, link: &Link, filter: &Filter) -> bool {
+    let element = json!({"value": link.id, "type": link.resource_type, "display": link.name});
+    rt.relation_attribute().is_some_and(|relation| filter.matches_element(relation, &element))
+}
+
+impl MemberChange {
+    /// Somebody came; who left before in the same change has merely stayed.
+    fn came(&mut self, id: &str) {
+        match self.removed.iter().position(|gone| gone == id) {
+            Some(at) => drop(self.removed.swap_remove(at)),
+            None => self.added.push(id.to_owned()),
+        }
+    }
+
+    /// Somebody left; who came in the same change was never there.
+    fn went(&mut self, id: &str) {
+        match self.added.iter().position(|new| new == id) {
+            Some(at) => drop(self.added.swap_remove(at)),
+            None => self.removed.push(id.to_owned()),
+        }
+    }
+}

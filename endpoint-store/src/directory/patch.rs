@@ -1,0 +1,102 @@
+//! PATCH (RFC 7644 §3.5.2).
+
+use scim_core::dialect::Dialect;
+use scim_core::notes::Notes;
+use scim_core::patch::{self as protocol, Patch, RelationEdit};
+use scim_core::schema::ResourceType;
+
+use super::read::{Record, Wanted};
+use super::{Precondition, keys, members, read, rows};
+use crate::caller::Caller;
+use crate::changes::{self, ChangeKind, MemberChange, NewChange};
+use crate::dialect;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::ids::Millis;
+use crate::writer::Tx;
+
+/// What a PATCH led to.
+#[derive(Debug, Clone)]
+pub struct Patched {
+    /// The resource afterwards.
+    pub record: Record,
+    /// What was tolerated or left out.
+    pub notes: Notes,
+}
+
+/// Applies the operations in order, all or none. A PATCH that changes nothing leaves version and history
+/// alone.
+///
+/// # Errors
+/// 404; 412; 409 `uniqueness`; and the 400s of [`scim_core::patch::apply`].
+#[expect(clippy::too_many_arguments, reason = "each is one part of the request")]
+pub fn patch(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    rt: &ResourceType,
+    id: &str,
+    patch: &Patch,
+    (dialect, precondition): (Dialect, &Precondition),
+    wanted: Wanted,
+    now: Millis,
+) -> Result<Patched, StoreError> {
+    let endpoint = &caller.endpoint().id;
+    dialect::lock_resource(tx, endpoint, id)?;
+    let mut row = rows::visible(tx, endpoint, rt, id)?;
+    precondition.check(row.version)?;
+    let before = row.resource()?;
+    let mut after = before.clone();
+    let outcome = protocol::apply(rt, &mut after, patch, dialect)?;
+    let mut notes = outcome.notes;
+    let mut moved = MemberChange::default();
+    for edit in &outcome.relation {
+        apply_edit(tx, (endpoint, rt), id, edit, now, &mut moved, &mut notes)?;
+    }
+    if before != after || !moved.is_empty() {
+        row.version += 1;
+        row.modified_at = now;
+        if before != after {
+            row.set_resource(rt, &after)?;
+            keys::sync(tx, endpoint, rt, id, &after, false)?;
+        }
+        rows::update(tx, &row)?;
+        let change = NewChange {
+            kind: ChangeKind::Updated,
+            resource_type: &rt.name,
+            resource_id: id,
+            resource_name: &row.name,
+            before: Some(&before),
+            after: Some(&after),
+            members: moved,
+        };
+        changes::append(tx, caller, &change, now)?;
+    }
+    Ok(Patched { record: read::record(tx, endpoint, rt, row, wanted)?, notes })
+}
+
+fn apply_edit(
+    tx: &mut Tx<'_>,
+    (endpoint, rt): (&EndpointId, &ResourceType),
+    group: &str,
+    edit: &RelationEdit,
+    now: Millis,
+    moved: &mut MemberChange,
+    notes: &mut Notes,
+) -> Result<(), StoreError> {
+    match edit {
+        RelationEdit::Add(references) => members::add(tx, endpoint, group, references, now, moved, notes),
+        RelationEdit::Remove(ids) => members::remove(tx, endpoint, group, ids, moved),
+        RelationEdit::RemoveWhere(filter) => {
+            let ids: Vec<String> = members::of(tx, endpoint, group)?
+                .into_iter()
+                .filter(|link| members::fits(rt, link, filter))
+                .map(|link| link.id)
+                .collect();
+            members::remove(tx, endpoint, group, &ids, moved)
+        }
+        RelationEdit::Replace(references) => {
+            members::replace(tx, endpoint, group, references, now, moved, notes)
+        }
+        RelationEdit::Clear => members::replace(tx, endpoint, group, &[], now, moved, notes),
+    }
+}

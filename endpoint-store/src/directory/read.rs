@@ -1,0 +1,114 @@
+//! GET by id (RFC 7644 §3.4.1), and what every answer is rendered from.
+
+use scim_core::resource::Resource;
+use scim_core::schema::{Mutability, ResourceType};
+
+use super::{members, rows};
+use crate::caller::Caller;
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::ids::Millis;
+
+/// Which rows beside the resource itself the answer needs; what is not wanted is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The members of a group.
+    pub relation: bool,
+    /// The groups of a user.
+    pub memberships: bool,
+}
+
+impl Wanted {
+    /// Everything.
+    pub const ALL: Self = Self { relation: true, memberships: true };
+    /// The resource only.
+    pub const NOTHING: Self = Self { relation: false, memberships: false };
+}
+
+/// Another resource that is a member, or has this one as a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its id.
+    pub id: String,
+    /// `User` or `Group`.
+    pub resource_type: String,
+    /// Its name.
+    pub name: String,
+    /// False for a membership through a nested group.
+    pub direct: bool,
+}
+
+/// A resource as kept, with the rows that were wanted.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its id.
+    pub id: String,
+    /// Grows by one with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it last changed.
+    pub modified_at: Millis,
+    /// Hidden from SCIM by the delete policy.
+    pub hidden: bool,
+    /// Whether it is in use.
+    pub active: bool,
+    /// Its name.
+    pub name: String,
+    /// Its attributes.
+    pub resource: Resource,
+    /// Its members, if wanted and the type has any.
+    pub relation: Option<Vec<Link>>,
+    /// The groups it is in, if wanted and the type has any.
+    pub memberships: Option<Vec<Link>>,
+}
+
+/// A resource that SCIM may see.
+///
+/// # Errors
+/// 404.
+pub fn get(
+    conn: &mut Conn,
+    caller: &Caller,
+    rt: &ResourceType,
+    id: &str,
+    wanted: Wanted,
+) -> Result<Record, StoreError> {
+    let endpoint = &caller.endpoint().id;
+    let row = rows::visible(conn, endpoint, rt, id)?;
+    record(conn, endpoint, rt, row, wanted)
+}
+
+/// A row with the rows that belong to it.
+pub(super) fn record(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    row: rows::Row,
+    wanted: Wanted,
+) -> Result<Record, StoreError> {
+    let relation = (wanted.relation && rt.relation.is_some())
+        .then(|| members::of(conn, endpoint, &row.id))
+        .transpose()?;
+    let memberships = (wanted.memberships && has_memberships(rt))
+        .then(|| members::groups_of(conn, endpoint, &row.id))
+        .transpose()?;
+    Ok(Record {
+        resource: row.resource()?,
+        id: row.id,
+        version: row.version,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        hidden: row.hidden,
+        active: row.active,
+        name: row.name,
+        relation,
+        memberships,
+    })
+}
+
+/// Types with a read-only `groups` show where they are a member (RFC 7643 §4.1.2).
+fn has_memberships(rt: &ResourceType) -> bool {
+    rt.attribute("groups").is_some_and(|groups| groups.mutability == Mutability::ReadOnly)
+}

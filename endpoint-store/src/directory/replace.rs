@@ -1,0 +1,61 @@
+//! PUT (RFC 7644 §3.5.1).
+
+use scim_core::notes::Notes;
+use scim_core::resource::{self, Incoming};
+use scim_core::schema::ResourceType;
+
+use super::read::{Record, Wanted};
+use super::{Precondition, keys, members, read, rows};
+use crate::caller::Caller;
+use crate::changes::{self, ChangeKind, MemberChange, NewChange};
+use crate::dialect;
+use crate::error::StoreError;
+use crate::ids::Millis;
+use crate::writer::Tx;
+
+/// Replaces the attributes of a resource; its members only if the body names them. A PUT that changes
+/// nothing leaves version and history alone.
+///
+/// # Errors
+/// 404; 409 `uniqueness`; 400 `mutability` for immutable attributes; 412.
+#[expect(clippy::too_many_arguments, reason = "each is one part of the request")]
+pub fn replace(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    rt: &ResourceType,
+    id: &str,
+    incoming: &Incoming,
+    precondition: &Precondition,
+    wanted: Wanted,
+    now: Millis,
+) -> Result<(Record, Notes), StoreError> {
+    let endpoint = &caller.endpoint().id;
+    dialect::lock_resource(tx, endpoint, id)?;
+    let mut row = rows::visible(tx, endpoint, rt, id)?;
+    precondition.check(row.version)?;
+    let before = row.resource()?;
+    let after = resource::replace(rt, &before, incoming)?;
+    let mut notes = Notes::default();
+    let mut moved = MemberChange::default();
+    if let Some(references) = &incoming.relation {
+        members::replace(tx, endpoint, id, references, now, &mut moved, &mut notes)?;
+    }
+    if before != after || !moved.is_empty() {
+        row.set_resource(rt, &after)?;
+        row.version += 1;
+        row.modified_at = now;
+        rows::update(tx, &row)?;
+        keys::sync(tx, endpoint, rt, id, &after, false)?;
+        let change = NewChange {
+            kind: ChangeKind::Updated,
+            resource_type: &rt.name,
+            resource_id: id,
+            resource_name: &row.name,
+            before: Some(&before),
+            after: Some(&after),
+            members: moved,
+        };
+        changes::append(tx, caller, &change, now)?;
+    }
+    Ok((read::record(tx, endpoint, rt, row, wanted)?, notes))
+}

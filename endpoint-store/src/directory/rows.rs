@@ -1,0 +1,118 @@
+//! The resource table.
+
+use diesel::prelude::*;
+use scim_core::error::ScimError;
+use scim_core::fold::fold;
+use scim_core::resource::Resource;
+use scim_core::schema::ResourceType;
+
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::schema::resources;
+use crate::writer::Tx;
+
+/// A row of the table, hidden ones too.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = resources, treat_none_as_default_value = false)]
+pub(super) struct Row {
+    pub(super) endpoint_id: String,
+    pub(super) id: String,
+    pub(super) resource_type: String,
+    pub(super) version: i64,
+    pub(super) created_at: i64,
+    pub(super) modified_at: i64,
+    pub(super) hidden: bool,
+    pub(super) active: bool,
+    pub(super) name: String,
+    pub(super) name_key: String,
+    pub(super) body: String,
+}
+
+impl Row {
+    pub(super) fn resource(&self) -> Result<Resource, StoreError> {
+        serde_json::from_str(&self.body)
+            .map_err(|e| StoreError::Damaged(format!("resource {} cannot be read: {e}", self.id)))
+    }
+
+    /// Takes over a new content and what is derived from it.
+    pub(super) fn set_resource(&mut self, rt: &ResourceType, resource: &Resource) -> Result<(), StoreError> {
+        self.body = serde_json::to_string(resource).map_err(|e| StoreError::Damaged(e.to_string()))?;
+        self.name = resource.display_name(rt).to_owned();
+        self.name_key = fold(&self.name);
+        self.active = rt
+            .state
+            .as_deref()
+            .and_then(|state| resource.as_map().get(state))
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(true);
+        Ok(())
+    }
+}
+
+/// A resource by id, of any type, hidden or not.
+pub(super) fn find(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<Option<Row>, StoreError> {
+    Ok(resources::table
+        .filter(resources::endpoint_id.eq(endpoint.as_str()))
+        .filter(resources::id.eq(id))
+        .select(Row::as_select())
+        .get_result(conn)
+        .optional()?)
+}
+
+/// A resource of this type that SCIM may see.
+pub(super) fn visible(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    id: &str,
+) -> Result<Row, StoreError> {
+    find(conn, endpoint, id)?
+        .filter(|row| !row.hidden && row.resource_type == rt.name)
+        .ok_or_else(|| ScimError::not_found(format!("There is no {} with this id: it was never made here, or it was deleted. Look it up by a filter instead.", rt.name)).into())
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
+    diesel::insert_into(resources::table).values(row).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Writes everything that can change.
+pub(super) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
+    diesel::update(
+        resources::table
+            .filter(resources::endpoint_id.eq(&row.endpoint_id))
+            .filter(resources::id.eq(&row.id)),
+    )
+    .set((
+        resources::version.eq(row.version),
+        resources::modified_at.eq(row.modified_at),
+        resources::hidden.eq(row.hidden),
+        resources::active.eq(row.active),
+        resources::name.eq(&row.name),
+        resources::name_key.eq(&row.name_key),
+        resources::body.eq(&row.body),
+    ))
+    .execute(&mut **tx)?;
+    Ok(())
+}
+
+pub(super) fn remove(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
+    diesel::delete(
+        resources::table
+            .filter(resources::endpoint_id.eq(&row.endpoint_id))
+            .filter(resources::id.eq(&row.id)),
+    )
+    .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Moves the version and the time of change of another resource whose members changed.
+pub(super) fn touch(tx: &mut Tx<'_>, endpoint: &EndpointId, id: &str, now: i64) -> Result<(), StoreError> {
+    diesel::update(
+        resources::table.filter(resources::endpoint_id.eq(endpoint.as_str())).filter(resources::id.eq(id)),
+    )
+    .set((resources::version.eq(resources::version + 1), resources::modified_at.eq(now)))
+    .execute(&mut **tx)?;
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! What the console shows: hidden resources too, by name, found by the start of any of their names.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use scim_core::fold::fold;
+use scim_core::schema::ResourceType;
+
+use super::read::{Record, Wanted, record};
+use super::{counts, rows};
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::schema::{members, resource_keys, resources};
+
+/// A search looks at this many hits at most; more means: type more letters.
+const HITS: i64 = 1000;
+
+/// One line of a list in the console.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is in use.
+    pub active: bool,
+    /// Hidden from SCIM by the delete policy.
+    pub hidden: bool,
+    /// When it last changed.
+    pub modified_at: i64,
+    /// Its attributes.
+    pub resource: scim_core::resource::Resource,
+}
+
+/// One page of a list in the console.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The lines, by name.
+    pub lines: Vec<Line>,
+    /// How many there are in all.
+    pub total: i64,
+    /// The search found more than it looks at; `total` is then a lower bound.
+    pub more: bool,
+}
+
+/// Which way a list runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// A to Z.
+    Ascending,
+    /// Z to A.
+    Descending,
+}
+
+/// Resources of a type by name. `text` is compared without case with the start of every indexed value:
+/// user name, display name, first and last name, e-mail, external id.
+pub fn search(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    text: &str,
+    order: Order,
+    (offset, limit): (i64, i64),
+) -> Result<Found, StoreError> {
+    let text = text.trim();
+    if text.is_empty() {
+        let (visible, hidden) = counts::get(conn, endpoint, &rt.name)?;
+        let lines = by_name(conn, endpoint, rt, order, (offset, limit))?;
+        return Ok(Found { lines, total: visible + hidden, more: false });
+    }
+    let (ids, more) = ids_starting_with(conn, endpoint, rt, text)?;
+    let mut lines = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(row) = rows::find(conn, endpoint, &id)? {
+            lines.push((row.name_key.clone(), line(row)?));
+        }
+    }
+    lines.sort_by(|a, b| (&a.0, &a.1.id).cmp(&(&b.0, &b.1.id)));
+    if order == Order::Descending {
+        lines.reverse();
+    }
+    let total = i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let skip = usize::try_from(offset).unwrap_or_default();
+    let take = usize::try_from(limit).unwrap_or_default();
+    Ok(Found { lines: lines.into_iter().map(|(_, l)| l).skip(skip).take(take).collect(), total, more })
+}
+
+fn ids_starting_with(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    text: &str,
+) -> Result<(BTreeSet<String>, bool), StoreError> {
+    let mut ids = BTreeSet::new();
+    let mut more = false;
+    for start in scim_core::index::starts(rt, text) {
+        let from = start.key;
+        let found: Vec<String> = resource_keys::table
+            .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
+            .filter(resource_keys::resource_type.eq(&rt.name))
+            .filter(resource_keys::attribute.eq(&start.attribute))
+            .filter(resource_keys::value_key.ge(from.clone()))
+            .filter(resource_keys::value_key.le(format!("{from}\u{10FFFF}")))
+            .limit(HITS)
+            .select(resource_keys::resource_id)
+            .load(conn)?;
+        more |= found.len() >= usize::try_from(HITS).unwrap_or(usize::MAX);
+        ids.extend(found);
+    }
+    Ok((ids, more))
+}
+
+fn by_name(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    order: Order,
+    (offset, limit): (i64, i64),
+) -> Result<Vec<Line>, StoreError> {
+    let all = resources::table
+        .filter(resources::endpoint_id.eq(endpoint.as_str()))
+        .filter(resources::resource_type.eq(&rt.name))
+        .limit(limit)
+        .offset(offset)
+        .select(rows::Row::as_select());
+    let rows: Vec<rows::Row> = match order {
+        Order::Ascending => all.order((resources::name_key, resources::id)).load(conn)?,
+        Order::Descending => all.order((resources::name_key.desc(), resources::id.desc())).load(conn)?,
+    };
+    rows.into_iter().map(line).collect()
+}
+
+fn line(row: rows::Row) -> Result<Line, StoreError> {
+    Ok(Line {
+        resource: row.resource()?,
+        id: row.id,
+        name: row.name,
+        active: row.active,
+        hidden: row.hidden,
+        modified_at: row.modified_at,
+    })
+}
+
+/// One resource of a type with its groups but without its members, hidden or not.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn find(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    id: &str,
+) -> Result<Record, StoreError> {
+    let row = rows::find(conn, endpoint, id)?
+        .filter(|row| row.resource_type == rt.name)
+        .ok_or_else(|| StoreError::NotFound(format!("this endpoint has no such {}", rt.name)))?;
+    record(conn, endpoint, rt, row, Wanted { relation: false, memberships: true })
+}
+
+/// How many members a group has.
+pub fn member_count(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<i64, StoreError> {
+    Ok(members::table
+        .filter(members::endpoint_id.eq(endpoint.as_str()))
+        .filter(members::group_id.eq(group))
+        .count()
+        .get_result(conn)?)
+}
+
+/// The id of the resource whose unique name is exactly this, compared without case.
+pub fn by_unique_name(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    name: &str,
+) -> Result<Option<String>, StoreError> {
+    Ok(resource_keys::table
+        .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
+        .filter(resource_keys::resource_type.eq(&rt.name))
+        .filter(resource_keys::value_key.eq(fold(name.trim())))
+        .filter(resource_keys::is_unique.eq(true))
+        .select(resource_keys::resource_id)
+        .load::<String>(conn)?
+        .into_iter()
+        .next())
+}

@@ -1,0 +1,92 @@
+//! The one error of this floor.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use scim_core::error::ScimError;
+
+/// Why the store could not do what it was asked.
+///
+/// The upper floors decide how it is told: a SCIM body, a page, or a sentence on stderr. `Display` is a
+/// sentence for the operator's log; only [`StoreError::Scim`], [`StoreError::Refused`] and
+/// [`StoreError::NotFound`] are meant for the person who asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The protocol refuses the request (RFC 7644 §3.12).
+    #[error("{0}")]
+    Scim(#[from] ScimError),
+    /// An operator's wish cannot be granted; the sentence says why and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// What was named does not exist; the sentence says what was looked for.
+    #[error("{0}")]
+    NotFound(String),
+    /// The database is away, locked, full or read-only. Nothing was half done; the caller may try again.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// More writes are waiting than the queue holds.
+    #[error("too many writes are waiting for the database")]
+    Busy,
+    /// The database was migrated by a newer release.
+    #[error(
+        "the database has schema {found}, which this release does not know; start the release that made it, or a newer one"
+    )]
+    NewerSchema {
+        /// The newest migration found in the database.
+        found: String,
+    },
+    /// The database lacks migrations that this release needs.
+    #[error("the database is not migrated yet: run `scim-server migrate` first")]
+    NotMigrated,
+    /// What is stored cannot be read back.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// A fault of the program or of the query; details are for the log.
+    #[error("database error: {0}")]
+    Database(DieselError),
+}
+
+impl StoreError {
+    /// A refusal in the operator's words.
+    pub fn refused(sentence: impl Into<String>) -> Self {
+        Self::Refused(sentence.into())
+    }
+
+    /// True for the violation of a unique constraint.
+    pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
+        matches!(error, DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
+    }
+}
+
+/// Sorted by what the caller can do about it: SQLite and PostgreSQL tell most of it only in their messages.
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        const AWAY: [&str; 11] = [
+            "database is locked",
+            "database table is locked",
+            "disk is full",
+            "readonly database",
+            "unable to open database file",
+            "disk I/O error",
+            "server closed the connection",
+            "terminating connection",
+            "could not extend file",
+            "connection to server",
+            "no connection to the server",
+        ];
+        const DAMAGED: [&str; 3] = ["malformed", "not a database", "invalid page"];
+        let text = match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
+                return Self::Unavailable(info.message().to_owned());
+            }
+            DieselError::DatabaseError(_, info) => info.message().to_owned(),
+            DieselError::BrokenTransactionManager => return Self::Unavailable("the connection broke".into()),
+            _ => return Self::Database(error),
+        };
+        if AWAY.iter().any(|part| text.contains(part)) {
+            Self::Unavailable(text)
+        } else if DAMAGED.iter().any(|part| text.contains(part)) {
+            Self::Damaged(text)
+        } else {
+            Self::Database(error)
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The people who run the platform, and the one-use code that makes the first of them.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use scim_core::fold::fold;
+use sha2::{Digest, Sha256};
+
+use crate::caller::{Actor, ActorKind, Caller};
+use crate::conn::Conn;
+use crate::endpoints::Endpoint;
+use crate::error::StoreError;
+use crate::ids::{Millis, entropy, new_id};
+use crate::schema::{operators, sessions, setup_codes};
+use crate::writer::Tx;
+
+/// What an operator may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Owner,
+    /// Everything but owners.
+    Admin,
+    /// Endpoints, tokens and their directories.
+    Operator,
+    /// Reads only.
+    Auditor,
+}
+
+impl Role {
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// Whether the role may change anything at all.
+    pub fn may_write(self) -> bool {
+        self != Self::Auditor
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Owner, Self::Admin, Self::Operator, Self::Auditor]
+            .into_iter()
+            .find(|r| r.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is no role; it is owner, admin, operator or auditor"))
+    }
+}
+
+/// A person with an account in the console.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// Never changes.
+    pub id: String,
+    /// What they sign in with; compared without case.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// When the account was made.
+    pub created_at: Millis,
+    /// When it was switched off.
+    pub disabled_at: Option<Millis>,
+    /// Last successful sign-in.
+    pub last_sign_in_at: Option<Millis>,
+}
+
+impl Operator {
+    /// As the change log keeps it.
+    pub fn actor(&self) -> Actor {
+        Actor { kind: ActorKind::Operator, id: self.id.clone(), label: self.name.clone() }
+    }
+
+    /// This operator at work on one endpoint's directory.
+    pub fn on(&self, endpoint: Arc<Endpoint>, request_id: impl Into<String>) -> Caller {
+        Caller { endpoint, actor: self.actor(), request_id: request_id.into() }
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = operators, treat_none_as_default_value = false)]
+struct Row {
+    id: String,
+    name: String,
+    name_key: String,
+    password_hash: String,
+    role: String,
+    created_at: i64,
+    disabled_at: Option<i64>,
+    last_sign_in_at: Option<i64>,
+}
+
+impl TryFrom<Row> for Operator {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            role: row.role.parse().map_err(StoreError::Damaged)?,
+            id: row.id,
+            name: row.name,
+            created_at: row.created_at,
+            disabled_at: row.disabled_at,
+            last_sign_in_at: row.last_sign_in_at,
+        })
+    }
+}
+
+/// Makes an account. `password_hash` is a PHC string; the password itself never reaches the store.
+///
+/// # Errors
+/// [`StoreError::Refused`] for an empty or taken name.
+pub fn create(
+    tx: &mut Tx<'_>,
+    name: &str,
+    password_hash: &str,
+    role: Role,
+    now: Millis,
+) -> Result<Operator, StoreError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(StoreError::refused("the name needs 1 to 100 characters, on one line"));
+    }
+    let row = Row {
+        id: new_id(now),
+        name: name.to_owned(),
+        name_key: fold(name),
+        password_hash: password_hash.to_owned(),
+        role: role.as_str().to_owned(),
+        created_at: now,
+        disabled_at: None,
+        last_sign_in_at: None,
+    };
+    diesel::insert_into(operators::table).values(&row).execute(&mut **tx).map_err(|e| {
+        if StoreError::is_unique_violation(&e) {
+            StoreError::refused(format!("there is an operator `{name}` already"))
+        } else {
+            e.into()
+        }
+    })?;
+    row.try_into()
+}
+
+/// An account by name, with the hash to check a password against.
+pub fn with_password(conn: &mut Conn, name: &str) -> Result<Option<(Operator, String)>, StoreError> {
+    let row: Option<Row> = operators::table
+        .filter(operators::name_key.eq(fold(name.trim())))
+        .select(Row::as_select())
+        .get_result(conn)
+        .optional()?;
+    row.map(|row| {
+        let hash = row.password_hash.clone();
+        Ok((row.try_into()?, hash))
+    })
+    .transpose()
+}
+
+/// An account by name.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn find(conn: &mut Conn, name: &str) -> Result<Operator, StoreError> {
+    with_password(conn, name)?
+        .map(|(operator, _)| operator)
+        .ok_or_else(|| StoreError::NotFound(format!("there is no operator `{name}`")))
+}
+
+pub(crate) fn by_id(conn: &mut Conn, id: &str) -> Result<Option<Operator>, StoreError> {
+    let row: Option<Row> =
+        operators::table.filter(operators::id.eq(id)).select(Row::as_select()).get_result(conn).optional()?;
+    row.map(Operator::try_from).transpose()
+}
+
+/// All accounts by name.
+pub fn list(conn: &mut Conn) -> Result<Vec<Operator>, StoreError> {
+    let rows: Vec<Row> = operators::table.order(operators::name_key).select(Row::as_select()).load(conn)?;
+    rows.into_iter().map(Operator::try_from).collect()
+}
+
+/// Switches an account off and ends its sessions.
+///
+/// # Errors
+/// [`StoreError::Refused`] for the last owner: nobody could let anyone in any more.
+pub fn disable(tx: &mut Tx<'_>, name: &str, now: Millis) -> Result<Operator, StoreError> {
+    let operator = find(tx, name)?;
+    if operator.role == Role::Owner && operator.disabled_at.is_none() {
+        let owners: i64 = operators::table
+            .filter(operators::role.eq(Role::Owner.as_str()))
+            .filter(operators::disabled_at.is_null())
+            .count()
+            .get_result(&mut **tx)?;
+        if owners == 1 {
+            return Err(StoreError::refused(format!("`{name}` is the only owner; make another owner first")));
+        }
+    }
+    diesel::update(operators::table.filter(operators::id.eq(&operator.id)))
+        .set(operators::disabled_at.eq(Some(now)))
+        .execute(&mut **tx)?;
+    diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+    Ok(Operator { disabled_at: Some(now), ..operator })
+}
+
+/// Sets a new password, switches the account on, and ends its sessions.
+pub fn reset_password(tx: &mut Tx<'_>, name: &str, password_hash: &str) -> Result<Operator, StoreError> {
+    let operator = find(tx, name)?;
+    diesel::update(operators::table.filter(operators::id.eq(&operator.id)))
+        .set((operators::password_hash.eq(password_hash), operators::disabled_at.eq(None::<i64>)))
+        .execute(&mut **tx)?;
+    diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+    Ok(Operator { disabled_at: None, ..operator })
+}
+
+/// True until the first operator exists.
+pub fn is_setup_open(conn: &mut Conn) -> Result<bool, StoreError> {
+    let n: i64 = operators::table.count().get_result(conn)?;
+    Ok(n == 0)
+}
+
+/// A code for the one-use set-up link: 128 random bits, readable aloud.
+pub fn new_setup_code() -> String {
+    entropy::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Keeps the digest of a new set-up code; earlier codes end.
+pub fn open_setup(tx: &mut Tx<'_>, code: &str, now: Millis, expires_at: Millis) -> Result<(), StoreError> {
+    diesel::delete(setup_codes::table).execute(&mut **tx)?;
+    diesel::insert_into(setup_codes::table)
+        .values((
+            setup_codes::digest.eq(digest(code)),
+            setup_codes::created_at.eq(now),
+            setup_codes::expires_at.eq(expires_at),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Whether a set-up code would be accepted now.
+pub fn is_setup_code(conn: &mut Conn, code: &str, now: Millis) -> Result<bool, StoreError> {
+    let n: i64 = setup_codes::table
+        .filter(setup_codes::digest.eq(digest(code)))
+        .filter(setup_codes::expires_at.gt(now))
+        .count()
+        .get_result(conn)?;
+    Ok(n == 1 && is_setup_open(conn)?)
+}
+
+/// Uses up the set-up code and makes the first owner, both or neither.
+///
+/// # Errors
+/// [`StoreError::Refused`] for a code that is unknown, used or expired.
+pub fn redeem_setup(
+    tx: &mut Tx<'_>,
+    code: &str,
+    name: &str,
+    password_hash: &str,
+    now: Millis,
+) -> Result<Operator, StoreError> {
+    if !is_setup_code(tx, code, now)? {
+        return Err(StoreError::refused(
+            "this set-up link was used or has expired; restart the server for a new one, or sign in",
+        ));
+    }
+    diesel::delete(setup_codes::table).execute(&mut **tx)?;
+    create(tx, name, password_hash, Role::Owner, now)
+}
+
+fn digest(code: &str) -> Vec<u8> {
+    Sha256::digest(code.as_bytes()).to_vec()
+}

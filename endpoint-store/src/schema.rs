@@ -1,0 +1,109 @@
+//! The tables, as diesel sees them. The truth is in `migrations/`.
+
+diesel::table! {
+    endpoints (id) {
+        id -> Text, slug -> Text, name -> Text, name_key -> Text, tenant -> Nullable<Text>, idp -> Text,
+        status -> Text, settings -> Text, created_at -> BigInt, updated_at -> BigInt, deleted_at -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    endpoint_slugs (slug) { slug -> Text, endpoint_id -> Text, }
+}
+diesel::table! {
+    endpoint_progress (endpoint_id) {
+        endpoint_id -> Text, last_change -> BigInt, first_user_at -> Nullable<BigInt>,
+        first_group_at -> Nullable<BigInt>, first_update_at -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    tokens (id) {
+        id -> Text, endpoint_id -> Text, digest -> Binary, label -> Text, scope -> Text, created_at -> BigInt,
+        created_by -> Text, expires_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>,
+        revoked_by -> Nullable<Text>, request_key -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    token_usage (token_id) {
+        token_id -> Text, endpoint_id -> Text, requests -> BigInt, first_at -> Nullable<BigInt>,
+        last_at -> Nullable<BigInt>, last_address -> Nullable<Text>, last_agent -> Nullable<Text>,
+        last_operation -> Nullable<Text>,
+    }
+}
+diesel::joinable!(token_usage -> tokens (token_id));
+diesel::table! {
+    refusals (endpoint_id, cause, token_id) {
+        endpoint_id -> Text, cause -> Text, token_id -> Text, attempts -> BigInt, first_at -> BigInt,
+        last_at -> BigInt, last_address -> Text, last_agent -> Text, last_request -> Text,
+    }
+}
+diesel::table! {
+    resources (endpoint_id, id) {
+        endpoint_id -> Text, id -> Text, resource_type -> Text, version -> BigInt, created_at -> BigInt,
+        modified_at -> BigInt, hidden -> Bool, active -> Bool, name -> Text, name_key -> Text, body -> Text,
+    }
+}
+diesel::table! {
+    resource_keys (endpoint_id, resource_type, attribute, value_key, resource_id) {
+        endpoint_id -> Text, resource_type -> Text, attribute -> Text, value_key -> Text, resource_id -> Text,
+        is_unique -> Bool,
+    }
+}
+diesel::table! {
+    resource_counts (endpoint_id, resource_type) {
+        endpoint_id -> Text, resource_type -> Text, visible -> BigInt, hidden -> BigInt,
+    }
+}
+diesel::table! {
+    members (endpoint_id, group_id, member_id) {
+        endpoint_id -> Text, group_id -> Text, member_id -> Text, member_type -> Text, added_at -> BigInt,
+    }
+}
+diesel::table! {
+    changes (endpoint_id, seq) {
+        endpoint_id -> Text, seq -> BigInt, at -> BigInt, actor_kind -> Text, actor_id -> Text, actor_label -> Text,
+        request_id -> Text, kind -> Text, resource_type -> Text, resource_id -> Text, resource_name -> Text,
+        before -> Nullable<Text>, after -> Nullable<Text>, members -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    change_subjects (endpoint_id, subject_id, seq) { endpoint_id -> Text, subject_id -> Text, seq -> BigInt, }
+}
+diesel::table! {
+    operators (id) {
+        id -> Text, name -> Text, name_key -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
+        disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    sessions (digest) {
+        digest -> Binary, operator_id -> Text, csrf -> Text, created_at -> BigInt, last_seen_at -> BigInt,
+        address -> Text, agent -> Text,
+    }
+}
+diesel::table! {
+    setup_codes (digest) { digest -> Binary, created_at -> BigInt, expires_at -> BigInt, }
+}
+diesel::table! {
+    registry_version (id) { id -> BigInt, version -> BigInt, }
+}
+
+diesel::table! {
+    server_keys (name) { name -> Text, bytes -> Binary, }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    endpoints,
+    endpoint_slugs,
+    endpoint_progress,
+    tokens,
+    token_usage,
+    refusals,
+    resources,
+    resource_keys,
+    resource_counts,
+    members,
+    changes,
+    change_subjects,
+    operators,
+    sessions
+);

@@ -1,0 +1,184 @@
+//! What can be set per endpoint, and the presets of each identity provider.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+
+/// The identity provider an endpoint is made for; chooses presets and the set-up guide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Idp {
+    /// OneLogin.
+    OneLogin,
+    /// Okta.
+    Okta,
+    /// Microsoft Entra ID.
+    Entra,
+    /// JumpCloud.
+    JumpCloud,
+    /// Google Workspace.
+    Google,
+    /// PingOne and PingFederate.
+    Ping,
+    /// SailPoint.
+    SailPoint,
+    /// Rippling.
+    Rippling,
+    /// authentik.
+    Authentik,
+    /// Any other client; nothing is assumed beyond the RFCs.
+    Generic,
+}
+
+impl Idp {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 10] = [
+        Self::OneLogin,
+        Self::Okta,
+        Self::Entra,
+        Self::JumpCloud,
+        Self::Google,
+        Self::Ping,
+        Self::SailPoint,
+        Self::Rippling,
+        Self::Authentik,
+        Self::Generic,
+    ];
+
+    /// The name used in the CLI, the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OneLogin => "onelogin",
+            Self::Okta => "okta",
+            Self::Entra => "entra",
+            Self::JumpCloud => "jumpcloud",
+            Self::Google => "google",
+            Self::Ping => "ping",
+            Self::SailPoint => "sailpoint",
+            Self::Rippling => "rippling",
+            Self::Authentik => "authentik",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// The vendor's own spelling.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::OneLogin => "OneLogin",
+            Self::Okta => "Okta",
+            Self::Entra => "Microsoft Entra ID",
+            Self::JumpCloud => "JumpCloud",
+            Self::Google => "Google Workspace",
+            Self::Ping => "Ping Identity",
+            Self::SailPoint => "SailPoint",
+            Self::Rippling => "Rippling",
+            Self::Authentik => "authentik",
+            Self::Generic => "Other SCIM client",
+        }
+    }
+}
+
+impl std::str::FromStr for Idp {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|idp| idp.as_str() == name).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|idp| idp.as_str()).collect();
+            format!("unknown identity provider `{name}`; known are {}", known.join(", "))
+        })
+    }
+}
+
+/// What a SCIM DELETE does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeletePolicy {
+    /// The resource is removed for good.
+    #[default]
+    Remove,
+    /// The resource is deactivated, loses its memberships and is hidden from SCIM; the console still shows it,
+    /// and the same person created again gets the same id.
+    Deactivate,
+}
+
+/// What answers a PATCH of a resource that has members (a group).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupPatchAnswer {
+    /// 204 without a body, unless the request asks for attributes.
+    #[serde(rename = "204")]
+    NoContent,
+    /// 200 with the group.
+    #[serde(rename = "200")]
+    Body,
+}
+
+/// How many requests a second an endpoint may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rate {
+    /// What the server is configured with.
+    #[default]
+    Default,
+    /// No limit.
+    Unlimited,
+    /// Sustained requests per second; the burst is four times as many.
+    PerSecond(u32),
+}
+
+/// The settings of one endpoint. Absent fields have the preset's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What a SCIM DELETE does.
+    #[serde(default)]
+    pub delete: DeletePolicy,
+    /// What answers the PATCH of a group.
+    #[serde(rename = "group-patch")]
+    pub group_patch: GroupPatchAnswer,
+    /// Request rate.
+    #[serde(default)]
+    pub rate: Rate,
+}
+
+impl Settings {
+    /// The preset of an identity provider.
+    pub fn preset(idp: Idp) -> Self {
+        let group_patch = match idp {
+            Idp::Generic => GroupPatchAnswer::Body,
+            _ => GroupPatchAnswer::NoContent,
+        };
+        Self { delete: DeletePolicy::Remove, group_patch, rate: Rate::Default }
+    }
+
+    /// Sets one by name, as the CLI does.
+    ///
+    /// # Errors
+    /// A sentence that names the known keys or values.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        match (key, value) {
+            ("delete", "remove") => self.delete = DeletePolicy::Remove,
+            ("delete", "deactivate") => self.delete = DeletePolicy::Deactivate,
+            ("delete", _) => return Err(wrong(key, value, "`remove` or `deactivate`")),
+            ("group-patch", "204") => self.group_patch = GroupPatchAnswer::NoContent,
+            ("group-patch", "200") => self.group_patch = GroupPatchAnswer::Body,
+            ("group-patch", _) => return Err(wrong(key, value, "`204` or `200`")),
+            ("rate", "default") => self.rate = Rate::Default,
+            ("rate", "unlimited") => self.rate = Rate::Unlimited,
+            ("rate", number) => {
+                let per_second = number.parse().ok().filter(|n| (1..=100_000).contains(n));
+                self.rate = Rate::PerSecond(per_second.ok_or_else(|| {
+                    wrong(key, value, "`unlimited`, `default` or whole requests per second from 1 to 100000")
+                })?);
+            }
+            _ => {
+                return Err(StoreError::refused(format!(
+                    "there is no setting `{key}`; known are delete, group-patch and rate"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(key: &str, value: &str, expected: &str) -> StoreError {
+    StoreError::refused(format!("`{value}` is no value for `{key}`; it takes {expected}"))
+}

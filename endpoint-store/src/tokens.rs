@@ -1,0 +1,327 @@
+//! Bearer tokens: issued once in plain, kept as a digest, revoked for good.
+
+use diesel::prelude::*;
+use scim_core::token::PlainToken;
+
+use crate::caller::Actor;
+use crate::conn::Conn;
+use crate::endpoints::EndpointId;
+use crate::error::StoreError;
+use crate::ids::{Millis, entropy};
+use crate::schema::{token_usage, tokens};
+use crate::usage::Seen;
+use crate::writer::Tx;
+
+/// Live tokens an endpoint may have at once.
+pub const MAX_LIVE: usize = 5;
+const LABEL_LENGTH: usize = 100;
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// GET only.
+    Read,
+    /// Everything.
+    Write,
+}
+
+impl Scope {
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl std::str::FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "read" => Ok(Self::Read),
+            "write" => Ok(Self::Write),
+            _ => Err(format!("`{text}` is no scope; it is `read` or `write`")),
+        }
+    }
+}
+
+/// Where a token is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// Live and never used.
+    New,
+    /// Live and used.
+    Active,
+    /// Past its date.
+    Expired,
+    /// Revoked by somebody.
+    Revoked,
+}
+
+impl TokenState {
+    /// As shown by the CLI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// True while the token opens its endpoint.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::New | Self::Active)
+    }
+}
+
+/// All that is known of a token but its secret.
+#[derive(Debug, Clone)]
+pub struct TokenRecord {
+    /// Public id; part of the token.
+    pub id: String,
+    /// What operators call it.
+    pub label: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it was issued.
+    pub created_at: Millis,
+    /// By whom.
+    pub created_by: String,
+    /// When it ends by itself.
+    pub expires_at: Option<Millis>,
+    /// When it was revoked.
+    pub revoked_at: Option<Millis>,
+    /// By whom.
+    pub revoked_by: Option<String>,
+    /// Requests that it opened, at most a second behind.
+    pub requests: i64,
+    /// When it was first used.
+    pub first_used_at: Option<Millis>,
+    /// Its last use.
+    pub last_used: Option<Seen>,
+}
+
+impl TokenRecord {
+    /// Where it is in its life at `now`.
+    pub fn state(&self, now: Millis) -> TokenState {
+        if self.revoked_at.is_some() {
+            TokenState::Revoked
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            TokenState::Expired
+        } else if self.first_used_at.is_some() {
+            TokenState::Active
+        } else {
+            TokenState::New
+        }
+    }
+
+    /// True when it was used in the hour before `now`: revoking it probably breaks a working sync.
+    pub fn is_busy(&self, now: Millis) -> bool {
+        self.last_used.as_ref().is_some_and(|used| now - used.at < 3_600_000)
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = tokens, treat_none_as_default_value = false)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) endpoint_id: String,
+    pub(crate) digest: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) scope: String,
+    created_at: i64,
+    created_by: String,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) revoked_at: Option<i64>,
+    revoked_by: Option<String>,
+    request_key: Option<String>,
+}
+
+#[derive(Default, Queryable, Selectable, Insertable)]
+#[diesel(table_name = token_usage, treat_none_as_default_value = false)]
+struct UsageRow {
+    token_id: String,
+    endpoint_id: String,
+    requests: i64,
+    first_at: Option<i64>,
+    last_at: Option<i64>,
+    last_address: Option<String>,
+    last_agent: Option<String>,
+    last_operation: Option<String>,
+}
+
+impl TryFrom<(Row, UsageRow)> for TokenRecord {
+    type Error = StoreError;
+
+    fn try_from((row, usage): (Row, UsageRow)) -> Result<Self, StoreError> {
+        Ok(Self {
+            scope: row.scope.parse().map_err(StoreError::Damaged)?,
+            last_used: usage.last_at.map(|at| Seen {
+                at,
+                address: usage.last_address.unwrap_or_default(),
+                agent: usage.last_agent.unwrap_or_default(),
+                request: usage.last_operation.unwrap_or_default(),
+            }),
+            id: row.id,
+            label: row.label,
+            created_at: row.created_at,
+            created_by: row.created_by,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            revoked_by: row.revoked_by,
+            requests: usage.requests,
+            first_used_at: usage.first_at,
+        })
+    }
+}
+
+/// What an operator chooses for a new token.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// What to call it; empty takes the day it is made.
+    pub label: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it ends by itself.
+    pub expires_at: Option<Millis>,
+    /// Sent along by a form so that sending it again does not issue a second token.
+    pub request_key: Option<String>,
+}
+
+/// Issues a token. The plain token exists only in the returned value.
+///
+/// # Errors
+/// [`StoreError::Refused`] with five live ones, a date in the past, or a `request_key` used before.
+pub fn issue(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    new: &NewToken,
+    actor: &Actor,
+    now: Millis,
+) -> Result<(PlainToken, TokenRecord), StoreError> {
+    if new.expires_at.is_some_and(|at| at <= now) {
+        return Err(StoreError::refused("the token would have expired already; choose a later date"));
+    }
+    let live = list(tx, endpoint)?.iter().filter(|t| t.state(now).is_live()).count();
+    if live >= MAX_LIVE {
+        return Err(StoreError::refused(format!(
+            "this endpoint has {live} live tokens and may have {MAX_LIVE}; revoke one that is no longer used first"
+        )));
+    }
+    let token = PlainToken::mint(&entropy());
+    let label = new.label.trim();
+    let row = Row {
+        id: token.id().to_owned(),
+        endpoint_id: endpoint.as_str().to_owned(),
+        digest: token.digest().as_bytes().to_vec(),
+        label: if label.is_empty() {
+            format!("issued {}", scim_core::time::format(now).get(..10).unwrap_or_default())
+        } else {
+            label.chars().filter(|c| !c.is_control()).take(LABEL_LENGTH).collect()
+        },
+        scope: new.scope.as_str().to_owned(),
+        created_at: now,
+        created_by: actor.label.clone(),
+        expires_at: new.expires_at,
+        revoked_at: None,
+        revoked_by: None,
+        request_key: new.request_key.clone(),
+    };
+    diesel::insert_into(tokens::table).values(&row).execute(&mut **tx).map_err(|e| {
+        if StoreError::is_unique_violation(&e) {
+            StoreError::refused("this form was sent before: its token was issued and shown then")
+        } else {
+            e.into()
+        }
+    })?;
+    let usage =
+        UsageRow { token_id: row.id.clone(), endpoint_id: row.endpoint_id.clone(), ..UsageRow::default() };
+    diesel::insert_into(token_usage::table).values(&usage).execute(&mut **tx)?;
+    tx.registry_changed();
+    Ok((token, (row, usage).try_into()?))
+}
+
+/// Whether a form with this key has issued a token before.
+pub fn was_issued(conn: &mut Conn, endpoint: &EndpointId, request_key: &str) -> Result<bool, StoreError> {
+    let n: i64 = tokens::table
+        .filter(tokens::endpoint_id.eq(endpoint.as_str()))
+        .filter(tokens::request_key.eq(request_key))
+        .count()
+        .get_result(conn)?;
+    Ok(n > 0)
+}
+
+/// The endpoint for which a form with this key has issued a token before.
+pub fn endpoint_of_request(conn: &mut Conn, request_key: &str) -> Result<Option<EndpointId>, StoreError> {
+    Ok(tokens::table
+        .filter(tokens::request_key.eq(request_key))
+        .select(tokens::endpoint_id)
+        .get_result(conn)
+        .optional()?
+        .map(EndpointId))
+}
+
+/// Every token of an endpoint, the newest first; dead ones too.
+pub fn list(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<TokenRecord>, StoreError> {
+    let rows: Vec<(Row, UsageRow)> = tokens::table
+        .inner_join(token_usage::table)
+        .filter(tokens::endpoint_id.eq(endpoint.as_str()))
+        .order((tokens::created_at.desc(), tokens::id))
+        .select((Row::as_select(), UsageRow::as_select()))
+        .load(conn)?;
+    rows.into_iter().map(TokenRecord::try_from).collect()
+}
+
+/// One token of an endpoint.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn get(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<TokenRecord, StoreError> {
+    list(conn, endpoint)?
+        .into_iter()
+        .find(|t| t.id == id)
+        .ok_or_else(|| StoreError::NotFound(format!("this endpoint has no token `{id}`")))
+}
+
+/// The endpoint a token belongs to, for commands that name only the token.
+pub fn endpoint_of(conn: &mut Conn, id: &str) -> Result<EndpointId, StoreError> {
+    tokens::table
+        .filter(tokens::id.eq(id))
+        .select(tokens::endpoint_id)
+        .get_result(conn)
+        .optional()?
+        .map(EndpointId)
+        .ok_or_else(|| {
+            StoreError::NotFound(format!("there is no token `{id}`; `token list ENDPOINT` shows the ids"))
+        })
+}
+
+/// Revokes a token, effective on the next request.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; [`StoreError::Refused`] when it was revoked before.
+pub fn revoke(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    id: &str,
+    actor: &Actor,
+    now: Millis,
+) -> Result<TokenRecord, StoreError> {
+    let record = get(tx, endpoint, id)?;
+    if record.revoked_at.is_some() {
+        return Err(StoreError::refused(format!("token `{id}` was revoked before")));
+    }
+    diesel::update(tokens::table.filter(tokens::endpoint_id.eq(endpoint.as_str())).filter(tokens::id.eq(id)))
+        .set((tokens::revoked_at.eq(Some(now)), tokens::revoked_by.eq(Some(&actor.label))))
+        .execute(&mut **tx)?;
+    tx.registry_changed();
+    get(tx, endpoint, id)
+}
+
+/// Every token of every endpoint, for the registry.
+pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
+    Ok(tokens::table.select(Row::as_select()).load(conn)?)
+}

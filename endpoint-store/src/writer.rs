@@ -1,0 +1,167 @@
+//! Writes on SQLite: one thread runs many queued writes in one commit.
+//!
+//! A durable commit waits for the disk; a savepoint does not. Up to [`BATCH`] queued writes share one
+//! transaction, each in its own savepoint, and every one is answered after the commit. So an answered write
+//! is on disk, a failed one leaves nothing, and the rate is a multiple of one commit each.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use diesel::Connection;
+use tokio::sync::oneshot;
+
+use crate::conn::Conn;
+use crate::dialect;
+use crate::error::StoreError;
+
+const BATCH: usize = 64;
+const QUEUE: usize = 1024;
+
+/// A write transaction. Only [`crate::Store::write`] makes one; it reads like a [`Conn`].
+pub struct Tx<'a> {
+    conn: &'a mut Conn,
+    registry_changed: bool,
+}
+
+impl Tx<'_> {
+    /// Marks that endpoints or live tokens changed: what is kept in memory is replaced before the answer.
+    pub(crate) fn registry_changed(&mut self) {
+        self.registry_changed = true;
+    }
+
+    /// The last act of every write: a changed registry gets a new version, for the other processes.
+    pub(crate) fn seal(&mut self) -> Result<(), StoreError> {
+        if self.registry_changed { crate::registry::bump(self) } else { Ok(()) }
+    }
+}
+
+impl std::ops::Deref for Tx<'_> {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        self.conn
+    }
+}
+
+impl std::ops::DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.conn
+    }
+}
+
+/// Runs one write in a savepoint of the transaction that `conn` is in, and says whether the registry changed.
+#[expect(clippy::disallowed_methods, reason = "inside a write transaction this is a savepoint")]
+pub(crate) fn savepoint<T>(
+    conn: &mut Conn,
+    write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+) -> Result<(T, bool), StoreError> {
+    conn.transaction(|conn| {
+        let mut tx = Tx { conn, registry_changed: false };
+        let value = write(&mut tx)?;
+        Ok((value, tx.registry_changed))
+    })
+}
+
+/// Runs one write in a transaction of its own, and says whether the registry changed.
+pub(crate) fn alone<T>(
+    conn: &mut Conn,
+    write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+) -> Result<(T, bool), StoreError> {
+    dialect::begin_write(conn)?;
+    let mut tx = Tx { conn, registry_changed: false };
+    let outcome = write(&mut tx).map(|value| (value, tx.registry_changed));
+    match outcome {
+        Ok(_) => dialect::commit(conn)?,
+        Err(_) => dialect::rollback(conn),
+    }
+    outcome
+}
+
+/// What is left to do for a write once the commit has succeeded or failed.
+struct Ran {
+    registry_changed: bool,
+    answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
+
+type Job = Box<dyn FnOnce(&mut Conn) -> Ran + Send>;
+
+/// The way into the writer thread. The thread ends when the last handle is dropped.
+#[derive(Clone)]
+pub(crate) struct Writer(SyncSender<Job>);
+
+impl Writer {
+    /// Starts the thread. `reload` runs after a commit that changed the registry, before the answers.
+    pub(crate) fn start(
+        mut conn: Conn,
+        reload: impl Fn(&mut Conn) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (sender, queue) = sync_channel::<Job>(QUEUE);
+        std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || run(&mut conn, &queue, &reload))
+            .map_err(|e| StoreError::Unavailable(format!("cannot start the writer thread: {e}")))?;
+        Ok(Self(sender))
+    }
+
+    /// Queues a write and waits for its commit.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        let job: Job = Box::new(move |conn| {
+            let (outcome, registry_changed) = match savepoint(conn, write) {
+                Ok((value, changed)) => (Ok(value), changed),
+                Err(error) => (Err(error), false),
+            };
+            let answer = Box::new(move |committed: Result<(), StoreError>| {
+                // The requester may have gone away; the write stands all the same.
+                let _ = sender.send(outcome.and_then(|value| committed.map(|()| value)));
+            });
+            Ran { registry_changed, answer }
+        });
+        self.0.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Unavailable("the writer thread has ended".into()),
+        })?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("the write could not be carried out".into())))
+    }
+}
+
+fn run(conn: &mut Conn, queue: &Receiver<Job>, reload: &impl Fn(&mut Conn) -> Result<(), StoreError>) {
+    while let Ok(first) = queue.recv() {
+        let batch: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+        if let Err(error) = dialect::begin_write(conn) {
+            tracing::error!(%error, "a write transaction could not begin");
+            // Dropping the jobs answers their requesters: nothing was done.
+            drop(batch);
+            continue;
+        }
+        let ran = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            batch.into_iter().map(|job| job(conn)).collect::<Vec<Ran>>()
+        }));
+        let Ok(ran) = ran else {
+            // The jobs are gone, and with them their requesters are answered: nothing was committed.
+            tracing::error!("a write panicked; its batch was rolled back");
+            dialect::rollback(conn);
+            continue;
+        };
+        let committed = dialect::commit(conn);
+        if let Err(error) = &committed {
+            tracing::error!(%error, "a commit failed");
+            dialect::rollback(conn);
+        } else if ran.iter().any(|r| r.registry_changed)
+            && let Err(error) = reload(conn)
+        {
+            // What was written stands; the watch over the registry's version tries again within the second.
+            tracing::error!(%error, "the registry could not be reloaded after a change");
+        }
+        for r in ran {
+            (r.answer)(match &committed {
+                Ok(()) => Ok(()),
+                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            });
+        }
+    }
+}

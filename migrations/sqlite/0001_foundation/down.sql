@@ -1,0 +1,17 @@
+DROP TABLE server_keys;
+DROP TABLE registry_version;
+DROP TABLE setup_codes;
+DROP TABLE sessions;
+DROP TABLE operators;
+DROP TABLE change_subjects;
+DROP TABLE changes;
+DROP TABLE members;
+DROP TABLE resource_counts;
+DROP TABLE resource_keys;
+DROP TABLE resources;
+DROP TABLE refusals;
+DROP TABLE token_usage;
+DROP TABLE tokens;
+DROP TABLE endpoint_progress;
+DROP TABLE endpoint_slugs;
+DROP TABLE endpoints;

@@ -1,0 +1,242 @@
+//! The whole server, built from its configuration. `main` and the tests start the same one.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App as HttpApp, HttpServer, web};
+use endpoint_admin::{Console, PublicUrl};
+use endpoint_store::{Store, StoreError, operators};
+use scim_core::schema::Catalog;
+
+use crate::config::{Config, Tls};
+use crate::health;
+use crate::limits::RateLimits;
+use crate::middleware::observe;
+use crate::scim::{self, Scim};
+
+/// How long requests under way may take to end when the server stops, in seconds.
+const DRAIN: u64 = 15;
+/// How often other processes' changes are looked for, and counted uses are written.
+const TICK: Duration = Duration::from_millis(300);
+/// How long a set-up link lives, in milliseconds.
+const SETUP_LIFETIME: i64 = 24 * 3600 * 1000;
+
+/// Why the server did not start, in one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error("cannot use the database {url}: {error}")]
+    Database {
+        /// Which one; without credentials.
+        url: String,
+        /// Why.
+        error: StoreError,
+    },
+    /// The address to listen on.
+    #[error("cannot listen on {address}: {error}; is another server running there?")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The certificate or its key.
+    #[error("cannot serve TLS: {0}")]
+    Tls(String),
+}
+
+/// A server that listens, but does not answer before [`App::run`].
+pub struct App {
+    address: SocketAddr,
+    console_base: String,
+    public_url: PublicUrl,
+    setup_link: Option<String>,
+    servers: Vec<Server>,
+    store: Store,
+}
+
+/// Stops a running [`App`].
+#[derive(Clone)]
+pub struct Stopper(Vec<ServerHandle>);
+
+impl Stopper {
+    /// Takes no new requests and waits for those under way.
+    pub async fn stop(self) {
+        for handle in self.0 {
+            handle.stop(true).await;
+        }
+    }
+
+    /// Cuts off what is under way.
+    pub async fn abort(self) {
+        for handle in self.0 {
+            handle.stop(false).await;
+        }
+    }
+}
+
+/// Opens the store, binds the addresses, and puts everything together.
+///
+/// # Errors
+/// [`StartError`]; nothing is left running.
+pub async fn build(config: Config) -> Result<App, StartError> {
+    let failed = |error| StartError::Database { url: config.database.to_string(), error };
+    let listener = listen(config.listen)?;
+    let console_listener = config.console_listen.map(listen).transpose()?;
+    let store = Store::open(&config.database).map_err(failed)?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let address = address_of(&listener, config.listen)?;
+    let public_url =
+        PublicUrl::new(&config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")));
+    let console_base = match &console_listener {
+        Some(own) => format!("{scheme}://{}", address_of(own, config.listen)?),
+        None => public_url.as_str().to_owned(),
+    };
+    let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
+    let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
+    let secure = public_url.is_https() || config.tls.is_some();
+    let parts = Parts {
+        scim: web::Data::new(Scim {
+            store: store.clone(),
+            public_url: public_url.clone(),
+            clock: config.clock.clone(),
+            rates: RateLimits::new(config.rate),
+            catalog: Catalog::builtin(),
+        }),
+        console: Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure),
+    };
+    let servers = match console_listener {
+        None => vec![serve(&parts, Mount::Everything, listener, config.tls.as_ref())?],
+        Some(own) => vec![
+            serve(&parts, Mount::Scim, listener, config.tls.as_ref())?,
+            serve(&parts, Mount::Console, own, config.tls.as_ref())?,
+        ],
+    };
+    Ok(App { address, console_base, public_url, setup_link, servers, store })
+}
+
+impl App {
+    /// Where SCIM is served; the port is the real one.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The console's first page.
+    pub fn console_url(&self) -> String {
+        format!("{}/admin/", self.console_base)
+    }
+
+    /// The prefix of every SCIM base URL that is handed out.
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.public_url
+    }
+
+    /// The one-use link that makes the first owner, until there is one.
+    pub fn setup_link(&self) -> Option<&str> {
+        self.setup_link.as_deref()
+    }
+
+    /// The handle that stops it.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.servers.iter().map(Server::handle).collect())
+    }
+
+    /// Answers requests until stopped, then writes what was only counted in memory.
+    ///
+    /// # Errors
+    /// When the server cannot start its workers.
+    pub async fn run(self) -> std::io::Result<()> {
+        let ticking = actix_web::rt::spawn(tick(self.store.clone()));
+        let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
+        let mut outcome = Ok(());
+        for server in running {
+            let ended = server.await.unwrap_or_else(|e| Err(std::io::Error::other(e)));
+            outcome = outcome.and(ended);
+        }
+        ticking.abort();
+        if let Err(error) = self.store.flush_usage().await {
+            tracing::warn!(%error, "the last token uses could not be written");
+        }
+        outcome
+    }
+}
+
+#[derive(Clone)]
+struct Parts {
+    scim: web::Data<Scim>,
+    console: Console,
+}
+
+/// What an address serves. Health is everywhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mount {
+    Everything,
+    Scim,
+    Console,
+}
+
+fn serve(
+    parts: &Parts,
+    mount: Mount,
+    listener: TcpListener,
+    tls: Option<&Tls>,
+) -> Result<Server, StartError> {
+    let parts = parts.clone();
+    let server = HttpServer::new(move || {
+        let parts = parts.clone();
+        HttpApp::new().wrap(from_fn(observe)).configure(|cfg| {
+            cfg.app_data(web::Data::new(parts.scim.store.clone())).configure(health::configure);
+            if mount != Mount::Console {
+                scim::configure(cfg, parts.scim);
+            }
+            if mount != Mount::Scim {
+                endpoint_admin::configure(cfg, parts.console);
+            }
+        })
+    })
+    .disable_signals()
+    .shutdown_timeout(DRAIN);
+    let server = match tls {
+        Some(tls) => {
+            let tls = crate::tls::load(tls).map_err(StartError::Tls)?;
+            server.listen_rustls_0_23(listener, tls)
+        }
+        None => server.listen(listener),
+    };
+    Ok(server.map_err(|e| StartError::Tls(e.to_string()))?.run())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| StartError::Listen { address, error })
+}
+
+fn address_of(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Listen { address, error })
+}
+
+/// A new one-use set-up code as long as there is no operator; an earlier one ends.
+async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreError> {
+    if !store.read(operators::is_setup_open).await? {
+        return Ok(None);
+    }
+    let code = operators::new_setup_code();
+    let kept = code.clone();
+    store.write(move |tx| operators::open_setup(tx, &kept, now, now + SETUP_LIFETIME)).await?;
+    Ok(Some(code))
+}
+
+/// Takes over what other processes changed, and writes down who used which token.
+async fn tick(store: Store) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        for outcome in [store.refresh_registry().await, store.flush_usage().await] {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "the database is not available to the background task");
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! SCIM over HTTP: `/scim/{endpoint}/v2/…`.
+//!
+//! One door for every request, in this order: who is it (one 401 for every reason), may the endpoint answer,
+//! may the token do this, how fast do they come, what is asked, is the body one. Only then a handler runs,
+//! with a [`Caller`] bound to one endpoint.
+
+mod cursor;
+mod discovery;
+mod list;
+pub mod negotiate;
+mod preconditions;
+mod query;
+mod render;
+mod resources;
+mod route;
+
+use std::sync::Arc;
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web::{self, Bytes, BytesMut};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
+use endpoint_admin::{Clock, PublicUrl, RequestId};
+use endpoint_store::endpoints::Status;
+use endpoint_store::registry::{Admitted, TurnedAway};
+use endpoint_store::tokens::Scope;
+use endpoint_store::usage::{Cause, Seen};
+use endpoint_store::{Caller, Endpoint, Store};
+use scim_core::dialect::Dialect;
+use scim_core::error::{Kind, ScimError};
+use scim_core::schema::Catalog;
+use serde_json::Value;
+
+use crate::error;
+use crate::limits::RateLimits;
+use crate::middleware::Line;
+use negotiate::MediaType;
+use query::Query;
+pub use route::{Operation, ROUTES, Route, Shape};
+use route::{Target, Unrouted};
+
+/// The largest body, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+/// How long a client of a paused endpoint is asked to wait, in seconds.
+const PAUSED_RETRY_AFTER: u64 = 300;
+
+/// What the SCIM door is built from.
+pub struct Scim {
+    /// The store.
+    pub store: Store,
+    /// The prefix of every URL that is handed out.
+    pub public_url: PublicUrl,
+    /// The time.
+    pub clock: Clock,
+    /// Requests per second and endpoint.
+    pub rates: RateLimits,
+    /// Schemas and resource types.
+    pub catalog: Arc<Catalog>,
+}
+
+/// Mounts the door.
+pub fn configure(cfg: &mut web::ServiceConfig, scim: web::Data<Scim>) {
+    cfg.app_data(scim).service(web::scope("/scim").default_service(web::to(door)));
+}
+
+/// One admitted request, as handlers see it.
+struct Exchange {
+    scim: web::Data<Scim>,
+    caller: Caller,
+    query: Query,
+    /// SCIM base URL of the endpoint.
+    base: String,
+    media: MediaType,
+    req: HttpRequest,
+    body: Bytes,
+    now: i64,
+}
+
+impl Exchange {
+    fn endpoint(&self) -> &Arc<Endpoint> {
+        self.caller.endpoint()
+    }
+
+    fn json(&self, status: StatusCode, body: &Value) -> HttpResponse {
+        HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(body.to_string())
+    }
+}
+
+/// What the endpoint's identity provider may do differently.
+fn dialect(x: &Exchange) -> Dialect {
+    Dialect::for_idp_name(x.endpoint().idp.as_str())
+}
+
+async fn door(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
+    let media = MediaType::wanted_by(&req);
+    let segments = path_segments(req.path());
+    let slug = segments.first().map(String::as_str).unwrap_or_default();
+    let (id, now) = (request_id(&req), scim.clock.now());
+    let authorization = req.headers().get(header::AUTHORIZATION).map(|h| h.to_str().unwrap_or("?"));
+    let admitted = match scim.store.registry().authenticate(slug, authorization, &id, now) {
+        Ok(admitted) => admitted,
+        Err(turned) => {
+            note_turned_away(&scim, &req, turned, now);
+            return error::unauthorized(media);
+        }
+    };
+    Line::of(&req).caller(&admitted.caller);
+    scim.store.usage().used(&admitted.caller.actor().id, seen(&req, now));
+    match serve(req.clone(), payload, scim, admitted, &segments, (media, now)).await {
+        Ok(response) => response,
+        Err(error) => error::respond(&error, media),
+    }
+}
+
+async fn serve(
+    req: HttpRequest,
+    payload: web::Payload,
+    scim: web::Data<Scim>,
+    admitted: Admitted,
+    segments: &[String],
+    (media, now): (MediaType, i64),
+) -> Result<HttpResponse, ScimError> {
+    let caller = admitted.caller;
+    if let Some(response) = closed(caller.endpoint(), &scim.rates, media) {
+        return Ok(response);
+    }
+    let (operation, target) = match behind_base(segments)
+        .map_err(Unrouted::NoPath)
+        .and_then(|rest| route::resolve(req.method(), rest, &scim.catalog))
+    {
+        Ok(found) => found,
+        Err(Unrouted::NoPath(error)) => {
+            note_fault(&scim, &req, &caller, Cause::WrongPath, now);
+            return Err(error);
+        }
+        Err(Unrouted::NoMethod(error, allow)) => {
+            let mut response = error::respond(&error, media);
+            if let Ok(allow) = allow.parse() {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
+            return Ok(response);
+        }
+    };
+    if admitted.scope == Scope::Read && !operation.is_read() {
+        note_fault(&scim, &req, &caller, Cause::ReadOnly, now);
+        return Err(ScimError::forbidden(
+            "This token may only read. Use a token with scope `write` to make changes.",
+        ));
+    }
+    let query = Query::parse(req.query_string())?;
+    let body = read_body(&req, payload).await?;
+    let base = scim.public_url.scim_base(&caller.endpoint().slug);
+    let exchange = Exchange { scim, caller, query, base, media, req, body, now };
+    run(&exchange, operation, target).await
+}
+
+async fn run(exchange: &Exchange, operation: Operation, target: Target) -> Result<HttpResponse, ScimError> {
+    match (operation, target) {
+        (Operation::ServiceProviderConfig, _) => discovery::service_provider_config(exchange),
+        (Operation::ResourceTypes, _) => discovery::resource_types(exchange),
+        (Operation::ResourceType, Target::Discovery(Some(name))) => discovery::resource_type(exchange, &name),
+        (Operation::Schemas, _) => discovery::schemas(exchange),
+        (Operation::Schema, Target::Discovery(Some(urn))) => discovery::schema(exchange, &urn),
+        (Operation::Me, _) => Err(me()),
+        (Operation::List, Target::Root) => list::list(exchange, exchange.scim.catalog.resource_types()).await,
+        (Operation::List, Target::Collection(rt)) => list::list(exchange, &[rt]).await,
+        (Operation::Search, Target::Root) => list::search(exchange, exchange.scim.catalog.resource_types()).await,
+        (Operation::Search, Target::Collection(rt)) => list::search(exchange, &[rt]).await,
+        (Operation::Create, Target::Collection(rt)) => resources::create(exchange, &rt).await,
+        (Operation::Get, Target::Item(rt, id)) => resources::get(exchange, &rt, &id).await,
+        (Operation::Replace, Target::Item(rt, id)) => resources::replace(exchange, &rt, &id).await,
+        (Operation::Patch, Target::Item(rt, id)) => resources::patch(exchange, &rt, &id).await,
+        (Operation::Delete, Target::Item(rt, id)) => resources::delete(exchange, &rt, &id).await,
+        (operation, target) => {
+            // The table pairs each operation with its kind of path; reaching this is a fault in the table.
+            tracing::error!(?operation, ?target, "the route table pairs an operation with a wrong path");
+            Err(ScimError::internal())
+        }
+    }
+}
+
+/// RFC 7644 §3.11: a token belongs to an identity provider, not to one of its people.
+fn me() -> ScimError {
+    ScimError::new(
+        Kind::NotImplemented,
+        "/Me has no meaning here: the token belongs to an identity provider, not to a person. Ask for /Users/{id} instead.",
+    )
+}
+
+/// The segments behind `/scim/`, decoded; doubled and trailing slashes are no fault.
+fn path_segments(path: &str) -> Vec<String> {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .skip(1)
+        .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned())
+        .collect()
+}
+
+/// The segments behind the SCIM base URL.
+fn behind_base(segments: &[String]) -> Result<&[String], ScimError> {
+    if segments.iter().any(|segment| segment.contains('\0')) {
+        return Err(ScimError::not_found("The path holds a NUL character (%00); no resource is there."));
+    }
+    match segments {
+        [_, version, rest @ ..] if version.eq_ignore_ascii_case("v2") => Ok(rest),
+        _ => Err(ScimError::not_found(
+            "The path does not begin with the SCIM base URL of this endpoint, which ends in `/v2`. Copy the SCIM Base URL \
+             from the endpoint's Connect page again.",
+        )),
+    }
+}
+
+/// The answer of an endpoint that may not answer, or that is asked too fast.
+fn closed(endpoint: &Endpoint, rates: &RateLimits, media: MediaType) -> Option<HttpResponse> {
+    let (error, retry_after) = match endpoint.status {
+        Status::Disabled => (
+            ScimError::forbidden("This endpoint is disabled. Ask its operator to enable it in the console."),
+            None,
+        ),
+        Status::Paused => {
+            let detail = "This endpoint is paused by its operator. Nothing was changed; try again later.";
+            (ScimError::unavailable(detail), Some(PAUSED_RETRY_AFTER))
+        }
+        Status::Active => {
+            let wait = rates.check(endpoint).err()?;
+            let detail = format!(
+                "Too many requests for this endpoint; wait {wait} s and send the same request again."
+            );
+            (ScimError::new(Kind::TooManyRequests, detail), Some(wait))
+        }
+    };
+    let mut response = error::respond(&error, media);
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    Some(response)
+}
+
+async fn read_body(req: &HttpRequest, mut payload: web::Payload) -> Result<Bytes, ScimError> {
+    use futures_core_stream::next;
+    if !matches!(*req.method(), Method::POST | Method::PUT | Method::PATCH) {
+        return Ok(Bytes::new());
+    }
+    negotiate::check_content_type(req)?;
+    let too_large =
+        || ScimError::too_large(format!("The body is larger than {MAX_BODY} bytes; send less at once."));
+    let announced =
+        req.headers().get(header::CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = next(&mut payload).await {
+        let chunk = chunk.map_err(|e| ScimError::invalid_syntax(format!("The body broke off: {e}.")))?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// The next item of a stream, without a crate for it.
+mod futures_core_stream {
+    use std::pin::Pin;
+
+    pub(super) async fn next(
+        payload: &mut actix_web::web::Payload,
+    ) -> Option<Result<actix_web::web::Bytes, actix_web::error::PayloadError>> {
+        std::future::poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut *payload), cx)).await
+    }
+}
+
+fn request_id(req: &HttpRequest) -> String {
+    req.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+}
+
+fn seen(req: &HttpRequest, now: i64) -> Seen {
+    let address = req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
+    let agent = req.headers().get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    Seen::new(now, &address, agent, &format!("{} {}", req.method(), req.path()))
+}
+
+fn note_turned_away(scim: &Scim, req: &HttpRequest, turned: TurnedAway, now: i64) {
+    Line::of(req).turned_away(&turned);
+    if let Some(endpoint) = turned.endpoint {
+        scim.store.usage().turned_away(endpoint, turned.cause, turned.token_id, seen(req, now));
+    }
+}
+
+/// A request with a good token that cannot work as it is: shown to the operator like one without.
+fn note_fault(scim: &Scim, req: &HttpRequest, caller: &Caller, cause: Cause, now: i64) {
+    Line::of(req).cause(cause);
+    let token = caller.actor().id.clone();
+    scim.store.usage().turned_away(caller.endpoint().id.clone(), cause, Some(token), seen(req, now));
+}

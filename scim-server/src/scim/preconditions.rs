@@ -1,0 +1,30 @@
+//! `If-Match` and `If-None-Match` (RFC 7644 §3.14, RFC 9110 §13).
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{EntityTag, Header as _, IfMatch, IfNoneMatch};
+use endpoint_store::directory::Precondition;
+
+/// What the requester knows of the resource it changes. A tag that is not one of ours fits no version.
+pub(super) fn if_match(req: &HttpRequest) -> Precondition {
+    if !req.headers().contains_key(actix_web::http::header::IF_MATCH) {
+        return Precondition::None;
+    }
+    match IfMatch::parse(req) {
+        Ok(IfMatch::Any) => Precondition::None,
+        Ok(IfMatch::Items(tags)) => Precondition::Versions(tags.iter().filter_map(version).collect()),
+        Err(_) => Precondition::Versions(Vec::new()),
+    }
+}
+
+/// Whether the requester has this version already.
+pub(super) fn is_known(req: &HttpRequest, current: i64) -> bool {
+    match IfNoneMatch::parse(req) {
+        Ok(IfNoneMatch::Any) => req.headers().contains_key(actix_web::http::header::IF_NONE_MATCH),
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().filter_map(version).any(|v| v == current),
+        Err(_) => false,
+    }
+}
+
+fn version(tag: &EntityTag) -> Option<i64> {
+    tag.tag().parse().ok()
+}

@@ -1,0 +1,116 @@
+//! Operations on resources, of whatever type.
+
+use std::sync::Arc;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use endpoint_store::directory::{self, Record, Wanted};
+use endpoint_store::settings::GroupPatchAnswer;
+use scim_core::error::ScimError;
+use scim_core::schema::ResourceType;
+use scim_core::{json, patch as protocol, resource};
+use serde_json::Value;
+
+use super::render::{View, projection};
+use super::{Exchange, dialect, preconditions};
+use crate::error::explain;
+use crate::middleware::Line;
+
+pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
+    let view = View::of(x, rt, projection(x, rt)?);
+    let (caller, rt_, id, wanted) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted());
+    let record = x.scim.store.read(move |conn| directory::get(conn, &caller, &rt_, &id, wanted));
+    let record = record.await.map_err(|e| explain(e, x.caller.request_id()))?;
+    if preconditions::is_known(&x.req, record.version) {
+        return Ok(HttpResponseBuilder::new(StatusCode::NOT_MODIFIED)
+            .insert_header((header::ETAG, tag(&record)))
+            .finish());
+    }
+    Ok(answer(x, &view, StatusCode::OK, &record))
+}
+
+pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpResponse, ScimError> {
+    let view = View::of(x, rt, projection(x, rt)?);
+    let incoming = resource::read(rt, &json::parse(&x.body)?, dialect(x))?;
+    Line::of(&x.req).notes(&incoming.notes);
+    let (caller, rt_, wanted, now) = (x.caller.clone(), rt.clone(), view.wanted(), x.now);
+    let made = x.scim.store.write(move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
+    let (record, notes) = made.await.map_err(|e| explain(e, x.caller.request_id()))?;
+    Line::of(&x.req).notes(&notes);
+    Ok(answer(x, &view, StatusCode::CREATED, &record))
+}
+
+pub(super) async fn replace(
+    x: &Exchange,
+    rt: &Arc<ResourceType>,
+    id: &str,
+) -> Result<HttpResponse, ScimError> {
+    let view = View::of(x, rt, projection(x, rt)?);
+    let incoming = resource::read(rt, &json::parse(&x.body)?, dialect(x))?;
+    Line::of(&x.req).notes(&incoming.notes);
+    let precondition = preconditions::if_match(&x.req);
+    let (caller, rt_, id, wanted, now) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted(), x.now);
+    let replaced = x
+        .scim
+        .store
+        .write(move |tx| directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now));
+    let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
+    Line::of(&x.req).notes(&notes);
+    Ok(answer(x, &view, StatusCode::OK, &record))
+}
+
+pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
+    let view = View::of(x, rt, projection(x, rt)?);
+    let patch = protocol::parse(rt, &json::parse(&x.body)?, dialect(x))?;
+    let precondition = preconditions::if_match(&x.req);
+    let with_body = answers_with_body(x, rt);
+    let wanted = if with_body { view.wanted() } else { Wanted::NOTHING };
+    let (caller, rt_, id, dialect, now) = (x.caller.clone(), rt.clone(), id.to_owned(), dialect(x), x.now);
+    let patched = x.scim.store.write(move |tx| {
+        directory::patch(tx, &caller, &rt_, &id, &patch, (dialect, &precondition), wanted, now)
+    });
+    let patched = patched.await.map_err(|e| explain(e, x.caller.request_id()))?;
+    Line::of(&x.req).notes(&patched.notes);
+    if !with_body {
+        return Ok(HttpResponseBuilder::new(StatusCode::NO_CONTENT)
+            .insert_header((header::ETAG, tag(&patched.record)))
+            .finish());
+    }
+    Ok(answer(x, &view, StatusCode::OK, &patched.record))
+}
+
+pub(super) async fn delete(
+    x: &Exchange,
+    rt: &Arc<ResourceType>,
+    id: &str,
+) -> Result<HttpResponse, ScimError> {
+    let precondition = preconditions::if_match(&x.req);
+    let (caller, rt, id, now) = (x.caller.clone(), rt.clone(), id.to_owned(), x.now);
+    let deleted = x.scim.store.write(move |tx| directory::delete(tx, &caller, &rt, &id, &precondition, now));
+    deleted.await.map_err(|e| explain(e, x.caller.request_id()))?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A type with members answers a PATCH as the endpoint's setting says, unless the request asks for attributes.
+fn answers_with_body(x: &Exchange, rt: &ResourceType) -> bool {
+    rt.relation.is_none()
+        || x.endpoint().settings.group_patch == GroupPatchAnswer::Body
+        || x.query.get("attributes").is_some()
+        || x.query.get("excludedAttributes").is_some()
+}
+
+fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: &Record) -> HttpResponse {
+    let location = view.location(&record.id);
+    HttpResponseBuilder::new(status)
+        .content_type(x.media.as_str())
+        .insert_header((header::ETAG, tag(record)))
+        .insert_header((
+            if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION },
+            location,
+        ))
+        .body(Value::Object(view.show(record)).to_string())
+}
+
+fn tag(record: &Record) -> String {
+    format!("W/\"{}\"", record.version)
+}
