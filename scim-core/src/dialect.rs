@@ -127,9 +127,7 @@ impl Dialect {
             "okta" | "onelogin" | "jumpcloud" | "google" | "sailpoint" | "rippling" => {
                 generic.with(Rule::DropReadOnlyInPatch)
             }
-            "authentik" | "ping" => generic
-                .with(Rule::BareWordFilter)
-                .with(Rule::DropReadOnlyInPatch),
+            "authentik" | "ping" => generic.with(Rule::BareWordFilter).with(Rule::DropReadOnlyInPatch),
             _ => generic,
         }
     }
@@ -154,10 +152,7 @@ impl Dialect {
 
     /// The rules in force.
     pub fn rules(self) -> impl Iterator<Item = Rule> {
-        Rule::ALL
-            .iter()
-            .copied()
-            .filter(move |rule| self.has(*rule))
+        Rule::ALL.iter().copied().filter(move |rule| self.has(*rule))
     }
 }
 

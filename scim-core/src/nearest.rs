@@ -1,10 +1,7 @@
 //! "Did you mean …?"
 
 /// The candidate that differs least from a misspelt name, if it is close enough to be meant.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any attribute name: not a typing error, and not worth the time.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {

@@ -33,10 +33,7 @@ impl Elements {
     /// Adds an element; one of the same type and value is completed instead of doubled.
     /// Answers with its position.
     pub(crate) fn merge(&mut self, element: Value) -> usize {
-        let index = *self
-            .seen
-            .entry(identity(&element))
-            .or_insert(self.list.len());
+        let index = *self.seen.entry(identity(&element)).or_insert(self.list.len());
         match (self.list.get_mut(index), element) {
             (Some(Value::Object(known)), Value::Object(element)) => known.extend(element),
             (Some(_), _) => {}

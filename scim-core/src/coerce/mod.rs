@@ -85,11 +85,7 @@ impl Coercer<'_> {
             Value::Object(map) => self.complex(at, attribute, map),
             Value::String(text) if self.is_blank(text) => Ok(None),
             Value::String(_) => {
-                let rule = if attribute.multi_valued {
-                    Rule::ObjectForList
-                } else {
-                    Rule::ManagerForms
-                };
+                let rule = if attribute.multi_valued { Rule::ObjectForList } else { Rule::ManagerForms };
                 if attribute.sub("value").is_some() && self.tolerates(rule) {
                     Ok(Some(json!({ "value": value })))
                 } else {
@@ -101,12 +97,7 @@ impl Coercer<'_> {
     }
 
     /// A single-valued attribute; a list of one is unwrapped.
-    fn single(
-        &mut self,
-        at: &str,
-        attribute: &Attribute,
-        value: &Value,
-    ) -> Result<Option<Value>, ScimError> {
+    fn single(&mut self, at: &str, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
         match value {
             Value::Array(list) => match list.as_slice() {
                 [] => Ok(None),
@@ -147,18 +138,12 @@ impl Coercer<'_> {
     fn sub_attribute<'a>(&mut self, attribute: &'a Attribute, key: &str) -> Option<&'a Attribute> {
         attribute.sub(key).or_else(|| {
             let (stem, id) = key.split_at_checked(key.len().checked_sub(2)?)?;
-            let means_id =
-                id.eq_ignore_ascii_case("id") && stem.eq_ignore_ascii_case(&attribute.name);
+            let means_id = id.eq_ignore_ascii_case("id") && stem.eq_ignore_ascii_case(&attribute.name);
             (means_id && self.tolerates(Rule::ManagerForms)).then(|| attribute.sub("value"))?
         })
     }
 
-    fn simple(
-        &mut self,
-        at: &str,
-        attribute: &Attribute,
-        value: &Value,
-    ) -> Result<Option<Value>, ScimError> {
+    fn simple(&mut self, at: &str, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
         match value {
             Value::Null => Ok(None),
             Value::String(text) => self.text(at, attribute, text, value),
@@ -192,11 +177,7 @@ impl Coercer<'_> {
             }
             AttributeType::Integer | AttributeType::Decimal | AttributeType::Complex => false,
         };
-        if fits {
-            Ok(Some(value.clone()))
-        } else {
-            Err(wrong_type(at, attribute, value))
-        }
+        if fits { Ok(Some(value.clone())) } else { Err(wrong_type(at, attribute, value)) }
     }
 
     /// `{"value": x}`, `{"active": x}` for `active` and `{}` where a simple value belongs.
@@ -211,8 +192,7 @@ impl Coercer<'_> {
         match (entries.next(), entries.next()) {
             (None, _) => Ok(None),
             (Some((key, inner)), None)
-                if (key.eq_ignore_ascii_case("value")
-                    || key.eq_ignore_ascii_case(&attribute.name))
+                if (key.eq_ignore_ascii_case("value") || key.eq_ignore_ascii_case(&attribute.name))
                     && !inner.is_object()
                     && self.tolerates(Rule::SingleAsList) =>
             {
@@ -244,13 +224,9 @@ impl Coercer<'_> {
         }
         let is_work = |index: &&usize| {
             let kind = elements.get(**index).and_then(|e| e.get("type"));
-            kind.and_then(Value::as_str)
-                .is_some_and(|kind| fold::fold(kind) == "work")
+            kind.and_then(Value::as_str).is_some_and(|kind| fold::fold(kind) == "work")
         };
-        let mut recent = primary
-            .iter()
-            .filter(|index| touched.contains(index))
-            .peekable();
+        let mut recent = primary.iter().filter(|index| touched.contains(index)).peekable();
         // That a new primary takes over from the old one is the rule; several at once are not.
         if recent.peek().is_none() && !self.notes.tolerate(self.dialect, Rule::OnePrimary) {
             return Err(ScimError::invalid_value(format!(
@@ -258,11 +234,7 @@ impl Coercer<'_> {
                 place(at)
             )));
         }
-        let kept = recent
-            .chain(primary.iter().filter(is_work))
-            .chain(&primary)
-            .next()
-            .copied();
+        let kept = recent.chain(primary.iter().filter(is_work)).chain(&primary).next().copied();
         for index in primary.into_iter().filter(|index| Some(*index) != kept) {
             if let Some(Value::Object(element)) = elements.get_mut(index) {
                 element.insert("primary".into(), Value::Bool(false));
@@ -308,6 +280,5 @@ fn fits(kind: AttributeType, value: &Value) -> bool {
 
 /// Base64 or base64url, padded or not, with line breaks as in PEM.
 fn is_base64(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=".contains(&b))
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=".contains(&b))
 }

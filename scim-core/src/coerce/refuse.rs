@@ -15,11 +15,7 @@ pub(super) fn wrong_type(at: &str, attribute: &Attribute, value: &Value) -> Scim
 }
 
 pub(super) fn wrong_list(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
-    let example = if attribute.is_complex() {
-        r#"[{"value": "…"}]"#
-    } else {
-        r#"["…"]"#
-    };
+    let example = if attribute.is_complex() { r#"[{"value": "…"}]"# } else { r#"["…"]"# };
     ScimError::invalid_value(format!(
         "{} must be a list such as {example}, but came as {}.",
         place(at),
@@ -30,11 +26,7 @@ pub(super) fn wrong_list(at: &str, attribute: &Attribute, value: &Value) -> Scim
 /// A place built of the client's own keys, cut to what fits an error text.
 pub(super) fn place(at: &str) -> String {
     const LONGEST: usize = 120;
-    if at.len() <= LONGEST {
-        at.to_owned()
-    } else {
-        quote(at)
-    }
+    if at.len() <= LONGEST { at.to_owned() } else { quote(at) }
 }
 
 fn expected(attribute: &Attribute) -> String {

@@ -36,8 +36,7 @@ pub fn apply(
         edits: 0,
     };
     for (index, operation) in patch.operations.iter().enumerate() {
-        let place =
-            |error: ScimError| error.at(format_args!("Operation {} ({operation})", index + 1));
+        let place = |error: ScimError| error.at(format_args!("Operation {} ({operation})", index + 1));
         editor.operation(operation).map_err(place)?;
     }
     let mut patched = editor.resource;
@@ -48,11 +47,7 @@ pub fn apply(
     }
     let changed = patched != *resource;
     *resource = patched;
-    Ok(Patched {
-        relation: editor.relation,
-        notes: editor.notes,
-        changed,
-    })
+    Ok(Patched { relation: editor.relation, notes: editor.notes, changed })
 }
 
 struct Editor<'a> {
@@ -75,10 +70,7 @@ struct Target<'a, 'v> {
 
 impl<'a> Editor<'a> {
     fn coercer(&mut self) -> Coercer<'_> {
-        Coercer {
-            dialect: self.dialect,
-            notes: &mut self.notes,
-        }
+        Coercer { dialect: self.dialect, notes: &mut self.notes }
     }
 
     fn operation(&mut self, operation: &Operation) -> Result<(), ScimError> {
@@ -97,8 +89,7 @@ impl<'a> Editor<'a> {
 
     /// An operation without a path: each key of its value is one.
     fn merge(&mut self, op: Op, map: &Map<String, Value>) -> Result<(), ScimError> {
-        map.iter()
-            .try_for_each(|(key, value)| self.key(op, key, value))
+        map.iter().try_for_each(|(key, value)| self.key(op, key, value))
     }
 
     fn key(&mut self, op: Op, key: &str, value: &Value) -> Result<(), ScimError> {
@@ -124,17 +115,11 @@ impl<'a> Editor<'a> {
             self.notes.drop_path(key);
             return Ok(());
         }
-        self.at_path(op, &path, Some(value))
-            .map_err(|error| if plain { error } else { error.at(quote(key)) })
+        self.at_path(op, &path, Some(value)).map_err(|error| if plain { error } else { error.at(quote(key)) })
     }
 
     /// All of an extension.
-    fn extension(
-        &mut self,
-        op: Op,
-        schema: &'a Schema,
-        value: Option<&Value>,
-    ) -> Result<(), ScimError> {
+    fn extension(&mut self, op: Op, schema: &'a Schema, value: Option<&Value>) -> Result<(), ScimError> {
         match value {
             Some(Value::Object(map)) if !map.is_empty() => {
                 for (key, value) in map {
@@ -166,12 +151,7 @@ impl<'a> Editor<'a> {
         }
     }
 
-    fn at_path(
-        &mut self,
-        op: Op,
-        path: &PatchPath,
-        value: Option<&Value>,
-    ) -> Result<(), ScimError> {
+    fn at_path(&mut self, op: Op, path: &PatchPath, value: Option<&Value>) -> Result<(), ScimError> {
         let resource_type = self.resource_type;
         self.edits += 1;
         if self.edits > MAX_OPERATIONS {
@@ -188,12 +168,7 @@ impl<'a> Editor<'a> {
             self.notes.drop_path(&path.to_string());
             return Ok(());
         };
-        let target = Target {
-            at: resolved.canonical(),
-            resolved,
-            filter: path.filter.as_ref(),
-            value,
-        };
+        let target = Target { at: resolved.canonical(), resolved, filter: path.filter.as_ref(), value };
         self.target(op, &target)
     }
 
@@ -246,10 +221,7 @@ impl<'a> Editor<'a> {
             self.single(op, target)?;
         }
         if before.is_some() && self.current(target) != before.as_ref() {
-            return Err(ScimError::mutability(format!(
-                "{} cannot be changed once it is set.",
-                target.at
-            )));
+            return Err(ScimError::mutability(format!("{} cannot be changed once it is set.", target.at)));
         }
         Ok(())
     }
@@ -272,10 +244,7 @@ impl<'a> Editor<'a> {
         } else {
             "leave it out: only the server writes it"
         };
-        Err(ScimError::mutability(format!(
-            "{} cannot be changed; {advice}.",
-            target.at
-        )))
+        Err(ScimError::mutability(format!("{} cannot be changed; {advice}.", target.at)))
     }
 
     fn current(&self, target: &Target<'_, '_>) -> Option<&Value> {
@@ -328,9 +297,7 @@ impl<'a> Editor<'a> {
                 )));
             }
             filter.check_element(attribute)?;
-            let selected = self
-                .current(target)
-                .is_some_and(|v| filter.matches_element(attribute, v));
+            let selected = self.current(target).is_some_and(|v| filter.matches_element(attribute, v));
             if !selected {
                 return match op {
                     Op::Remove => Ok(()),
@@ -362,18 +329,14 @@ impl<'a> Editor<'a> {
                 return Ok(());
             }
         }
-        self.set(
-            target,
-            (!object.is_empty()).then_some(Value::Object(object)),
-        );
+        self.set(target, (!object.is_empty()).then_some(Value::Object(object)));
         Ok(())
     }
 }
 
 /// RFC 7644 §3.5.2.2 wants `mutability` for the removal of a required attribute.
 fn required(op: Op, at: &str) -> ScimError {
-    let detail =
-        format!("{at} is required and must keep a value. Replace it with another value instead.");
+    let detail = format!("{at} is required and must keep a value. Replace it with another value instead.");
     match op {
         Op::Remove => ScimError::mutability(detail),
         Op::Add | Op::Replace => ScimError::invalid_value(detail),

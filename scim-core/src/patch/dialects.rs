@@ -25,22 +25,11 @@ pub(super) fn one_one(
         return None;
     }
     let mut operations = Vec::new();
-    let named = |key: &str| {
-        ["schemas", "id", "meta", relation]
-            .iter()
-            .any(|n| n.eq_ignore_ascii_case(key))
-    };
-    let rest: Map<String, Value> = body
-        .iter()
-        .filter(|(key, _)| !named(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let named = |key: &str| ["schemas", "id", "meta", relation].iter().any(|n| n.eq_ignore_ascii_case(key));
+    let rest: Map<String, Value> =
+        body.iter().filter(|(key, _)| !named(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
     if !rest.is_empty() {
-        operations.push(Operation {
-            op: Op::Replace,
-            path: None,
-            value: Some(Value::Object(rest)),
-        });
+        operations.push(Operation { op: Op::Replace, path: None, value: Some(Value::Object(rest)) });
     }
     let elements = match elements {
         Value::Array(list) => list.clone(),
@@ -59,7 +48,5 @@ pub(super) fn one_one(
 
 fn is_deletion(element: &Value) -> bool {
     let operation = element.as_object().and_then(|map| lookup(map, "operation"));
-    operation
-        .and_then(Value::as_str)
-        .is_some_and(|word| word.eq_ignore_ascii_case("delete"))
+    operation.and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case("delete"))
 }

@@ -38,9 +38,7 @@ impl Edit<'_> {
             (Op::Remove, Some(sub), _) => (self.remove_part(list, sub), Vec::new()),
             (Op::Add, None, None) => self.add(list, coercer)?,
             (Op::Replace, None, None) => (self.elements(coercer)?, Vec::new()),
-            (Op::Add | Op::Replace, None, Some(filter)) => {
-                self.put_elements(op, list, filter, coercer)?
-            }
+            (Op::Add | Op::Replace, None, Some(filter)) => self.put_elements(op, list, filter, coercer)?,
             (Op::Add | Op::Replace, Some(sub), _) => self.put_part(op, list, sub, coercer)?,
         };
         bounded(self.at, list.len())?;
@@ -62,8 +60,7 @@ impl Edit<'_> {
     }
 
     fn selects(&self, element: &Value) -> bool {
-        self.filter
-            .is_none_or(|filter| filter.matches_element(self.attribute, element))
+        self.filter.is_none_or(|filter| filter.matches_element(self.attribute, element))
     }
 
     fn unselected(&self, mut list: Vec<Value>) -> Vec<Value> {
@@ -72,11 +69,7 @@ impl Edit<'_> {
     }
 
     /// All, or those that a value list names: each element that has all the parts of a named one.
-    fn remove(
-        &self,
-        mut list: Vec<Value>,
-        coercer: &mut Coercer<'_>,
-    ) -> Result<Vec<Value>, ScimError> {
+    fn remove(&self, mut list: Vec<Value>, coercer: &mut Coercer<'_>) -> Result<Vec<Value>, ScimError> {
         if self.value().is_null() {
             return Ok(Vec::new());
         }
@@ -107,10 +100,7 @@ impl Edit<'_> {
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let added = self.elements(coercer)?;
         let mut elements: Elements = list.into_iter().collect();
-        let touched = added
-            .into_iter()
-            .map(|element| elements.merge(element))
-            .collect();
+        let touched = added.into_iter().map(|element| elements.merge(element)).collect();
         Ok((elements.into_list(), touched))
     }
 
@@ -178,10 +168,8 @@ impl Edit<'_> {
         coercer: &mut Coercer<'_>,
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let positions = list.iter().enumerate();
-        let touched: Vec<usize> = positions
-            .filter(|(_, element)| self.selects(element))
-            .map(|(index, _)| index)
-            .collect();
+        let touched: Vec<usize> =
+            positions.filter(|(_, element)| self.selects(element)).map(|(index, _)| index).collect();
         if !touched.is_empty() {
             return Ok((list, touched));
         }
@@ -266,10 +254,7 @@ pub(super) fn set(
     sub: &Attribute,
     value: Option<Value>,
 ) {
-    if sub.name == "value"
-        && attribute.sub("$ref").is_some()
-        && object.get("value") != value.as_ref()
-    {
+    if sub.name == "value" && attribute.sub("$ref").is_some() && object.get("value") != value.as_ref() {
         object.remove("$ref");
     }
     match value {

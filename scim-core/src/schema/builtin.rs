@@ -12,11 +12,8 @@ const COMMON: &str = include_str!("definitions/common.json");
 
 /// URNs that stand for a core schema in the requests of older and of vendor clients. They do not
 /// tell users from groups.
-const OLD_CORE: [&str; 3] = [
-    "urn:scim:schemas:core:1.0",
-    "urn:scim:schemas:core:2.0",
-    "urn:ietf:params:scim:schemas:core:2.0",
-];
+const OLD_CORE: [&str; 3] =
+    ["urn:scim:schemas:core:1.0", "urn:scim:schemas:core:2.0", "urn:ietf:params:scim:schemas:core:2.0"];
 
 pub(super) fn resource_types() -> Vec<Arc<ResourceType>> {
     let common: Arc<[Attribute]> = definition::<Vec<Attribute>>(COMMON).into();
@@ -35,23 +32,14 @@ fn user(common: Arc<[Attribute]>) -> ResourceType {
         "urn:scim:schemas:extension:enterprise:2.0:User",
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0",
     ]);
-    let indexed = [
-        "externalId",
-        "displayName",
-        "name.givenName",
-        "name.familyName",
-        "emails.value",
-    ];
+    let indexed = ["externalId", "displayName", "name.givenName", "name.familyName", "emails.value"];
     ResourceType {
         id: "User".into(),
         name: "User".into(),
         endpoint: "Users".into(),
         description: "User Account".into(),
         schema: Arc::new(core),
-        extensions: vec![Extension {
-            schema: Arc::new(enterprise),
-            required: false,
-        }],
+        extensions: vec![Extension { schema: Arc::new(enterprise), required: false }],
         relation: None,
         state: Some("active".into()),
         indexed: indexed.map(String::from).into(),
@@ -79,18 +67,12 @@ fn group(common: Arc<[Attribute]>) -> ResourceType {
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the definitions are part of the program; a test reads all of them"
-)]
+#[expect(clippy::expect_used, reason = "the definitions are part of the program; a test reads all of them")]
 fn definition<T: serde::de::DeserializeOwned>(text: &str) -> T {
     serde_json::from_str(text).expect("a built-in definition is readable")
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the definitions are part of the program; a test reads all of them"
-)]
+#[expect(clippy::expect_used, reason = "the definitions are part of the program; a test reads all of them")]
 fn schema(text: &str) -> Schema {
     Schema::from_json(definition(text)).expect("a built-in definition is a schema")
 }

@@ -42,34 +42,16 @@ fn barbara() -> Resource {
 fn shown(attributes: Option<&str>, excluded: Option<&str>) -> Value {
     let user = user();
     let projection = Projection::parse(&user, attributes, excluded).unwrap();
-    let links = [(
-        "groups".to_owned(),
-        vec![json!({ "value": "g1", "type": "direct" })],
-    )];
+    let links = [("groups".to_owned(), vec![json!({ "value": "g1", "type": "direct" })])];
     Value::Object(render(&user, &barbara(), &meta(), &links, &projection))
 }
 
 #[test]
 fn a_resource_is_shown_in_the_order_of_its_schemas() {
     let shown = shown(None, None);
-    let keys: Vec<&str> = shown
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let expected = [
-        "schemas",
-        "id",
-        "externalId",
-        "userName",
-        "name",
-        "active",
-        "emails",
-        "groups",
-        ENTERPRISE,
-        "meta",
-    ];
+    let keys: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected =
+        ["schemas", "id", "externalId", "userName", "name", "active", "emails", "groups", ENTERPRISE, "meta"];
     assert_eq!(keys, expected);
     assert_eq!(shown["schemas"], json!([CORE, ENTERPRISE]));
     let expected = json!({
@@ -104,10 +86,7 @@ fn what_is_asked_for_is_shown(
 ) {
     let mut shown = shown(attributes, excluded);
     let shown = shown.as_object_mut().unwrap();
-    assert!(
-        shown.remove("schemas").is_some() && shown.remove("id").is_some(),
-        "always there"
-    );
+    assert!(shown.remove("schemas").is_some() && shown.remove("id").is_some(), "always there");
     assert_eq!(Value::Object(shown.clone()), expected);
 }
 
@@ -142,15 +121,8 @@ fn members_are_read_only_if_wanted(
 #[test]
 fn members_are_shown_with_their_urls() {
     let group = group();
-    let member = Reference {
-        value: "a".into(),
-        kind: Some("User".into()),
-        display: None,
-    };
-    let links = [(
-        "members".to_owned(),
-        vec![member.to_value(Some("https://h/Users/a"))],
-    )];
+    let member = Reference { value: "a".into(), kind: Some("User".into()), display: None };
+    let links = [("members".to_owned(), vec![member.to_value(Some("https://h/Users/a"))])];
     let projection = Projection::parse(&group, Some("members"), None).unwrap();
     let shown = render(&group, &Resource::default(), &meta(), &links, &projection);
     let expected = json!([{ "value": "a", "$ref": "https://h/Users/a", "type": "User" }]);
@@ -181,10 +153,7 @@ fn searchable_values_are_folded_unless_case_matters() {
 
     let named = json!({ "displayName": "Über" });
     let resource = Resource::from_stored(named.as_object().unwrap().clone());
-    assert_eq!(
-        index::keys(&group(), &resource),
-        [key("displayName", "über", true)]
-    );
+    assert_eq!(index::keys(&group(), &resource), [key("displayName", "über", true)]);
     assert_eq!(resource.display_name(&group()), "Über");
 }
 
@@ -238,20 +207,12 @@ fn an_empty_list_is_still_a_list() {
 fn discovery_says_what_it_is_given() {
     let capabilities = Capabilities {
         patch: true,
-        bulk: Some(BulkLimits {
-            max_operations: 1000,
-            max_payload_size: 1_048_576,
-        }),
+        bulk: Some(BulkLimits { max_operations: 1000, max_payload_size: 1_048_576 }),
         filter_max_results: Some(1000),
         change_password: false,
         sort: true,
         etag: true,
-        paging: Paging {
-            cursor: false,
-            default_page_size: 100,
-            max_page_size: 1000,
-            cursor_timeout: None,
-        },
+        paging: Paging { cursor: false, default_page_size: 100, max_page_size: 1000, cursor_timeout: None },
         documentation_uri: None,
     };
     let config = discovery::service_provider_config(&capabilities, "https://h/v2/");
@@ -259,22 +220,12 @@ fn discovery_says_what_it_is_given() {
         config["bulk"],
         json!({"supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576})
     );
-    assert_eq!(
-        config["meta"]["location"],
-        "https://h/v2/ServiceProviderConfig"
-    );
+    assert_eq!(config["meta"]["location"], "https://h/v2/ServiceProviderConfig");
 
     let shown = discovery::resource_type(&user(), "https://h/v2");
     assert_eq!(shown["endpoint"], "/Users");
-    assert_eq!(
-        shown["schemaExtensions"],
-        json!([{"schema": ENTERPRISE, "required": false}])
-    );
-    assert!(
-        discovery::resource_type(&group(), "https://h/v2")
-            .get("schemaExtensions")
-            .is_none()
-    );
+    assert_eq!(shown["schemaExtensions"], json!([{"schema": ENTERPRISE, "required": false}]));
+    assert!(discovery::resource_type(&group(), "https://h/v2").get("schemaExtensions").is_none());
 
     let catalog = Catalog::builtin();
     let schema = catalog.schema(CORE).unwrap();

@@ -90,11 +90,7 @@ fn times_out_of_reach_are_still_written() {
 #[test]
 fn rules_have_names_of_their_own() {
     let mut names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    assert!(
-        Rule::ALL
-            .iter()
-            .all(|rule| Rule::by_name(rule.name()) == Some(*rule))
-    );
+    assert!(Rule::ALL.iter().all(|rule| Rule::by_name(rule.name()) == Some(*rule)));
     assert!(Rule::ALL.iter().all(|rule| rule.describe().ends_with('.')));
     names.sort_unstable();
     names.dedup();
@@ -125,23 +121,13 @@ fn schemas_are_found_by_any_of_their_names() {
 fn definitions_say_all_that_the_rfc_asks_for() {
     fn complete(attributes: &Value) {
         for attribute in attributes.as_array().unwrap() {
-            let mut keys = vec![
-                "name",
-                "type",
-                "multiValued",
-                "description",
-                "required",
-                "mutability",
-                "returned",
-            ];
+            let mut keys =
+                vec!["name", "type", "multiValued", "description", "required", "mutability", "returned"];
             if attribute["type"] == "reference" {
                 keys.push("referenceTypes");
             }
             for key in keys {
-                assert!(
-                    attribute.get(key).is_some_and(|v| *v != ""),
-                    "{key} of {attribute}"
-                );
+                assert!(attribute.get(key).is_some_and(|v| *v != ""), "{key} of {attribute}");
             }
             if let Some(subs) = attribute.get("subAttributes") {
                 complete(subs);
@@ -163,10 +149,5 @@ fn an_error_is_a_scim_document() {
         "detail": "userName is in use"
     });
     assert_eq!(body, expected);
-    assert!(
-        ScimError::not_found("no such user")
-            .to_body()
-            .get("scimType")
-            .is_none()
-    );
+    assert!(ScimError::not_found("no such user").to_body().get("scimType").is_none());
 }

@@ -22,11 +22,7 @@ fn the_grammar_reads_what_it_must_and_refuses_the_rest() {
         let text = case["filter"].as_str().unwrap();
         match (parse(text), case.get("ast")) {
             (Ok(read), Some(ast)) if flat(&tree(&read)) == flat(ast) => {
-                assert_eq!(
-                    parse(&read.to_string()).as_ref(),
-                    Ok(&read),
-                    "printing {text}"
-                );
+                assert_eq!(parse(&read.to_string()).as_ref(), Ok(&read), "printing {text}");
             }
             (Err(error), None) if error.scim_type() == Some(ScimType::InvalidFilter) => {}
             (result, _) => wrong.push(format!("{text}: {result:?}")),
@@ -102,10 +98,7 @@ fn barbara() -> Value {
     r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "m1""#,
     true
 )]
-#[case::old_urn(
-    r#"urn:scim:schemas:extension:enterprise:1.0:employeeNumber eq "701984""#,
-    true
-)]
+#[case::old_urn(r#"urn:scim:schemas:extension:enterprise:1.0:employeeNumber eq "701984""#, true)]
 #[case::number_for_text(
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq 701984",
     true
@@ -127,10 +120,7 @@ fn a_user_fulfils(#[case] filter: &str, #[case] expected: bool) {
     let user = user();
     let filter = parse(filter).unwrap();
     assert_eq!(filter.check(&user), Ok(()));
-    assert_eq!(
-        filter.matches(&user, barbara().as_object().unwrap()),
-        expected
-    );
+    assert_eq!(filter.matches(&user, barbara().as_object().unwrap()), expected);
 }
 
 #[rstest]
@@ -162,12 +152,7 @@ fn a_filter_that_makes_no_sense_is_refused(#[case] filter: &str, #[case] hint: &
 #[case(r#"userName eq "a"and title pr"#, 15)]
 fn an_error_points_at_the_byte(#[case] filter: &str, #[case] byte: usize) {
     let error = parse(filter).unwrap_err();
-    assert!(
-        error
-            .detail()
-            .starts_with(&format!("Filter at byte {byte}:")),
-        "{error}"
-    );
+    assert!(error.detail().starts_with(&format!("Filter at byte {byte}:")), "{error}");
 }
 
 #[test]
@@ -179,10 +164,7 @@ fn tolerances_are_switches() {
 
     let entra = Dialect::for_idp_name("entra");
     let inside = parse(r#"emails[type eq "work" and value eq "a"]"#).unwrap();
-    assert_eq!(
-        Filter::parse(r#"emails[type eq "work"].value eq "a""#, entra),
-        Ok(inside)
-    );
+    assert_eq!(Filter::parse(r#"emails[type eq "work"].value eq "a""#, entra), Ok(inside));
 }
 
 #[test]

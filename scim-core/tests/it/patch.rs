@@ -43,12 +43,7 @@ fn operations_do_what_the_table_says() {
         let resource_type = Catalog::builtin().by_name(name).cloned().unwrap();
         let (before, members) = kept(&resource_type, &case["before"]);
         let mut resource = before.clone();
-        let result = apply(
-            &resource_type,
-            &mut resource,
-            &case["operations"],
-            Dialect::generic(),
-        );
+        let result = apply(&resource_type, &mut resource, &case["operations"], Dialect::generic());
         let right = match (&result, case.get("after")) {
             (Ok(patched), Some(after)) => {
                 let members = members_after(&resource_type, members, &patched.relation);
@@ -59,9 +54,7 @@ fn operations_do_what_the_table_says() {
                 assert_eq!(resource, before, "nothing changes on an error");
                 let found = Value::from(error.scim_type().map(|kind| kind.as_str()));
                 let expected = &case["error"];
-                let listed = expected
-                    .as_array()
-                    .is_some_and(|list| list.contains(&found));
+                let listed = expected.as_array().is_some_and(|list| list.contains(&found));
                 listed || *expected == found || *expected == "any"
             }
             _ => false,
@@ -173,20 +166,10 @@ fn barbara() -> Value {
 #[case::password_is_dropped(json!({"op": "replace", "path": "password", "value": "s3cret"}), "/password", Value::Null)]
 #[case::unknown_key_is_dropped(json!({"op": "replace", "value": {"shoeSize": 4, "title": "T"}}), "/title", json!("T"))]
 #[case::vendor_path_is_dropped(json!({"op": "add", "path": "urn:okta:app:1.0:user:custom:x", "value": "1"}), "/title", json!("Guide"))]
-fn an_operation_makes_of_a_user(
-    #[case] operation: Value,
-    #[case] at: &str,
-    #[case] expected: Value,
-) {
+fn an_operation_makes_of_a_user(#[case] operation: Value, #[case] at: &str, #[case] expected: Value) {
     let user = user();
     let (mut resource, _) = kept(&user, &barbara());
-    apply(
-        &user,
-        &mut resource,
-        &json!([operation]),
-        Dialect::generic(),
-    )
-    .unwrap();
+    apply(&user, &mut resource, &json!([operation]), Dialect::generic()).unwrap();
     let map = Value::Object(resource.into_map());
     assert_eq!(map.pointer(at).unwrap_or(&Value::Null), &expected, "{map}");
 }
@@ -217,11 +200,7 @@ fn an_error_says_which_operation_and_what_to_do(
     let good = json!({"op": "replace", "path": "title", "value": "changed"});
     let operations = json!([good, operation]);
     let error = apply(&user, &mut resource, &operations, Dialect::generic()).unwrap_err();
-    assert_eq!(
-        error.scim_type().map(|kind| kind.as_str()),
-        Some(scim_type),
-        "{error}"
-    );
+    assert_eq!(error.scim_type().map(|kind| kind.as_str()), Some(scim_type), "{error}");
     assert!(error.detail().starts_with("Operation 2"), "{error}");
     assert!(error.detail().contains(hint), "{error}");
     assert_eq!(resource, before, "the first operation is undone");
@@ -236,10 +215,7 @@ fn an_error_says_which_operation_and_what_to_do(
 #[case(Rule::RemoveByValueList, json!({"op": "remove", "path": "emails", "value": [{"value": "bj@home.example"}]}))]
 #[case(Rule::DottedKeys, json!({"op": "replace", "value": {"name.givenName": "B"}}))]
 #[case(Rule::SingleAsList, json!({"op": "replace", "path": "title", "value": ["T"]}))]
-fn a_tolerance_is_noted_when_used_and_missed_when_off(
-    #[case] rule: Rule,
-    #[case] operation: Value,
-) {
+fn a_tolerance_is_noted_when_used_and_missed_when_off(#[case] rule: Rule, #[case] operation: Value) {
     let user = user();
     let (before, _) = kept(&user, &barbara());
     let operations = json!([operation]);
@@ -249,24 +225,10 @@ fn a_tolerance_is_noted_when_used_and_missed_when_off(
     assert!(patched.notes.rules.contains(&rule), "{:?}", patched.notes);
 
     let mut untouched = before.clone();
-    let without = apply(
-        &user,
-        &mut untouched,
-        &operations,
-        Dialect::all().without(rule),
-    );
+    let without = apply(&user, &mut untouched, &operations, Dialect::all().without(rule));
     let ignored = without.is_ok_and(|patched| !patched.notes.dropped.is_empty());
     assert!(untouched == before, "refused or left out");
-    assert!(
-        ignored
-            || apply(
-                &user,
-                &mut untouched,
-                &operations,
-                Dialect::all().without(rule)
-            )
-            .is_err()
-    );
+    assert!(ignored || apply(&user, &mut untouched, &operations, Dialect::all().without(rule)).is_err());
 }
 
 #[test]
@@ -308,12 +270,9 @@ fn edits_are_counted_also_within_one_operation() {
     let (mut resource, _) = kept(&user, &barbara());
     // One attribute under many names: its URN in ever other cases.
     let spell = |number: usize| -> String {
-        let urn = "urn:ietf:params:scim:schemas:core:2.0:user:title"
-            .chars()
-            .enumerate();
+        let urn = "urn:ietf:params:scim:schemas:core:2.0:user:title".chars().enumerate();
         let upper = |at: usize| at < 32 && number >> (at / 2) & 1 == 1;
-        urn.map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c })
-            .collect()
+        urn.map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c }).collect()
     };
     let value: Map<String, Value> = (0..1 << 15).map(|n| (spell(n), json!("T"))).collect();
     assert!(value.len() > MAX_OPERATIONS);

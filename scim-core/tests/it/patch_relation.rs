@@ -12,8 +12,7 @@ use crate::support::group;
 
 fn edits(body: &Value, dialect: Dialect) -> Result<(Vec<RelationEdit>, bool), ScimError> {
     let group = group();
-    let mut resource =
-        Resource::from_stored(json!({"displayName": "G"}).as_object().unwrap().clone());
+    let mut resource = Resource::from_stored(json!({"displayName": "G"}).as_object().unwrap().clone());
     let patch = patch::parse(&group, body, dialect)?;
     let patched = patch::apply(&group, &mut resource, &patch, dialect)?;
     Ok((patched.relation, patched.changed))
@@ -75,11 +74,7 @@ fn what_is_known_of_a_member_is_kept() {
     let value = json!([{"value": "a", "type": "user", "display": "Ann", "operation": "x"}]);
     let body = operation(&json!({"op": "add", "path": "members", "value": value}));
     let (relation, _) = edits(&body, Dialect::generic()).unwrap();
-    let expected = Reference {
-        value: "a".into(),
-        kind: Some("User".into()),
-        display: Some("Ann".into()),
-    };
+    let expected = Reference { value: "a".into(), kind: Some("User".into()), display: Some("Ann".into()) };
     assert_eq!(relation, [RelationEdit::Add(vec![expected])]);
 }
 
@@ -105,10 +100,7 @@ fn the_1_1_form_adds_and_deletes() {
         "members": [{"value": "a"}, {"value": "b", "operation": "delete"}]
     });
     let (relation, changed) = edits(&body, Dialect::generic()).unwrap();
-    let expected = [
-        RelationEdit::Remove(ids(&["b"])),
-        RelationEdit::Add(refs(&["a"])),
-    ];
+    let expected = [RelationEdit::Remove(ids(&["b"])), RelationEdit::Add(refs(&["a"]))];
     assert_eq!(relation, expected);
     assert!(changed, "renamed");
 
@@ -124,9 +116,6 @@ fn edits_come_in_order() {
         {"op": "add", "path": "members", "value": [{"value": "a"}]},
     ]});
     let (relation, _) = edits(&body, Dialect::generic()).unwrap();
-    let expected = [
-        RelationEdit::Remove(ids(&["a"])),
-        RelationEdit::Add(refs(&["a"])),
-    ];
+    let expected = [RelationEdit::Remove(ids(&["a"])), RelationEdit::Add(refs(&["a"]))];
     assert_eq!(relation, expected);
 }

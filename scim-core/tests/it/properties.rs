@@ -13,20 +13,13 @@ use serde_json::{Map, Value};
 use crate::support::{group, user};
 
 fn name() -> impl Strategy<Value = String> {
-    "[a-zA-Z][a-zA-Z0-9_-]{0,8}|\\$ref"
-        .prop_filter("a keyword", |name| !name.eq_ignore_ascii_case("not"))
+    "[a-zA-Z][a-zA-Z0-9_-]{0,8}|\\$ref".prop_filter("a keyword", |name| !name.eq_ignore_ascii_case("not"))
 }
 
 fn attr_path() -> impl Strategy<Value = AttrPath> {
     let urn = proptest::option::of("urn:[a-z]{1,5}:[a-zA-Z0-9.:-]{0,8}[a-zA-Z0-9]");
-    let urn = urn.prop_filter("an empty part", |urn| {
-        !urn.as_ref().is_some_and(|u| u.contains("::"))
-    });
-    (urn, name(), proptest::option::of(name())).prop_map(|(urn, name, sub)| AttrPath {
-        urn,
-        name,
-        sub,
-    })
+    let urn = urn.prop_filter("an empty part", |urn| !urn.as_ref().is_some_and(|u| u.contains("::")));
+    (urn, name(), proptest::option::of(name())).prop_map(|(urn, name, sub)| AttrPath { urn, name, sub })
 }
 
 fn literal() -> impl Strategy<Value = Literal> {
@@ -45,11 +38,7 @@ fn term() -> impl Strategy<Value = Filter> {
     let op = proptest::sample::select(&CompareOp::ALL[..]);
     prop_oneof![
         attr_path().prop_map(Filter::Present),
-        (attr_path(), op, literal()).prop_map(|(path, op, value)| Filter::Compare {
-            path,
-            op,
-            value
-        }),
+        (attr_path(), op, literal()).prop_map(|(path, op, value)| Filter::Compare { path, op, value }),
     ]
 }
 
@@ -64,26 +53,16 @@ fn combined(leaf: impl Strategy<Value = Filter> + 'static) -> impl Strategy<Valu
 }
 
 fn any_filter() -> impl Strategy<Value = Filter> {
-    let value_path = (attr_path(), combined(term())).prop_map(|(path, filter)| Filter::ValuePath {
-        path,
-        filter: Box::new(filter),
-    });
+    let value_path = (attr_path(), combined(term()))
+        .prop_map(|(path, filter)| Filter::ValuePath { path, filter: Box::new(filter) });
     combined(prop_oneof![3 => term(), 1 => value_path])
 }
 
 fn patch_path() -> impl Strategy<Value = PatchPath> {
     let filtered = (attr_path(), combined(term()), proptest::option::of(name()));
     prop_oneof![
-        attr_path().prop_map(|attr| PatchPath {
-            attr,
-            filter: None,
-            sub: None
-        }),
-        filtered.prop_map(|(attr, filter, sub)| PatchPath {
-            attr,
-            filter: Some(filter),
-            sub
-        }),
+        attr_path().prop_map(|attr| PatchPath { attr, filter: None, sub: None }),
+        filtered.prop_map(|(attr, filter, sub)| PatchPath { attr, filter: Some(filter), sub }),
     ]
 }
 
@@ -93,24 +72,14 @@ fn likely_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i32>().prop_map(Value::from),
-        proptest::sample::select(vec![
-            "",
-            " ",
-            "True",
-            "work",
-            "home",
-            "a",
-            "m1",
-            "2026-11-24T00:16:00Z"
-        ])
-        .prop_map(Value::from),
+        proptest::sample::select(vec!["", " ", "True", "work", "home", "a", "m1", "2026-11-24T00:16:00Z"])
+            .prop_map(Value::from),
         "\\PC{0,8}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
-            vec((key(), inner), 0..5)
-                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            vec((key(), inner), 0..5).prop_map(|entries| Value::Object(entries.into_iter().collect())),
         ]
     })
 }
@@ -159,8 +128,8 @@ fn operations() -> impl Strategy<Value = Value> {
     ];
     let op = proptest::sample::select(vec!["add", "Replace", "remove"]);
     let operation = (op, proptest::option::weighted(0.8, path), likely_json());
-    let operation = operation
-        .prop_map(|(op, path, value)| serde_json::json!({"op": op, "path": path, "value": value}));
+    let operation =
+        operation.prop_map(|(op, path, value)| serde_json::json!({"op": op, "path": path, "value": value}));
     vec(operation, 1..6).prop_map(Value::from)
 }
 

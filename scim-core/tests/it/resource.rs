@@ -60,18 +60,12 @@ fn a_value_is_kept_as_the_schema_says(
 #[case::list(json!([{"value": "m1"}]))]
 #[case::manager_id(json!({"managerId": "m1", "displayName": " "}))]
 fn a_manager_comes_in_many_forms(#[case] manager: Value) {
-    for urn in [
-        ENTERPRISE,
-        "urn:scim:schemas:extension:enterprise:1.0",
-        "urn:scim:schemas:extension:enterprise:2.0",
-    ] {
+    for urn in
+        [ENTERPRISE, "urn:scim:schemas:extension:enterprise:1.0", "urn:scim:schemas:extension:enterprise:2.0"]
+    {
         let extension = json!({ "manager": manager });
         let at = format!("/{ENTERPRISE}");
-        assert_eq!(
-            kept(urn, &extension, &at),
-            json!({"manager": {"value": "m1"}}),
-            "{urn}"
-        );
+        assert_eq!(kept(urn, &extension, &at), json!({"manager": {"value": "m1"}}), "{urn}");
     }
     let key = format!("{ENTERPRISE}:manager");
     let at = format!("/{ENTERPRISE}/manager");
@@ -81,10 +75,7 @@ fn a_manager_comes_in_many_forms(#[case] manager: Value) {
 #[test]
 fn an_extension_without_values_is_not_kept() {
     let body = json!({"manager": {"managerId": "", "displayName": " "}});
-    assert_eq!(
-        kept(ENTERPRISE, &body, &format!("/{ENTERPRISE}")),
-        Value::Null
-    );
+    assert_eq!(kept(ENTERPRISE, &body, &format!("/{ENTERPRISE}")), Value::Null);
 }
 
 #[rstest]
@@ -156,25 +147,13 @@ fn what_is_unknown_is_left_out_and_noted() {
 fn a_group_body_says_whether_it_names_members() {
     let of = |body: Value| resource::read(&group(), &body, Dialect::generic()).map(|i| i.relation);
     assert_eq!(of(json!({"displayName": "G"})), Ok(None));
-    assert_eq!(
-        of(json!({"displayName": "G", "members": []})),
-        Ok(Some(vec![]))
-    );
-    assert_eq!(
-        of(json!({"displayName": "G", "members": null})),
-        Ok(Some(vec![]))
-    );
+    assert_eq!(of(json!({"displayName": "G", "members": []})), Ok(Some(vec![])));
+    assert_eq!(of(json!({"displayName": "G", "members": null})), Ok(Some(vec![])));
     let members = json!([{"value": "a"}, {"value": "a"}, {"value": "b"}]);
     let expected = vec![Reference::to("a"), Reference::to("b")];
-    assert_eq!(
-        of(json!({"displayName": "G", "Members": members})),
-        Ok(Some(expected))
-    );
+    assert_eq!(of(json!({"displayName": "G", "Members": members})), Ok(Some(expected)));
     let error = of(json!({"members": []})).unwrap_err();
-    assert!(
-        error.detail().contains("displayName is required"),
-        "{error}"
-    );
+    assert!(error.detail().contains("displayName is required"), "{error}");
 }
 
 #[test]
@@ -186,10 +165,7 @@ fn a_replacement_clears_what_it_leaves_out_but_keeps_the_state() {
         let next = resource::replace(&user, &current.resource, &incoming).unwrap();
         Value::Object(next.into_map())
     };
-    assert_eq!(
-        replaced(json!({"userName": "c"})),
-        json!({"userName": "c", "active": false})
-    );
+    assert_eq!(replaced(json!({"userName": "c"})), json!({"userName": "c", "active": false}));
     assert_eq!(
         replaced(json!({"userName": "c", "active": "true"})),
         json!({"userName": "c", "active": true})
@@ -200,8 +176,7 @@ fn a_replacement_clears_what_it_leaves_out_but_keeps_the_state() {
 fn strict_reads_the_letter() {
     let strict = |body: Value| resource::read(&user(), &body, Dialect::strict());
     let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User"]);
-    let good =
-        json!({"schemas": schemas, "userName": "b", "emails": [{"value": "a"}], "title": null});
+    let good = json!({"schemas": schemas, "userName": "b", "emails": [{"value": "a"}], "title": null});
     assert!(strict(good).unwrap().notes.is_empty());
     for bad in [
         json!({"userName": "b"}),

@@ -32,41 +32,22 @@ fn every_single_typing_error_is_detected() {
             }
             typed[at] = typo;
             let typed: String = typed.into_iter().collect();
-            assert_eq!(
-                PlainToken::parse(&typed).err(),
-                Some(Malformed::Mistyped),
-                "{typed}"
-            );
+            assert_eq!(PlainToken::parse(&typed).err(), Some(Malformed::Mistyped), "{typed}");
         }
         let mut cut = text.clone();
         cut.remove(at);
-        assert_eq!(
-            PlainToken::parse(&cut).err(),
-            Some(Malformed::Mistyped),
-            "{cut}"
-        );
+        assert_eq!(PlainToken::parse(&cut).err(), Some(Malformed::Mistyped), "{cut}");
     }
-    assert_eq!(
-        PlainToken::parse(&format!("{text}x")).err(),
-        Some(Malformed::Mistyped)
-    );
+    assert_eq!(PlainToken::parse(&format!("{text}x")).err(), Some(Malformed::Mistyped));
 }
 
 #[test]
 fn other_credentials_are_told_apart() {
     for text in ["", "Bearer", "scim", "SCIM_x", "ghp_0123456789", "ß"] {
-        assert_eq!(
-            PlainToken::parse(text).err(),
-            Some(Malformed::NotOurs),
-            "{text}"
-        );
+        assert_eq!(PlainToken::parse(text).err(), Some(Malformed::NotOurs), "{text}");
     }
     for text in ["scim_", "scim__", "scim_ßßßßßß_"] {
-        assert_eq!(
-            PlainToken::parse(text).err(),
-            Some(Malformed::Mistyped),
-            "{text}"
-        );
+        assert_eq!(PlainToken::parse(text).err(), Some(Malformed::Mistyped), "{text}");
     }
 }
 
@@ -75,9 +56,9 @@ fn the_checksum_is_a_plain_crc_32() {
     // Scanners for leaked secrets have to be able to compute it.
     let text = sample();
     let (signed, crc) = text.split_at(text.len() - 6);
-    let value = crc.chars().fold(0_u64, |value, digit| {
-        value * 62 + u64::try_from(BASE62.find(digit).unwrap()).unwrap()
-    });
+    let value = crc
+        .chars()
+        .fold(0_u64, |value, digit| value * 62 + u64::try_from(BASE62.find(digit).unwrap()).unwrap());
     assert_eq!(value, u64::from(crc32fast::hash(signed.as_bytes())));
 }
 
