@@ -122,12 +122,12 @@ impl Dialect {
                 .with(Rule::BareWordFilter)
                 .with(Rule::FilteredSubAttribute)
                 .with(Rule::CreateFilteredTarget),
-            // Okta repeats the id in every rename of a group.
-            "okta" => generic.with(Rule::DropReadOnlyInPatch),
-            "authentik" => generic
-                .with(Rule::BareWordFilter)
-                .with(Rule::DropReadOnlyInPatch),
-            "ping" => generic.with(Rule::BareWordFilter),
+            // They send whole resources, with their id and more, where a PATCH needs only what
+            // changes.
+            "okta" | "onelogin" | "jumpcloud" | "google" | "sailpoint" | "rippling" => {
+                generic.with(Rule::DropReadOnlyInPatch)
+            }
+            "authentik" | "ping" => generic.with(Rule::BareWordFilter).with(Rule::DropReadOnlyInPatch),
             _ => generic,
         }
     }
@@ -152,10 +152,7 @@ impl Dialect {
 
     /// The rules in force.
     pub fn rules(self) -> impl Iterator<Item = Rule> {
-        Rule::ALL
-            .iter()
-            .copied()
-            .filter(move |rule| self.has(*rule))
+        Rule::ALL.iter().copied().filter(move |rule| self.has(*rule))
     }
 }
 

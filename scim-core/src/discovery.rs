@@ -76,10 +76,7 @@ pub fn service_provider_config(capabilities: &Capabilities, base_url: &str) -> V
             "maxResults": capabilities.filter_max_results.unwrap_or(0),
         }),
     );
-    config.insert(
-        "changePassword".into(),
-        supported(capabilities.change_password),
-    );
+    config.insert("changePassword".into(), supported(capabilities.change_password));
     config.insert("sort".into(), supported(capabilities.sort));
     config.insert("etag".into(), supported(capabilities.etag));
     config.insert("pagination".into(), pagination(capabilities.paging));
@@ -119,10 +116,7 @@ pub fn resource_type(resource_type: &ResourceType, base_url: &str) -> Value {
     out.insert("schemas".into(), json!([RESOURCE_TYPE_URN]));
     out.insert("id".into(), json!(resource_type.id));
     out.insert("name".into(), json!(resource_type.name));
-    out.insert(
-        "endpoint".into(),
-        json!(format!("/{}", resource_type.endpoint)),
-    );
+    out.insert("endpoint".into(), json!(format!("/{}", resource_type.endpoint)));
     out.insert("description".into(), json!(resource_type.description));
     out.insert("schema".into(), json!(resource_type.schema.id));
     let extensions: Vec<Value> = resource_type
@@ -133,11 +127,7 @@ pub fn resource_type(resource_type: &ResourceType, base_url: &str) -> Value {
     if !extensions.is_empty() {
         out.insert("schemaExtensions".into(), Value::Array(extensions));
     }
-    let location = format!(
-        "{}/ResourceTypes/{}",
-        base_url.trim_end_matches('/'),
-        resource_type.id
-    );
+    let location = format!("{}/ResourceTypes/{}", base_url.trim_end_matches('/'), resource_type.id);
     out.insert("meta".into(), meta("ResourceType", &location));
     Value::Object(out)
 }

@@ -131,11 +131,7 @@ impl ScimError {
     /// An error of this meaning without a `scimType`.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            scim_type: None,
-            detail: detail.into(),
-        }
+        Self { kind, scim_type: None, detail: detail.into() }
     }
 
     /// The same error with a `scimType`.
@@ -283,9 +279,7 @@ pub(crate) fn quote(text: &str) -> String {
         .flat_map(|c| {
             let hidden = c.is_control();
             let shown = (!hidden).then_some(c);
-            shown
-                .into_iter()
-                .chain(hidden.then(|| c.escape_default()).into_iter().flatten())
+            shown.into_iter().chain(hidden.then(|| c.escape_default()).into_iter().flatten())
         })
         .take(EXCERPT)
         .collect();

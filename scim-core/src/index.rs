@@ -26,11 +26,8 @@ pub fn keys(resource_type: &ResourceType, resource: &Resource) -> Vec<IndexKey> 
     for resolved in indexed(resource_type) {
         let unique = resolved.leaf().uniqueness != Uniqueness::None;
         for value in resource.values(&resolved).filter_map(Value::as_str) {
-            let key = IndexKey {
-                attribute: resolved.canonical(),
-                key: key_of(resolved.leaf(), value),
-                unique,
-            };
+            let key =
+                IndexKey { attribute: resolved.canonical(), key: key_of(resolved.leaf(), value), unique };
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -42,11 +39,7 @@ pub fn keys(resource_type: &ResourceType, resource: &Resource) -> Vec<IndexKey> 
 /// The form in which a value of this attribute is kept and looked up: folded unless case matters.
 #[must_use]
 pub fn key_of(attribute: &Attribute, value: &str) -> String {
-    if attribute.case_exact {
-        value.to_owned()
-    } else {
-        fold::fold(value)
-    }
+    if attribute.case_exact { value.to_owned() } else { fold::fold(value) }
 }
 
 /// The key under which [`keys`] has a value that this path compares; `None` if it is not indexed.
@@ -75,9 +68,7 @@ pub fn is_indexed(resource_type: &ResourceType, path: &AttrPath) -> Option<Strin
         resolved.sub = resolved.attribute.comparable();
     }
     let name = resolved.canonical();
-    indexed(resource_type)
-        .any(|known| known.canonical() == name)
-        .then_some(name)
+    indexed(resource_type).any(|known| known.canonical() == name).then_some(name)
 }
 
 fn indexed(resource_type: &ResourceType) -> impl Iterator<Item = Resolved<'_>> {

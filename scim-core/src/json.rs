@@ -1,7 +1,7 @@
 //! The JSON door: the only way from bytes to a [`Value`].
 //!
 //! What passes here is bounded and can be kept by every database: at most [`MAX_DEPTH`] levels,
-//! no NUL character in any text or key (PostgreSQL refuses it), valid UTF-8.
+//! no NUL character in any text or key (`PostgreSQL` refuses it), valid UTF-8.
 
 use serde_json::Value;
 
@@ -18,9 +18,7 @@ pub const MAX_DEPTH: usize = 32;
 pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(ScimError::invalid_syntax(
-            "The body is empty. Send a JSON object.",
-        ));
+        return Err(ScimError::invalid_syntax("The body is empty. Send a JSON object."));
     }
     check_depth(bytes)?;
     let value: Value = serde_json::from_slice(bytes).map_err(|error| unreadable(bytes, &error))?;
@@ -42,9 +40,7 @@ fn unreadable(bytes: &[u8], error: &serde_json::Error) -> ScimError {
     // serde_json's text ends in its own "at line … column …"; ours says it in the same words
     // as the other refusals here.
     let text = error.to_string();
-    let reason = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(reason, _)| reason);
+    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
     ScimError::invalid_syntax(format!(
         "The body is not valid JSON at line {}, column {}: {reason}.",
         error.line(),
@@ -83,12 +79,7 @@ fn check_depth(bytes: &[u8]) -> Result<(), ScimError> {
 fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
     let before = bytes.get(..offset).unwrap_or(bytes);
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte != b'\n')
-        .count()
-        + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
     (line, column)
 }
 
@@ -96,9 +87,7 @@ fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(list) => list.iter().any(holds_nul),
-        Value::Object(map) => map
-            .iter()
-            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

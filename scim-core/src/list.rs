@@ -94,10 +94,6 @@ fn whole(name: &str, text: Option<&str>) -> Result<Option<i128>, ScimError> {
             quote(text)
         )));
     }
-    let extreme = if text.starts_with('-') {
-        i128::MIN
-    } else {
-        i128::MAX
-    };
+    let extreme = if text.starts_with('-') { i128::MIN } else { i128::MAX };
     Ok(Some(text.parse().unwrap_or(extreme)))
 }

@@ -32,10 +32,7 @@ impl Meta {
         let mut meta = Map::new();
         meta.insert("resourceType".into(), json!(resource_type));
         meta.insert("created".into(), json!(time::format(self.created)));
-        meta.insert(
-            "lastModified".into(),
-            json!(time::format(self.last_modified)),
-        );
+        meta.insert("lastModified".into(), json!(time::format(self.last_modified)));
         meta.insert("location".into(), json!(self.location));
         meta.insert("version".into(), json!(self.etag()));
         meta

@@ -1,16 +1,13 @@
 //! "Did you mean …?"
 
 /// The candidate that differs least from a misspelt name, if it is close enough to be meant.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any attribute name: not a typing error, and not worth the time.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {
         return None;
     }
-    let allowed = (name.chars().count() / 3).max(1);
+    let allowed = ((name.chars().count() + 1) / 3).max(1);
     candidates
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)

@@ -28,11 +28,7 @@ impl AttrPath {
     /// A path to a core attribute.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            urn: None,
-            name: name.into(),
-            sub: None,
-        }
+        Self { urn: None, name: name.into(), sub: None }
     }
 
     /// Reads a path.
@@ -66,29 +62,21 @@ impl AttrPath {
         if !is_name(name) || sub.is_some_and(|sub| !is_name(sub)) {
             return None;
         }
-        Some(Self {
-            urn: urn.map(Into::into),
-            name: name.into(),
-            sub: sub.map(Into::into),
-        })
+        Some(Self { urn: urn.map(Into::into), name: name.into(), sub: sub.map(Into::into) })
     }
 }
 
 /// What may stand before the last colon. `urn` alone would make an attribute of a bare URN.
 fn is_uri(text: &str) -> bool {
     let whole = text.split(':').all(|part| !part.is_empty());
-    let plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"[]()\"".contains(&byte));
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]()\"".contains(&byte));
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
     whole && plain && begins && !text.eq_ignore_ascii_case("urn")
 }
 
 pub(crate) fn is_name(text: &str) -> bool {
     let mut bytes = text.strip_prefix('$').unwrap_or(text).bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
@@ -118,6 +106,12 @@ pub struct PatchPath {
 }
 
 impl PatchPath {
+    /// The path to an attribute as a whole.
+    #[must_use]
+    pub fn to(attr: AttrPath) -> Self {
+        Self { attr, filter: None, sub: None }
+    }
+
     /// Reads a path.
     ///
     /// # Errors
@@ -126,11 +120,7 @@ impl PatchPath {
     pub fn parse(text: &str, dialect: Dialect) -> Result<Self, ScimError> {
         let text = text.trim();
         let Some((attr, rest)) = text.split_once('[') else {
-            return Ok(Self {
-                attr: AttrPath::parse(text)?,
-                filter: None,
-                sub: None,
-            });
+            return AttrPath::parse(text).map(Self::to);
         };
         let attr = AttrPath::parse(attr)?;
         let unclosed = || {
@@ -150,11 +140,7 @@ impl PatchPath {
                 )));
             }
         };
-        Ok(Self {
-            attr,
-            filter: Some(Filter::parse(filter, dialect)?),
-            sub,
-        })
+        Ok(Self { attr, filter: Some(Filter::parse(filter, dialect)?), sub })
     }
 }
 

@@ -63,25 +63,13 @@ impl Projection {
     #[must_use]
     pub fn wants(&self, attribute: &str) -> bool {
         let name = attribute.to_ascii_lowercase();
-        let asked = self
-            .only
-            .as_ref()
-            .is_none_or(|only| named(only, &name) != Named::No);
+        let asked = self.only.as_ref().is_none_or(|only| named(only, &name) != Named::No);
         asked && named(&self.except, &name) != Named::Wholly
     }
 
     /// The part of a value to show; `None` for nothing.
-    fn project(
-        &self,
-        extension: Option<&Schema>,
-        attribute: &Attribute,
-        value: &Value,
-    ) -> Option<Value> {
-        let resolved = Resolved {
-            extension,
-            attribute,
-            sub: None,
-        };
+    fn project(&self, extension: Option<&Schema>, attribute: &Attribute, value: &Value) -> Option<Value> {
+        let resolved = Resolved { extension, attribute, sub: None };
         let path = resolved.canonical().to_ascii_lowercase();
         let scope = extension.map(|schema| schema.id.to_ascii_lowercase());
         let in_scope = |set: &BTreeSet<String>| scope.as_ref().is_some_and(|s| set.contains(s));
@@ -113,19 +101,12 @@ impl Projection {
         named(&self.except, path) == Named::Partly || attribute.sub_attributes.iter().any(special)
     }
 
-    fn trim(
-        &self,
-        attribute: &Attribute,
-        path: &str,
-        partly: bool,
-        value: &Value,
-    ) -> Option<Value> {
+    fn trim(&self, attribute: &Attribute, path: &str, partly: bool, value: &Value) -> Option<Value> {
         match value {
             Value::Array(list) => {
                 let elements = list.iter();
-                let shown: Vec<Value> = elements
-                    .filter_map(|element| self.trim(attribute, path, partly, element))
-                    .collect();
+                let shown: Vec<Value> =
+                    elements.filter_map(|element| self.trim(attribute, path, partly, element)).collect();
                 (!shown.is_empty()).then_some(Value::Array(shown))
             }
             Value::Object(map) => {
@@ -157,10 +138,7 @@ impl Projection {
 
 /// The canonical paths of a parameter, in lower case.
 fn names(resource_type: &ResourceType, text: &str) -> Result<BTreeSet<String>, ScimError> {
-    let entries = text
-        .split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty());
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     let mut names = BTreeSet::new();
     for entry in entries {
         if let Some(schema) = resource_type.extension(entry) {
@@ -184,11 +162,7 @@ fn named(set: &BTreeSet<String>, path: &str) -> Named {
     }
     let part = format!("{path}.");
     let mut behind = set.range(part.clone()..);
-    if behind.next().is_some_and(|name| name.starts_with(&part)) {
-        Named::Partly
-    } else {
-        Named::No
-    }
+    if behind.next().is_some_and(|name| name.starts_with(&part)) { Named::Partly } else { Named::No }
 }
 
 /// The resource as a client sees it: `schemas` (those with data), `id`, the attributes in the
@@ -210,10 +184,7 @@ pub fn render(
         let values = &links.iter().find(|(attribute, _)| attribute == name)?.1;
         (!values.is_empty()).then(|| Value::Array(values.clone()))
     };
-    let core = resource_type
-        .common
-        .iter()
-        .chain(&resource_type.schema.attributes);
+    let core = resource_type.common.iter().chain(&resource_type.schema.attributes);
     for attribute in core.filter(|attribute| attribute.name != "meta") {
         let links = linked(&attribute.name);
         let value = stored.get(&attribute.name).or(links.as_ref());
@@ -249,10 +220,6 @@ pub fn render(
 fn schemas(resource_type: &ResourceType, resource: &Resource) -> Value {
     let mut urns = vec![json!(resource_type.schema.id)];
     let extensions = resource_type.extensions.iter().map(|e| &e.schema.id);
-    urns.extend(
-        extensions
-            .filter(|urn| resource.as_map().contains_key(*urn))
-            .map(|urn| json!(urn)),
-    );
+    urns.extend(extensions.filter(|urn| resource.as_map().contains_key(*urn)).map(|urn| json!(urn)));
     Value::Array(urns)
 }

@@ -25,11 +25,7 @@ impl Reference {
     /// A reference by id alone.
     #[must_use]
     pub fn to(id: impl Into<String>) -> Self {
-        Self {
-            value: id.into(),
-            kind: None,
-            display: None,
-        }
+        Self { value: id.into(), kind: None, display: None }
     }
 
     /// The reference as an element of the attribute: `value`, `$ref`, `type`, `display`.
@@ -37,11 +33,8 @@ impl Reference {
     pub fn to_value(&self, location: Option<&str>) -> Value {
         let mut map = Map::new();
         map.insert("value".into(), json!(self.value));
-        let optional = [
-            ("$ref", location),
-            ("type", self.kind.as_deref()),
-            ("display", self.display.as_deref()),
-        ];
+        let optional =
+            [("$ref", location), ("type", self.kind.as_deref()), ("display", self.display.as_deref())];
         for (key, text) in optional {
             if let Some(text) = text {
                 map.insert(key.into(), json!(text));
@@ -66,9 +59,7 @@ pub(crate) fn read(
         Value::Null => &[],
         Value::Array(list) => list.as_slice(),
         Value::Object(_) if coercer.tolerates(Rule::ObjectForList) => std::slice::from_ref(value),
-        Value::String(text) if text.trim().is_empty() && coercer.tolerates(Rule::NullIsUnset) => {
-            &[]
-        }
+        Value::String(text) if text.trim().is_empty() && coercer.tolerates(Rule::NullIsUnset) => &[],
         other => {
             return Err(ScimError::invalid_value(format!(
                 "{at} must be a list such as [{{\"value\": \"<id>\"}}], but came as {}.",
@@ -114,9 +105,7 @@ fn one(
     // Some clients send the URL alone; the id is its last segment.
     let from_url = || -> Result<Option<&str>, ScimError> {
         let url = text("$ref")?.map(|url| url.trim_end_matches('/'));
-        Ok(url
-            .and_then(|url| url.rsplit('/').next())
-            .filter(|id| !id.is_empty()))
+        Ok(url.and_then(|url| url.rsplit('/').next()).filter(|id| !id.is_empty()))
     };
     let value = match text("value")? {
         Some(value) => Some(value),
@@ -126,20 +115,11 @@ fn one(
         return Err(no_id(at, "an object without \"value\""));
     };
     let kind = text("type")?.map(|kind| {
-        let known = attribute
-            .sub("type")
-            .map(|sub| sub.canonical_values.as_slice());
-        let canonical = known
-            .unwrap_or_default()
-            .iter()
-            .find(|name| name.eq_ignore_ascii_case(kind));
+        let known = attribute.sub("type").map(|sub| sub.canonical_values.as_slice());
+        let canonical = known.unwrap_or_default().iter().find(|name| name.eq_ignore_ascii_case(kind));
         canonical.map_or_else(|| kind.to_owned(), Clone::clone)
     });
-    Ok(Reference {
-        value: value.to_owned(),
-        kind,
-        display: text("display")?.map(Into::into),
-    })
+    Ok(Reference { value: value.to_owned(), kind, display: text("display")?.map(Into::into) })
 }
 
 /// The value of a key in any case.

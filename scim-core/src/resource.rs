@@ -112,27 +112,19 @@ impl Resource {
     /// 400 `invalidValue` naming the attribute, with an example.
     pub fn check_required(&self, resource_type: &ResourceType) -> Result<(), ScimError> {
         for (extension, attribute) in resource_type.attributes() {
-            let resolved = Resolved {
-                extension,
-                attribute,
-                sub: None,
-            };
+            let resolved = Resolved { extension, attribute, sub: None };
             let in_use = extension.is_none_or(|schema| self.0.contains_key(&schema.id));
-            if in_use
-                && attribute.required
-                && attribute.is_stored()
-                && !resource_type.is_relation(&resolved)
-                && self.attribute(&resolved).is_none()
-            {
+            let expected = attribute.required && attribute.is_stored() && in_use;
+            if !expected || resource_type.is_relation(&resolved) {
+                continue;
+            }
+            let value = self.attribute(&resolved);
+            if value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
                 return Err(missing(&resolved));
             }
         }
         let absent = |schema: &Schema| !self.0.contains_key(&schema.id);
-        match resource_type
-            .extensions
-            .iter()
-            .find(|e| e.required && absent(&e.schema))
-        {
+        match resource_type.extensions.iter().find(|e| e.required && absent(&e.schema)) {
             Some(extension) => Err(ScimError::invalid_value(format!(
                 "{} is required: send an object of its attributes under this key.",
                 extension.schema.id
@@ -170,11 +162,7 @@ pub struct Incoming {
 /// # Errors
 /// 400 `invalidSyntax` if the body is no object or names only unknown schemas; `invalidValue` if a
 /// value is of the wrong type or a required attribute is missing.
-pub fn read(
-    resource_type: &ResourceType,
-    body: &Value,
-    dialect: Dialect,
-) -> Result<Incoming, ScimError> {
+pub fn read(resource_type: &ResourceType, body: &Value, dialect: Dialect) -> Result<Incoming, ScimError> {
     let Value::Object(body) = body else {
         return Err(ScimError::invalid_syntax(format!(
             "The body must be a JSON object with the attributes of a {}, but is {}.",
@@ -186,21 +174,14 @@ pub fn read(
     crate::schemas::check(resource_type, body, &[], dialect, &mut notes)?;
     let mut reader = Reader {
         resource_type,
-        coercer: Coercer {
-            dialect,
-            notes: &mut notes,
-        },
+        coercer: Coercer { dialect, notes: &mut notes },
         resource: Resource::default(),
         relation: None,
     };
     for (key, value) in body {
         reader.core(key, value)?;
     }
-    let Reader {
-        mut resource,
-        relation,
-        ..
-    } = reader;
+    let Reader { mut resource, relation, .. } = reader;
     resource.prune(resource_type);
     let state = resource_type.state.as_ref();
     let names_active = state.is_some_and(|name| resource.0.contains_key(name));
@@ -208,12 +189,7 @@ pub fn read(
         resource.0.insert(name.clone(), Value::Bool(true));
     }
     resource.check_required(resource_type)?;
-    Ok(Incoming {
-        resource,
-        relation,
-        names_active,
-        notes,
-    })
+    Ok(Incoming { resource, relation, names_active, notes })
 }
 
 struct Reader<'a> {
@@ -236,16 +212,12 @@ impl<'a> Reader<'a> {
         if resource_type.schema.is_named(key)
             && let Value::Object(map) = value
         {
-            return map
-                .iter()
-                .try_for_each(|(key, value)| self.core(key, value));
+            return map.iter().try_for_each(|(key, value)| self.core(key, value));
         }
         let path = AttrPath::read(key).filter(|path| path.urn.is_some() || path.sub.is_some());
         let resolved = path.and_then(|path| resource_type.resolve(&path));
         match resolved {
-            Some(resolved) if self.coercer.tolerates(Rule::DottedKeys) => {
-                self.dotted(&resolved, value)
-            }
+            Some(resolved) if self.coercer.tolerates(Rule::DottedKeys) => self.dotted(&resolved, value),
             _ => {
                 self.coercer.notes.drop_path(key);
                 Ok(())
@@ -264,6 +236,7 @@ impl<'a> Reader<'a> {
             Value::Object(map) => map,
             Value::Null => return Ok(()),
             Value::Array(list) if list.is_empty() => return Ok(()),
+            Value::String(text) if self.coercer.is_blank(text) => return Ok(()),
             other => {
                 return Err(ScimError::invalid_value(format!(
                     "{} must be an object of its attributes, but came as {}.",
@@ -275,10 +248,7 @@ impl<'a> Reader<'a> {
         for (key, value) in map {
             match schema.attribute(key) {
                 Some(attribute) => self.put(Some(schema), attribute, value)?,
-                None => self
-                    .coercer
-                    .notes
-                    .drop_path(&format!("{}:{key}", schema.id)),
+                None => self.coercer.notes.drop_path(&format!("{}:{key}", schema.id)),
             }
         }
         Ok(())
@@ -290,11 +260,7 @@ impl<'a> Reader<'a> {
         attribute: &'a Attribute,
         value: &Value,
     ) -> Result<(), ScimError> {
-        let resolved = Resolved {
-            extension,
-            attribute,
-            sub: None,
-        };
+        let resolved = Resolved { extension, attribute, sub: None };
         if !attribute.is_stored() {
             return Ok(());
         }
@@ -327,11 +293,7 @@ impl<'a> Reader<'a> {
         }
         let mut object = Map::new();
         object.insert(sub.name.clone(), value.clone());
-        self.put(
-            resolved.extension,
-            resolved.attribute,
-            &Value::Object(object),
-        )
+        self.put(resolved.extension, resolved.attribute, &Value::Object(object))
     }
 }
 
@@ -346,11 +308,7 @@ pub fn replace(
     incoming: &Incoming,
 ) -> Result<Resource, ScimError> {
     let mut next = incoming.resource.clone();
-    if let Some(state) = resource_type
-        .state
-        .as_ref()
-        .filter(|_| !incoming.names_active)
-    {
+    if let Some(state) = resource_type.state.as_ref().filter(|_| !incoming.names_active) {
         match current.0.get(state) {
             Some(value) => next.0.insert(state.clone(), value.clone()),
             None => next.0.remove(state),
@@ -360,11 +318,7 @@ pub fn replace(
         if attribute.mutability != Mutability::Immutable {
             continue;
         }
-        let resolved = Resolved {
-            extension,
-            attribute,
-            sub: None,
-        };
+        let resolved = Resolved { extension, attribute, sub: None };
         let Some(fixed) = current.attribute(&resolved) else {
             continue;
         };

@@ -34,12 +34,9 @@ pub(crate) fn check(
     };
     let exact = |urn: &str| {
         also.iter().any(|known| known.eq_ignore_ascii_case(urn))
-            || resource_type
-                .schemas()
-                .any(|s| s.id.eq_ignore_ascii_case(urn))
+            || resource_type.schemas().any(|s| s.id.eq_ignore_ascii_case(urn))
     };
-    let private =
-        |urn: &str| is_vendor(urn) || resource_type.schemas().any(|schema| schema.is_named(urn));
+    let private = |urn: &str| is_vendor(urn) || resource_type.schemas().any(|schema| schema.is_named(urn));
     let mut known = urns.iter().any(|urn| exact(urn));
     if urns.iter().any(|urn| !exact(urn) && private(urn)) {
         known |= notes.tolerate(dialect, Rule::PrivateUrns);
@@ -62,10 +59,7 @@ fn urns(value: Option<&Value>) -> Result<Vec<&str>, ScimError> {
     };
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(list)) => list
-            .iter()
-            .map(|urn| urn.as_str().ok_or_else(|| wrong(urn)))
-            .collect(),
+        Some(Value::Array(list)) => list.iter().map(|urn| urn.as_str().ok_or_else(|| wrong(urn))).collect(),
         Some(other) => Err(wrong(other)),
     }
 }
@@ -78,8 +72,7 @@ pub(crate) fn is_vendor(urn: &str) -> bool {
         "http://schemas.microsoft.com/",
         "urn:scim:schemas:",
     ];
-    VENDORS.iter().any(|prefix| {
-        urn.get(..prefix.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
-    })
+    VENDORS
+        .iter()
+        .any(|prefix| urn.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix)))
 }

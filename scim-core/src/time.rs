@@ -6,11 +6,7 @@ use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 /// A moment beyond the years that RFC 3339 can write is given as the nearest one it can.
 #[must_use]
 pub fn format(ms: i64) -> String {
-    let nearest = if ms < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    };
+    let nearest = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
     let moment = Timestamp::from_millisecond(ms).unwrap_or(nearest);
     format!("{moment:.3}")
 }

@@ -68,17 +68,13 @@ impl PlainToken {
         if checksum(signed) != crc {
             return Err(Malformed::Mistyped);
         }
-        Ok(Self {
-            text: Zeroizing::new(text.to_owned()),
-        })
+        Ok(Self { text: Zeroizing::new(text.to_owned()) })
     }
 
     /// The public part, by which a token is found and named.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.text
-            .get(PREFIX.len()..PREFIX.len() + ID)
-            .unwrap_or_default()
+        self.text.get(PREFIX.len()..PREFIX.len() + ID).unwrap_or_default()
     }
 
     /// What is kept of it: SHA-256 of the whole text. 256 random bits need no slow hash.
@@ -161,4 +157,3 @@ pub fn redact(text: &str) -> String {
     }
     out
 }
-

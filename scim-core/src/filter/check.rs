@@ -97,9 +97,7 @@ impl Filter {
 
 fn check(filter: &Filter, scope: Scope<'_>) -> Result<(), ScimError> {
     match filter {
-        Filter::And(parts) | Filter::Or(parts) => {
-            parts.iter().try_for_each(|part| check(part, scope))
-        }
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| check(part, scope)),
         Filter::Not(inner) => check(inner, scope),
         Filter::Present(path) => scope.require(path).map(drop),
         Filter::Compare { path, op, value } => {
@@ -134,21 +132,14 @@ fn comparison(
 ) -> Result<(), ScimError> {
     use AttributeType::{Binary, Boolean, DateTime, Decimal, Integer};
     let kind = attribute.kind;
-    let refuse = |what: &str| {
-        Err(ScimError::invalid_filter(format!(
-            "{path} {op} {}: {what}",
-            shown(value)
-        )))
-    };
+    let refuse = |what: &str| Err(ScimError::invalid_filter(format!("{path} {op} {}: {what}", shown(value))));
     if *value == Literal::Null {
         return match op {
             CompareOp::Eq | CompareOp::Ne => Ok(()),
             _ => refuse("null can be compared with eq and ne only."),
         };
     }
-    if (op.is_ordering() && matches!(kind, Boolean | Binary))
-        || (op.is_textual() && kind == Boolean)
-    {
+    if (op.is_ordering() && matches!(kind, Boolean | Binary)) || (op.is_textual() && kind == Boolean) {
         return refuse("this operator does not apply here. Use eq, ne or pr.");
     }
     match (kind, value) {

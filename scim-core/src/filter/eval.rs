@@ -57,10 +57,7 @@ fn reach<'v>(
     let values = value.into_iter().flat_map(spread);
     match resolved.sub {
         None => values.collect(),
-        Some(sub) => values
-            .filter_map(|value| value.get(&sub.name))
-            .flat_map(spread)
-            .collect(),
+        Some(sub) => values.filter_map(|value| value.get(&sub.name)).flat_map(spread).collect(),
     }
 }
 
@@ -73,11 +70,7 @@ fn spread(value: &Value) -> impl Iterator<Item = &Value> {
     values.iter().filter(|value| !value.is_null())
 }
 
-fn holds<'v>(
-    filter: &Filter,
-    scope: Scope<'_>,
-    values: &dyn Fn(&AttrPath) -> Vec<&'v Value>,
-) -> bool {
+fn holds<'v>(filter: &Filter, scope: Scope<'_>, values: &dyn Fn(&AttrPath) -> Vec<&'v Value>) -> bool {
     match filter {
         Filter::And(parts) => parts.iter().all(|part| holds(part, scope, values)),
         Filter::Or(parts) => parts.iter().any(|part| holds(part, scope, values)),
@@ -128,11 +121,7 @@ fn compare(attribute: &Attribute, values: &[&Value], op: CompareOp, literal: &Li
         return false;
     };
     let part = |value: &'_ Value| -> Option<Value> {
-        if attribute.is_complex() {
-            value.get(&compared.name).cloned()
-        } else {
-            Some(value.clone())
-        }
+        if attribute.is_complex() { value.get(&compared.name).cloned() } else { Some(value.clone()) }
     };
     values.iter().any(|value| match part(value) {
         Some(value) => test(compared, &value, op, literal),
@@ -145,11 +134,8 @@ fn test(attribute: &Attribute, value: &Value, op: CompareOp, literal: &Literal) 
         let (Some(value), Some(literal)) = (text(value), literal_text(literal)) else {
             return false;
         };
-        let (value, literal) = if attribute.case_exact {
-            (value, literal)
-        } else {
-            (fold(&value), fold(&literal))
-        };
+        let (value, literal) =
+            if attribute.case_exact { (value, literal) } else { (fold(&value), fold(&literal)) };
         return match op {
             CompareOp::Co => value.contains(&literal),
             CompareOp::Sw => value.starts_with(&literal),
@@ -194,16 +180,9 @@ fn order(attribute: &Attribute, value: &Value, literal: &Literal) -> Option<Orde
             let literal = time::parse(&literal_text(literal)?)?;
             Some(time::parse(value.as_str()?)?.cmp(&literal))
         }
-        AttributeType::String
-        | AttributeType::Binary
-        | AttributeType::Reference
-        | AttributeType::Complex => {
+        AttributeType::String | AttributeType::Binary | AttributeType::Reference | AttributeType::Complex => {
             let (value, literal) = (text(value)?, literal_text(literal)?);
-            Some(if attribute.case_exact {
-                value.cmp(&literal)
-            } else {
-                fold(&value).cmp(&fold(&literal))
-            })
+            Some(if attribute.case_exact { value.cmp(&literal) } else { fold(&value).cmp(&fold(&literal)) })
         }
     }
 }

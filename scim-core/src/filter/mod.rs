@@ -88,17 +88,8 @@ pub enum CompareOp {
 
 impl CompareOp {
     /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Eq,
-        Self::Ne,
-        Self::Co,
-        Self::Sw,
-        Self::Ew,
-        Self::Gt,
-        Self::Ge,
-        Self::Lt,
-        Self::Le,
-    ];
+    pub const ALL: [Self; 9] =
+        [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
 
     /// The keyword.
     #[must_use]
@@ -157,11 +148,9 @@ impl Filter {
     #[must_use]
     pub fn equalities(&self) -> Option<Vec<(&AttrPath, &Literal)>> {
         match self {
-            Self::Compare {
-                path,
-                op: CompareOp::Eq,
-                value,
-            } if *value != Literal::Null => Some(vec![(path, value)]),
+            Self::Compare { path, op: CompareOp::Eq, value } if *value != Literal::Null => {
+                Some(vec![(path, value)])
+            }
             Self::And(parts) => {
                 let mut all = Vec::with_capacity(parts.len());
                 for part in parts {

@@ -6,6 +6,9 @@ use crate::dialect::{Dialect, Rule};
 use crate::error::{ScimError, quote};
 use crate::path::AttrPath;
 
+const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr)";
+const VALUES: &str = "a value: \"text\" in double quotes, a number, true, false or null";
+
 pub(super) fn parse(text: &str, dialect: Dialect) -> Result<Filter, ScimError> {
     if text.len() > MAX_LENGTH {
         return Err(ScimError::invalid_filter(format!(
@@ -14,14 +17,8 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Result<Filter, ScimError> {
         )));
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser {
-        tokens: &tokens,
-        end: text.len(),
-        dialect,
-        depth: 0,
-        terms: 0,
-        in_value_path: false,
-    };
+    let mut parser =
+        Parser { tokens: &tokens, end: text.len(), dialect, depth: 0, terms: 0, in_value_path: false };
     let filter = parser.any()?;
     match parser.peek() {
         None => Ok(filter),
@@ -94,9 +91,7 @@ impl<'t> Parser<'t> {
                 (spanned.at, found)
             }
         };
-        ScimError::invalid_filter(format!(
-            "Filter at byte {at}: expected {expected}, but found {found}."
-        ))
+        ScimError::invalid_filter(format!("Filter at byte {at}: expected {expected}, but found {found}."))
     }
 
     fn any(&mut self) -> Result<Filter, ScimError> {
@@ -159,21 +154,14 @@ impl<'t> Parser<'t> {
 
     fn value_path(&mut self, path: AttrPath) -> Result<Filter, ScimError> {
         if self.in_value_path {
-            return Err(ScimError::invalid_filter(
-                "A filter in [ ] cannot have another [ ] inside.",
-            ));
+            return Err(ScimError::invalid_filter("A filter in [ ] cannot have another [ ] inside."));
         }
         self.in_value_path = true;
         let filter = self.nested(&Token::CloseBracket, "\"]\"")?;
         self.in_value_path = false;
         match self.peek() {
-            Some(Token::Word(word)) if word.starts_with('.') => {
-                self.sub_of_value_path(path, filter)
-            }
-            _ => Ok(Filter::ValuePath {
-                path,
-                filter: Box::new(filter),
-            }),
+            Some(Token::Word(word)) if word.starts_with('.') => self.sub_of_value_path(path, filter),
+            _ => Ok(Filter::ValuePath { path, filter: Box::new(filter) }),
         }
     }
 
@@ -199,10 +187,7 @@ impl<'t> Parser<'t> {
             }
             other => vec![other, comparison],
         };
-        Ok(Filter::ValuePath {
-            path,
-            filter: Box::new(Filter::And(parts)),
-        })
+        Ok(Filter::ValuePath { path, filter: Box::new(Filter::And(parts)) })
     }
 
     fn comparison(&mut self, path: AttrPath) -> Result<Filter, ScimError> {
@@ -212,7 +197,6 @@ impl<'t> Parser<'t> {
                 "The filter has more than {MAX_TERMS} comparisons. Ask in several requests."
             )));
         }
-        const OPERATORS: &str = "an operator (eq, ne, co, sw, ew, gt, ge, lt, le, pr)";
         let Some(Token::Word(word)) = self.peek() else {
             return Err(self.unexpected(OPERATORS));
         };
@@ -231,7 +215,6 @@ impl<'t> Parser<'t> {
     }
 
     fn literal(&mut self) -> Result<Literal, ScimError> {
-        const VALUES: &str = "a value: \"text\" in double quotes, a number, true, false or null";
         let value = match self.peek() {
             Some(Token::Text(text)) => Literal::String(text.clone()),
             Some(Token::Word("true")) => Literal::Bool(true),
@@ -239,9 +222,7 @@ impl<'t> Parser<'t> {
             Some(Token::Word("null")) => Literal::Null,
             Some(Token::Word(word)) => match serde_json::from_str(word) {
                 Ok(number) => Literal::Number(number),
-                Err(_) if self.dialect.has(Rule::BareWordFilter) => {
-                    Literal::String((*word).to_owned())
-                }
+                Err(_) if self.dialect.has(Rule::BareWordFilter) => Literal::String((*word).to_owned()),
                 Err(_) => return Err(self.unexpected(VALUES)),
             },
             _ => return Err(self.unexpected(VALUES)),

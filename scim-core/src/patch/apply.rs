@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Op, Operation, Patch, Patched, RelationEdit, elements, members};
+use super::{MAX_OPERATIONS, Op, Operation, Patch, Patched, RelationEdit, elements, members};
 use crate::coerce::Coercer;
 use crate::dialect::{Dialect, Rule};
 use crate::error::{ScimError, describe, quote};
@@ -33,10 +33,10 @@ pub fn apply(
         notes: patch.notes.clone(),
         resource: resource.clone(),
         relation: Vec::new(),
+        edits: 0,
     };
     for (index, operation) in patch.operations.iter().enumerate() {
-        let place =
-            |error: ScimError| error.at(format_args!("Operation {} ({operation})", index + 1));
+        let place = |error: ScimError| error.at(format_args!("Operation {} ({operation})", index + 1));
         editor.operation(operation).map_err(place)?;
     }
     let mut patched = editor.resource;
@@ -47,11 +47,7 @@ pub fn apply(
     }
     let changed = patched != *resource;
     *resource = patched;
-    Ok(Patched {
-        relation: editor.relation,
-        notes: editor.notes,
-        changed,
-    })
+    Ok(Patched { relation: editor.relation, notes: editor.notes, changed })
 }
 
 struct Editor<'a> {
@@ -60,6 +56,8 @@ struct Editor<'a> {
     notes: Notes,
     resource: Resource,
     relation: Vec<RelationEdit>,
+    /// How many attributes were edited. An operation without a path edits several.
+    edits: usize,
 }
 
 /// Where and with what, once the path is found in the schema.
@@ -72,10 +70,7 @@ struct Target<'a, 'v> {
 
 impl<'a> Editor<'a> {
     fn coercer(&mut self) -> Coercer<'_> {
-        Coercer {
-            dialect: self.dialect,
-            notes: &mut self.notes,
-        }
+        Coercer { dialect: self.dialect, notes: &mut self.notes }
     }
 
     fn operation(&mut self, operation: &Operation) -> Result<(), ScimError> {
@@ -94,8 +89,7 @@ impl<'a> Editor<'a> {
 
     /// An operation without a path: each key of its value is one.
     fn merge(&mut self, op: Op, map: &Map<String, Value>) -> Result<(), ScimError> {
-        map.iter()
-            .try_for_each(|(key, value)| self.key(op, key, value))
+        map.iter().try_for_each(|(key, value)| self.key(op, key, value))
     }
 
     fn key(&mut self, op: Op, key: &str, value: &Value) -> Result<(), ScimError> {
@@ -121,42 +115,32 @@ impl<'a> Editor<'a> {
             self.notes.drop_path(key);
             return Ok(());
         }
-        self.at_path(op, &path, Some(value))
-            .map_err(|error| if plain { error } else { error.at(quote(key)) })
+        self.at_path(op, &path, Some(value)).map_err(|error| if plain { error } else { error.at(quote(key)) })
     }
 
     /// All of an extension.
-    fn extension(
-        &mut self,
-        op: Op,
-        schema: &'a Schema,
-        value: Option<&Value>,
-    ) -> Result<(), ScimError> {
-        let nothing = matches!(value, None | Some(Value::Null));
+    fn extension(&mut self, op: Op, schema: &'a Schema, value: Option<&Value>) -> Result<(), ScimError> {
         match value {
-            Some(Value::Object(map)) if op != Op::Remove => {
+            Some(Value::Object(map)) if !map.is_empty() => {
                 for (key, value) in map {
-                    match schema.attribute(key) {
-                        Some(_) => {
-                            let attr = AttrPath {
-                                urn: Some(schema.id.clone()),
-                                name: key.clone(),
-                                sub: None,
-                            };
-                            let path = PatchPath {
-                                attr,
-                                filter: None,
-                                sub: None,
-                            };
-                            self.at_path(op, &path, Some(value))?;
-                        }
-                        None => self.notes.drop_path(&format!("{}:{key}", schema.id)),
+                    if schema.attribute(key).is_none() {
+                        self.notes.drop_path(&format!("{}:{key}", schema.id));
+                        continue;
                     }
+                    let path = PatchPath::to(AttrPath {
+                        urn: Some(schema.id.clone()),
+                        name: key.clone(),
+                        sub: None,
+                    });
+                    let value = (op != Op::Remove).then_some(value);
+                    self.at_path(op, &path, value)?;
                 }
                 Ok(())
             }
-            _ if op == Op::Remove || nothing => {
-                self.resource.holder(Some(schema)).clear();
+            None | Some(Value::Null | Value::Object(_)) => {
+                if op != Op::Add {
+                    self.resource.holder(Some(schema)).clear();
+                }
                 Ok(())
             }
             Some(other) => Err(ScimError::invalid_value(format!(
@@ -164,17 +148,17 @@ impl<'a> Editor<'a> {
                 schema.id,
                 describe(other)
             ))),
-            None => Ok(()),
         }
     }
 
-    fn at_path(
-        &mut self,
-        op: Op,
-        path: &PatchPath,
-        value: Option<&Value>,
-    ) -> Result<(), ScimError> {
+    fn at_path(&mut self, op: Op, path: &PatchPath, value: Option<&Value>) -> Result<(), ScimError> {
         let resource_type = self.resource_type;
+        self.edits += 1;
+        if self.edits > MAX_OPERATIONS {
+            return Err(ScimError::too_large(format!(
+                "the PATCH edits more than {MAX_OPERATIONS} attributes. Send several requests."
+            )));
+        }
         if path.filter.is_none()
             && let Some(schema) = resource_type.extension(&path.attr.to_string())
         {
@@ -184,12 +168,7 @@ impl<'a> Editor<'a> {
             self.notes.drop_path(&path.to_string());
             return Ok(());
         };
-        let target = Target {
-            at: resolved.canonical(),
-            resolved,
-            filter: path.filter.as_ref(),
-            value,
-        };
+        let target = Target { at: resolved.canonical(), resolved, filter: path.filter.as_ref(), value };
         self.target(op, &target)
     }
 
@@ -242,10 +221,7 @@ impl<'a> Editor<'a> {
             self.single(op, target)?;
         }
         if before.is_some() && self.current(target) != before.as_ref() {
-            return Err(ScimError::mutability(format!(
-                "{} cannot be changed once it is set.",
-                target.at
-            )));
+            return Err(ScimError::mutability(format!("{} cannot be changed once it is set.", target.at)));
         }
         Ok(())
     }
@@ -268,10 +244,7 @@ impl<'a> Editor<'a> {
         } else {
             "leave it out: only the server writes it"
         };
-        Err(ScimError::mutability(format!(
-            "{} cannot be changed; {advice}.",
-            target.at
-        )))
+        Err(ScimError::mutability(format!("{} cannot be changed; {advice}.", target.at)))
     }
 
     fn current(&self, target: &Target<'_, '_>) -> Option<&Value> {
@@ -293,9 +266,10 @@ impl<'a> Editor<'a> {
     }
 
     fn list(&mut self, op: Op, target: &Target<'_, '_>) -> Result<(), ScimError> {
-        let list = match self.current(target) {
-            Some(Value::Array(list)) => list.clone(),
-            Some(one) => vec![one.clone()],
+        let holder = self.resource.holder(target.resolved.extension);
+        let list = match holder.remove(&target.resolved.attribute.name) {
+            Some(Value::Array(list)) => list,
+            Some(one) => vec![one],
             None => Vec::new(),
         };
         let edit = elements::Edit {
@@ -323,9 +297,7 @@ impl<'a> Editor<'a> {
                 )));
             }
             filter.check_element(attribute)?;
-            let selected = self
-                .current(target)
-                .is_some_and(|v| filter.matches_element(attribute, v));
+            let selected = self.current(target).is_some_and(|v| filter.matches_element(attribute, v));
             if !selected {
                 return match op {
                     Op::Remove => Ok(()),
@@ -337,38 +309,34 @@ impl<'a> Editor<'a> {
         let raw = target.value.unwrap_or(&Value::Null);
         let value = match op {
             Op::Remove => None,
-            Op::Add | Op::Replace => self.coercer().attribute(&target.at, leaf, raw)?,
+            Op::Add | Op::Replace => match self.coercer().attribute(&target.at, leaf, raw)? {
+                None if elements::says_nothing(leaf, raw) => Some(Value::Object(Map::new())),
+                value => value,
+            },
         };
         if value.is_none() && leaf.required {
             return Err(required(op, &target.at));
         }
         let current = self.current(target).and_then(Value::as_object).cloned();
-        let next = match (sub, value) {
+        let mut object = current.unwrap_or_default();
+        match (sub, value) {
+            (Some(sub), value) => elements::set(&mut object, attribute, sub, value),
             (None, Some(Value::Object(more))) => {
-                let mut object = current.unwrap_or_default();
                 elements::complete(&mut object, attribute, more, raw);
-                Some(object)
             }
             (None, value) => {
                 self.set(target, value);
                 return Ok(());
             }
-            (Some(sub), value) => {
-                let mut object = current.unwrap_or_default();
-                elements::set(&mut object, attribute, sub, value);
-                Some(object)
-            }
-        };
-        let next = next.filter(|object| !object.is_empty()).map(Value::Object);
-        self.set(target, next);
+        }
+        self.set(target, (!object.is_empty()).then_some(Value::Object(object)));
         Ok(())
     }
 }
 
 /// RFC 7644 §3.5.2.2 wants `mutability` for the removal of a required attribute.
 fn required(op: Op, at: &str) -> ScimError {
-    let detail =
-        format!("{at} is required and must keep a value. Replace it with another value instead.");
+    let detail = format!("{at} is required and must keep a value. Replace it with another value instead.");
     match op {
         Op::Remove => ScimError::mutability(detail),
         Op::Add | Op::Replace => ScimError::invalid_value(detail),

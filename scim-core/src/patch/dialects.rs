@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::{Op, Operation};
 use crate::dialect::{Dialect, Rule};
-use crate::error::ScimError;
 use crate::notes::Notes;
 use crate::relation::lookup;
 use crate::schema::ResourceType;
@@ -19,33 +18,18 @@ pub(super) fn one_one(
     body: &Map<String, Value>,
     dialect: Dialect,
     notes: &mut Notes,
-) -> Result<Option<Vec<Operation>>, ScimError> {
-    let Some(relation) = &resource_type.relation else {
-        return Ok(None);
-    };
-    let Some(elements) = lookup(body, relation) else {
-        return Ok(None);
-    };
+) -> Option<Vec<Operation>> {
+    let relation = resource_type.relation.as_ref()?;
+    let elements = lookup(body, relation)?;
     if !notes.tolerate(dialect, Rule::OneOneGroupPatch) {
-        return Ok(None);
+        return None;
     }
     let mut operations = Vec::new();
-    let named = |key: &str| {
-        ["schemas", "id", "meta", relation]
-            .iter()
-            .any(|n| n.eq_ignore_ascii_case(key))
-    };
-    let rest: Map<String, Value> = body
-        .iter()
-        .filter(|(key, _)| !named(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let named = |key: &str| ["schemas", "id", "meta", relation].iter().any(|n| n.eq_ignore_ascii_case(key));
+    let rest: Map<String, Value> =
+        body.iter().filter(|(key, _)| !named(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
     if !rest.is_empty() {
-        operations.push(Operation {
-            op: Op::Replace,
-            path: None,
-            value: Some(Value::Object(rest)),
-        });
+        operations.push(Operation { op: Op::Replace, path: None, value: Some(Value::Object(rest)) });
     }
     let elements = match elements {
         Value::Array(list) => list.clone(),
@@ -59,12 +43,10 @@ pub(super) fn one_one(
     if !come.is_empty() {
         operations.push(Operation::on(Op::Add, relation, Value::Array(come)));
     }
-    Ok(Some(operations))
+    Some(operations)
 }
 
 fn is_deletion(element: &Value) -> bool {
     let operation = element.as_object().and_then(|map| lookup(map, "operation"));
-    operation
-        .and_then(Value::as_str)
-        .is_some_and(|word| word.eq_ignore_ascii_case("delete"))
+    operation.and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case("delete"))
 }

@@ -38,14 +38,16 @@ impl Edit<'_> {
             (Op::Remove, Some(sub), _) => (self.remove_part(list, sub), Vec::new()),
             (Op::Add, None, None) => self.add(list, coercer)?,
             (Op::Replace, None, None) => (self.elements(coercer)?, Vec::new()),
-            (Op::Add | Op::Replace, None, Some(filter)) => {
-                self.put_elements(op, list, filter, coercer)?
-            }
+            (Op::Add | Op::Replace, None, Some(filter)) => self.put_elements(op, list, filter, coercer)?,
             (Op::Add | Op::Replace, Some(sub), _) => self.put_part(op, list, sub, coercer)?,
         };
         bounded(self.at, list.len())?;
         coercer.settle_primary(self.at, &mut list, &touched)?;
         list.retain(|element| element.as_object().is_none_or(|map| !map.is_empty()));
+        if self.sub.is_some() || self.filter.is_some() {
+            // Two elements may have become the same.
+            list = list.into_iter().collect::<Elements>().into_list();
+        }
         Ok(list)
     }
 
@@ -58,8 +60,7 @@ impl Edit<'_> {
     }
 
     fn selects(&self, element: &Value) -> bool {
-        self.filter
-            .is_none_or(|filter| filter.matches_element(self.attribute, element))
+        self.filter.is_none_or(|filter| filter.matches_element(self.attribute, element))
     }
 
     fn unselected(&self, mut list: Vec<Value>) -> Vec<Value> {
@@ -68,11 +69,7 @@ impl Edit<'_> {
     }
 
     /// All, or those that a value list names: each element that has all the parts of a named one.
-    fn remove(
-        &self,
-        mut list: Vec<Value>,
-        coercer: &mut Coercer<'_>,
-    ) -> Result<Vec<Value>, ScimError> {
+    fn remove(&self, mut list: Vec<Value>, coercer: &mut Coercer<'_>) -> Result<Vec<Value>, ScimError> {
         if self.value().is_null() {
             return Ok(Vec::new());
         }
@@ -102,11 +99,8 @@ impl Edit<'_> {
         coercer: &mut Coercer<'_>,
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let added = self.elements(coercer)?;
-        let mut elements = Elements::of(list);
-        let touched = added
-            .into_iter()
-            .map(|element| elements.merge(element))
-            .collect();
+        let mut elements: Elements = list.into_iter().collect();
+        let touched = added.into_iter().map(|element| elements.merge(element)).collect();
         Ok((elements.into_list(), touched))
     }
 
@@ -120,7 +114,9 @@ impl Edit<'_> {
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let value = coercer.element(self.at, self.attribute, self.value())?;
         let Some(value) = value else {
-            return Ok((self.unselected(list), Vec::new()));
+            let keep = op == Op::Add || says_nothing(self.attribute, self.value());
+            let list = if keep { list } else { self.unselected(list) };
+            return Ok((list, Vec::new()));
         };
         let (mut list, touched) = self.selected(op, list, coercer)?;
         // What the filter asks for stays true of the element unless the value says otherwise.
@@ -132,7 +128,7 @@ impl Edit<'_> {
             match (slot, &value) {
                 (Value::Object(known), Value::Object(value)) => {
                     if op == Op::Replace {
-                        *known = made.clone();
+                        known.clone_from(&made);
                     }
                     known.extend(value.clone());
                 }
@@ -172,10 +168,8 @@ impl Edit<'_> {
         coercer: &mut Coercer<'_>,
     ) -> Result<(Vec<Value>, Vec<usize>), ScimError> {
         let positions = list.iter().enumerate();
-        let touched: Vec<usize> = positions
-            .filter(|(_, element)| self.selects(element))
-            .map(|(index, _)| index)
-            .collect();
+        let touched: Vec<usize> =
+            positions.filter(|(_, element)| self.selects(element)).map(|(index, _)| index).collect();
         if !touched.is_empty() {
             return Ok((list, touched));
         }
@@ -187,9 +181,9 @@ impl Edit<'_> {
             Some(_) => None,
         };
         let made = made.ok_or_else(|| selects_nothing(self.at))?;
+        let position = list.len();
         list.push(Value::Object(made));
-        let last = list.len() - 1;
-        Ok((list, vec![last]))
+        Ok((list, vec![position]))
     }
 }
 
@@ -210,6 +204,16 @@ fn made_of(
         Some(Value::Object(map)) => Ok(Some(map)),
         _ => Ok(None),
     }
+}
+
+/// Whether a value that came to nothing is an object of parts that are unknown, read-only or empty,
+/// rather than a request to clear: `{"shoeSize": 4}` for a name must not remove the name.
+pub(super) fn says_nothing(attribute: &Attribute, raw: &Value) -> bool {
+    let one = match raw {
+        Value::Array(list) => list.first(),
+        other => Some(other),
+    };
+    attribute.is_complex() && one.is_some_and(Value::is_object)
 }
 
 /// Whether an element has all that the other has.
@@ -250,10 +254,7 @@ pub(super) fn set(
     sub: &Attribute,
     value: Option<Value>,
 ) {
-    if sub.name == "value"
-        && attribute.sub("$ref").is_some()
-        && object.get("value") != value.as_ref()
-    {
+    if sub.name == "value" && attribute.sub("$ref").is_some() && object.get("value") != value.as_ref() {
         object.remove("$ref");
     }
     match value {

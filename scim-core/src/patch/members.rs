@@ -60,11 +60,11 @@ pub(super) fn edit(
 /// The ids that a filter names, if it does nothing else: `value eq "a" or value eq "b"`.
 fn ids(filter: &Filter) -> Option<Vec<String>> {
     match filter {
-        Filter::Compare {
-            path,
-            op: CompareOp::Eq,
-            value: Literal::String(id),
-        } if path.name.eq_ignore_ascii_case("value") => Some(vec![id.clone()]),
+        Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(id) }
+            if path.name.eq_ignore_ascii_case("value") =>
+        {
+            Some(vec![id.clone()])
+        }
         Filter::Or(parts) => {
             let ids: Option<Vec<_>> = parts.iter().map(ids).collect();
             ids.map(|ids| ids.concat())

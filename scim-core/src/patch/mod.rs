@@ -112,11 +112,7 @@ pub enum RelationEdit {
 /// * 400 `noTarget`: a `remove` without path
 /// * 400 `invalidPath`, `invalidFilter`: a path that does not follow the grammar
 /// * 413: more than [`MAX_OPERATIONS`]
-pub fn parse(
-    resource_type: &ResourceType,
-    body: &Value,
-    dialect: Dialect,
-) -> Result<Patch, ScimError> {
+pub fn parse(resource_type: &ResourceType, body: &Value, dialect: Dialect) -> Result<Patch, ScimError> {
     let Value::Object(body) = body else {
         return Err(ScimError::invalid_syntax(format!(
             "The body must be a JSON object with Operations, but is {}.",
@@ -127,7 +123,7 @@ pub fn parse(
     schemas::check(resource_type, body, &[PATCH_URN], dialect, &mut notes)?;
     let operations = match lookup(body, "Operations") {
         Some(value) => listed(resource_type, value, dialect, &mut notes)?,
-        None => dialects::one_one(resource_type, body, dialect, &mut notes)?.ok_or_else(|| {
+        None => dialects::one_one(resource_type, body, dialect, &mut notes).ok_or_else(|| {
             ScimError::invalid_syntax(format!(
                 "Operations is missing. Send {{\"schemas\": [\"{PATCH_URN}\"], \"Operations\": \
                  [{{\"op\": \"replace\", \"path\": \"…\", \"value\": …}}]}}."
@@ -145,9 +141,7 @@ fn listed(
 ) -> Result<Vec<Operation>, ScimError> {
     let list = match value {
         Value::Array(list) => list.as_slice(),
-        Value::Object(_) if notes.tolerate(dialect, Rule::ObjectForList) => {
-            std::slice::from_ref(value)
-        }
+        Value::Object(_) if notes.tolerate(dialect, Rule::ObjectForList) => std::slice::from_ref(value),
         other => {
             return Err(ScimError::invalid_syntax(format!(
                 "Operations must be a list of operations, but is {}.",
@@ -156,9 +150,7 @@ fn listed(
         }
     };
     if list.is_empty() {
-        return Err(ScimError::invalid_syntax(
-            "Operations is empty. Send at least one operation.",
-        ));
+        return Err(ScimError::invalid_syntax("Operations is empty. Send at least one operation."));
     }
     if list.len() > MAX_OPERATIONS {
         return Err(ScimError::too_large(format!(
@@ -211,21 +203,16 @@ fn op_of(map: &Map<String, Value>, dialect: Dialect, notes: &mut Notes) -> Resul
         }
         Some(other) => {
             let came = describe(other);
-            return Err(ScimError::invalid_value(format!(
-                "op must be a text, but is {came}. {KNOWN}"
-            )));
+            return Err(ScimError::invalid_value(format!("op must be a text, but is {came}. {KNOWN}")));
         }
     };
     let ops = [Op::Add, Op::Remove, Op::Replace];
     let matching = |op: &Op| {
-        op.as_str() == word
-            || (op.as_str().eq_ignore_ascii_case(word) && dialect.has(Rule::OpAnyCase))
+        op.as_str() == word || (op.as_str().eq_ignore_ascii_case(word) && dialect.has(Rule::OpAnyCase))
     };
     let Some(op) = ops.into_iter().find(matching) else {
         let word = quote(word);
-        return Err(ScimError::invalid_value(format!(
-            "op {word} is not known. {KNOWN}"
-        )));
+        return Err(ScimError::invalid_value(format!("op {word} is not known. {KNOWN}")));
     };
     if op.as_str() != word {
         notes.rules.insert(Rule::OpAnyCase);
@@ -248,25 +235,16 @@ fn path_of(
             let text = extension.map_or(text.as_str(), |schema| schema.id.as_str());
             PatchPath::parse(text, dialect).map(Some)
         }
-        Some(other) => Err(ScimError::invalid_path(format!(
-            "path must be a text, but is {}.",
-            describe(other)
-        ))),
+        Some(other) => {
+            Err(ScimError::invalid_path(format!("path must be a text, but is {}.", describe(other))))
+        }
     }
 }
 
 impl Operation {
     /// An operation on a core attribute.
     fn on(op: Op, attribute: &str, value: Value) -> Self {
-        Self {
-            op,
-            path: Some(PatchPath {
-                attr: AttrPath::named(attribute),
-                filter: None,
-                sub: None,
-            }),
-            value: Some(value),
-        }
+        Self { op, path: Some(PatchPath::to(AttrPath::named(attribute))), value: Some(value) }
     }
 }
 

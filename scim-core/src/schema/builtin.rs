@@ -12,29 +12,19 @@ const COMMON: &str = include_str!("definitions/common.json");
 
 /// URNs that stand for a core schema in the requests of older and of vendor clients. They do not
 /// tell users from groups.
-const OLD_CORE: [&str; 3] = [
-    "urn:scim:schemas:core:1.0",
-    "urn:scim:schemas:core:2.0",
-    "urn:ietf:params:scim:schemas:core:2.0",
-];
+const OLD_CORE: [&str; 3] =
+    ["urn:scim:schemas:core:1.0", "urn:scim:schemas:core:2.0", "urn:ietf:params:scim:schemas:core:2.0"];
 
 pub(super) fn resource_types() -> Vec<Arc<ResourceType>> {
-    let [a, b, c] = OLD_CORE;
-    let user = schema(USER).with_aliases(&[
-        a,
-        b,
-        c,
+    let common: Arc<[Attribute]> = definition::<Vec<Attribute>>(COMMON).into();
+    vec![Arc::new(user(Arc::clone(&common))), Arc::new(group(common))]
+}
+
+fn user(common: Arc<[Attribute]>) -> ResourceType {
+    let core = schema(USER).with_aliases(&OLD_CORE).with_aliases(&[
         "urn:scim:schemas:core:2.0:User",
         "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/User",
         "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/User",
-    ]);
-    let group = schema(GROUP).with_aliases(&[
-        a,
-        b,
-        c,
-        "urn:scim:schemas:core:2.0:Group",
-        "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/Group",
-        "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group",
     ]);
     let enterprise = schema(ENTERPRISE_USER).with_aliases(&[
         "urn:scim:schemas:extension:enterprise:1.0",
@@ -42,60 +32,47 @@ pub(super) fn resource_types() -> Vec<Arc<ResourceType>> {
         "urn:scim:schemas:extension:enterprise:2.0:User",
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0",
     ]);
-    let common: Arc<[Attribute]> = definition::<Vec<Attribute>>(COMMON).into();
-    vec![
-        Arc::new(ResourceType {
-            id: "User".into(),
-            name: "User".into(),
-            endpoint: "Users".into(),
-            description: "User Account".into(),
-            schema: Arc::new(user),
-            extensions: vec![Extension {
-                schema: Arc::new(enterprise),
-                required: false,
-            }],
-            relation: None,
-            state: Some("active".into()),
-            indexed: paths(&[
-                "externalId",
-                "displayName",
-                "name.givenName",
-                "name.familyName",
-                "emails.value",
-            ]),
-            common: Arc::clone(&common),
-        }),
-        Arc::new(ResourceType {
-            id: "Group".into(),
-            name: "Group".into(),
-            endpoint: "Groups".into(),
-            description: "Group".into(),
-            schema: Arc::new(group),
-            extensions: Vec::new(),
-            relation: Some("members".into()),
-            state: None,
-            indexed: paths(&["externalId"]),
-            common,
-        }),
-    ]
+    let indexed = ["externalId", "displayName", "name.givenName", "name.familyName", "emails.value"];
+    ResourceType {
+        id: "User".into(),
+        name: "User".into(),
+        endpoint: "Users".into(),
+        description: "User Account".into(),
+        schema: Arc::new(core),
+        extensions: vec![Extension { schema: Arc::new(enterprise), required: false }],
+        relation: None,
+        state: Some("active".into()),
+        indexed: indexed.map(String::from).into(),
+        common,
+    }
 }
 
-fn paths(paths: &[&str]) -> Vec<String> {
-    paths.iter().map(ToString::to_string).collect()
+fn group(common: Arc<[Attribute]>) -> ResourceType {
+    let core = schema(GROUP).with_aliases(&OLD_CORE).with_aliases(&[
+        "urn:scim:schemas:core:2.0:Group",
+        "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/Group",
+        "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group",
+    ]);
+    ResourceType {
+        id: "Group".into(),
+        name: "Group".into(),
+        endpoint: "Groups".into(),
+        description: "Group".into(),
+        schema: Arc::new(core),
+        extensions: Vec::new(),
+        relation: Some("members".into()),
+        state: None,
+        indexed: vec!["externalId".into()],
+        common,
+    }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the definitions are part of the program; a test reads all of them"
-)]
+#[expect(clippy::expect_used, reason = "the definitions are part of the program; a test reads all of them")]
 fn definition<T: serde::de::DeserializeOwned>(text: &str) -> T {
     serde_json::from_str(text).expect("a built-in definition is readable")
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the definitions are part of the program; a test reads all of them"
-)]
+#[expect(clippy::expect_used, reason = "the definitions are part of the program; a test reads all of them")]
 fn schema(text: &str) -> Schema {
     Schema::from_json(definition(text)).expect("a built-in definition is a schema")
 }

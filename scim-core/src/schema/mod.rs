@@ -40,10 +40,7 @@ impl Catalog {
                 }
             }
         }
-        Self {
-            resource_types,
-            schemas,
-        }
+        Self { resource_types, schemas }
     }
 
     /// All resource types, in the order they are served.
@@ -55,17 +52,13 @@ impl Catalog {
     /// The type behind a URL segment such as `Users`, in any case.
     #[must_use]
     pub fn by_endpoint(&self, segment: &str) -> Option<&Arc<ResourceType>> {
-        self.resource_types
-            .iter()
-            .find(|resource_type| resource_type.endpoint.eq_ignore_ascii_case(segment))
+        self.resource_types.iter().find(|resource_type| resource_type.endpoint.eq_ignore_ascii_case(segment))
     }
 
     /// The type of this name (`User`), in any case.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Arc<ResourceType>> {
-        self.resource_types
-            .iter()
-            .find(|resource_type| resource_type.name.eq_ignore_ascii_case(name))
+        self.resource_types.iter().find(|resource_type| resource_type.name.eq_ignore_ascii_case(name))
     }
 
     /// All schemas, each once.
@@ -81,9 +74,6 @@ impl Catalog {
         let exact = |schema: &&Arc<Schema>| schema.id.eq_ignore_ascii_case(urn);
         let alias = |schema: &&Arc<Schema>| schema.is_named(urn);
         let schemas = &self.schemas;
-        schemas
-            .iter()
-            .find(exact)
-            .or_else(|| schemas.iter().find(alias))
+        schemas.iter().find(exact).or_else(|| schemas.iter().find(alias))
     }
 }

@@ -56,7 +56,7 @@ impl Schema {
     /// requests and never sent.
     #[must_use]
     pub fn with_aliases(mut self, aliases: &[&str]) -> Self {
-        self.aliases = aliases.iter().map(ToString::to_string).collect();
+        self.aliases.extend(aliases.iter().map(ToString::to_string));
         self
     }
 
@@ -71,11 +71,7 @@ impl Schema {
     #[must_use]
     pub fn is_named(&self, urn: &str) -> bool {
         let urn = urn.trim_end_matches('.');
-        self.id.eq_ignore_ascii_case(urn)
-            || self
-                .aliases
-                .iter()
-                .any(|alias| alias.eq_ignore_ascii_case(urn))
+        self.id.eq_ignore_ascii_case(urn) || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(urn))
     }
 
     /// The attribute of this name, in any case.
@@ -143,11 +139,7 @@ impl Attribute {
     /// `value` (`emails eq "x"` means `emails.value eq "x"`). `None` if there is no such thing.
     #[must_use]
     pub fn comparable(&self) -> Option<&Self> {
-        if self.is_complex() {
-            self.sub("value")
-        } else {
-            Some(self)
-        }
+        if self.is_complex() { self.sub("value") } else { Some(self) }
     }
 
     /// Whether a client may write it.
@@ -160,17 +152,12 @@ impl Attribute {
     /// accepted and thrown away.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        matches!(
-            self.mutability,
-            Mutability::ReadWrite | Mutability::Immutable
-        )
+        matches!(self.mutability, Mutability::ReadWrite | Mutability::Immutable)
     }
 }
 
 pub(super) fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
-    attributes
-        .iter()
-        .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
 }
 
 /// The data types of RFC 7643 §2.3.

@@ -86,10 +86,7 @@ impl ResourceType {
     /// The extension schema of this URN or alias.
     #[must_use]
     pub fn extension(&self, urn: &str) -> Option<&Schema> {
-        self.extensions
-            .iter()
-            .map(|extension| &*extension.schema)
-            .find(|schema| schema.is_named(urn))
+        self.extensions.iter().map(|extension| &*extension.schema).find(|schema| schema.is_named(urn))
     }
 
     /// The common or core attribute of this name, in any case.
@@ -113,11 +110,7 @@ impl ResourceType {
             Some(sub) => Some(attribute.sub(sub)?),
             None => None,
         };
-        Some(Resolved {
-            extension,
-            attribute,
-            sub,
-        })
+        Some(Resolved { extension, attribute, sub })
     }
 
     /// Every attribute of the core schema and of the extensions, with its extension.
@@ -136,11 +129,7 @@ impl ResourceType {
         self.attributes()
             .filter(|(_, a)| a.uniqueness != Uniqueness::None && !a.is_complex())
             .filter(|(_, a)| a.mutability != Mutability::ReadOnly)
-            .map(|(extension, attribute)| Resolved {
-                extension,
-                attribute,
-                sub: None,
-            })
+            .map(|(extension, attribute)| Resolved { extension, attribute, sub: None })
     }
 
     /// The attribute that is kept as rows.
@@ -152,8 +141,7 @@ impl ResourceType {
     /// Whether this attribute is the relation.
     #[must_use]
     pub fn is_relation(&self, resolved: &Resolved<'_>) -> bool {
-        resolved.extension.is_none()
-            && self.relation.as_deref() == Some(resolved.attribute.name.as_str())
+        resolved.extension.is_none() && self.relation.as_deref() == Some(resolved.attribute.name.as_str())
     }
 
     /// A hint for a path that names nothing: the known name that looks most like it.

@@ -3,19 +3,19 @@
 //! Used for bodies ([`crate::resource`]) and for PATCH values ([`crate::patch`]) alike. Each
 //! deviation that is accepted is a [`Rule`] and is noted.
 
-use std::collections::HashMap;
+mod elements;
+mod refuse;
 
 use serde_json::{Map, Value, json};
 
 use crate::dialect::{Dialect, Rule};
-use crate::error::{ScimError, describe, quote};
+use crate::error::ScimError;
 use crate::notes::Notes;
 use crate::schema::{Attribute, AttributeType};
 use crate::{fold, time};
+use refuse::{place, wrong_list, wrong_type};
 
-/// The most elements of a multi-valued attribute that is kept in its resource. Relations are kept as
-/// rows and know no such limit.
-const MAX_ELEMENTS: usize = 1000;
+pub(crate) use elements::{Elements, bounded};
 
 /// Reads values by their attribute's definition.
 pub(crate) struct Coercer<'n> {
@@ -85,11 +85,7 @@ impl Coercer<'_> {
             Value::Object(map) => self.complex(at, attribute, map),
             Value::String(text) if self.is_blank(text) => Ok(None),
             Value::String(_) => {
-                let rule = if attribute.multi_valued {
-                    Rule::ObjectForList
-                } else {
-                    Rule::ManagerForms
-                };
+                let rule = if attribute.multi_valued { Rule::ObjectForList } else { Rule::ManagerForms };
                 if attribute.sub("value").is_some() && self.tolerates(rule) {
                     Ok(Some(json!({ "value": value })))
                 } else {
@@ -101,12 +97,7 @@ impl Coercer<'_> {
     }
 
     /// A single-valued attribute; a list of one is unwrapped.
-    fn single(
-        &mut self,
-        at: &str,
-        attribute: &Attribute,
-        value: &Value,
-    ) -> Result<Option<Value>, ScimError> {
+    fn single(&mut self, at: &str, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
         match value {
             Value::Array(list) => match list.as_slice() {
                 [] => Ok(None),
@@ -147,18 +138,12 @@ impl Coercer<'_> {
     fn sub_attribute<'a>(&mut self, attribute: &'a Attribute, key: &str) -> Option<&'a Attribute> {
         attribute.sub(key).or_else(|| {
             let (stem, id) = key.split_at_checked(key.len().checked_sub(2)?)?;
-            let means_id =
-                id.eq_ignore_ascii_case("id") && stem.eq_ignore_ascii_case(&attribute.name);
+            let means_id = id.eq_ignore_ascii_case("id") && stem.eq_ignore_ascii_case(&attribute.name);
             (means_id && self.tolerates(Rule::ManagerForms)).then(|| attribute.sub("value"))?
         })
     }
 
-    fn simple(
-        &mut self,
-        at: &str,
-        attribute: &Attribute,
-        value: &Value,
-    ) -> Result<Option<Value>, ScimError> {
+    fn simple(&mut self, at: &str, attribute: &Attribute, value: &Value) -> Result<Option<Value>, ScimError> {
         match value {
             Value::Null => Ok(None),
             Value::String(text) => self.text(at, attribute, text, value),
@@ -192,11 +177,7 @@ impl Coercer<'_> {
             }
             AttributeType::Integer | AttributeType::Decimal | AttributeType::Complex => false,
         };
-        if fits {
-            Ok(Some(value.clone()))
-        } else {
-            Err(wrong_type(at, attribute, value))
-        }
+        if fits { Ok(Some(value.clone())) } else { Err(wrong_type(at, attribute, value)) }
     }
 
     /// `{"value": x}`, `{"active": x}` for `active` and `{}` where a simple value belongs.
@@ -211,8 +192,7 @@ impl Coercer<'_> {
         match (entries.next(), entries.next()) {
             (None, _) => Ok(None),
             (Some((key, inner)), None)
-                if (key.eq_ignore_ascii_case("value")
-                    || key.eq_ignore_ascii_case(&attribute.name))
+                if (key.eq_ignore_ascii_case("value") || key.eq_ignore_ascii_case(&attribute.name))
                     && !inner.is_object()
                     && self.tolerates(Rule::SingleAsList) =>
             {
@@ -244,13 +224,9 @@ impl Coercer<'_> {
         }
         let is_work = |index: &&usize| {
             let kind = elements.get(**index).and_then(|e| e.get("type"));
-            kind.and_then(Value::as_str)
-                .is_some_and(|kind| fold::fold(kind) == "work")
+            kind.and_then(Value::as_str).is_some_and(|kind| fold::fold(kind) == "work")
         };
-        let mut recent = primary
-            .iter()
-            .filter(|index| touched.contains(index))
-            .peekable();
+        let mut recent = primary.iter().filter(|index| touched.contains(index)).peekable();
         // That a new primary takes over from the old one is the rule; several at once are not.
         if recent.peek().is_none() && !self.notes.tolerate(self.dialect, Rule::OnePrimary) {
             return Err(ScimError::invalid_value(format!(
@@ -258,11 +234,7 @@ impl Coercer<'_> {
                 place(at)
             )));
         }
-        let kept = recent
-            .chain(primary.iter().filter(is_work))
-            .chain(&primary)
-            .next()
-            .copied();
+        let kept = recent.chain(primary.iter().filter(is_work)).chain(&primary).next().copied();
         for index in primary.into_iter().filter(|index| Some(*index) != kept) {
             if let Some(Value::Object(element)) = elements.get_mut(index) {
                 element.insert("primary".into(), Value::Bool(false));
@@ -271,72 +243,14 @@ impl Coercer<'_> {
         Ok(())
     }
 
-    fn is_blank(&mut self, text: &str) -> bool {
+    /// Whether a text counts as no value.
+    pub(crate) fn is_blank(&mut self, text: &str) -> bool {
         text.trim().is_empty() && self.tolerates(Rule::NullIsUnset)
     }
 
     pub(crate) fn tolerates(&mut self, rule: Rule) -> bool {
         self.notes.tolerate(self.dialect, rule)
     }
-}
-
-/// The elements of a list, of which no two have the same type and value.
-#[derive(Default)]
-pub(crate) struct Elements {
-    list: Vec<Value>,
-    seen: HashMap<String, usize>,
-}
-
-impl Elements {
-    pub(crate) fn of(list: Vec<Value>) -> Self {
-        let seen = list
-            .iter()
-            .enumerate()
-            .map(|(index, element)| (identity(element), index));
-        Self {
-            seen: seen.collect(),
-            list,
-        }
-    }
-
-    /// Adds an element; one of the same type and value is completed instead of doubled.
-    /// Answers with its position.
-    pub(crate) fn merge(&mut self, element: Value) -> usize {
-        let index = *self
-            .seen
-            .entry(identity(&element))
-            .or_insert(self.list.len());
-        match (self.list.get_mut(index), element) {
-            (Some(Value::Object(known)), Value::Object(element)) => known.extend(element),
-            (Some(_), _) => {}
-            (None, element) => self.list.push(element),
-        }
-        index
-    }
-
-    pub(crate) fn into_list(self) -> Vec<Value> {
-        self.list
-    }
-}
-
-/// What makes two elements the same: value and type, or else everything.
-fn identity(element: &Value) -> String {
-    let kind = element.get("type").and_then(Value::as_str).map(fold::fold);
-    match element.get("value") {
-        Some(value) => format!("{value} {}", kind.unwrap_or_default()),
-        None => element.to_string(),
-    }
-}
-
-/// That a list is not longer than [`MAX_ELEMENTS`].
-pub(crate) fn bounded(at: &str, length: usize) -> Result<(), ScimError> {
-    if length <= MAX_ELEMENTS {
-        return Ok(());
-    }
-    Err(ScimError::invalid_value(format!(
-        "{} has {length} elements; at most {MAX_ELEMENTS} are kept.",
-        place(at)
-    )))
 }
 
 /// `true` and `false` in any case.
@@ -366,60 +280,5 @@ fn fits(kind: AttributeType, value: &Value) -> bool {
 
 /// Base64 or base64url, padded or not, with line breaks as in PEM.
 fn is_base64(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=".contains(&b))
-}
-
-fn wrong_type(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
-    ScimError::invalid_value(format!(
-        "{} must be {}, but came as {}.",
-        place(at),
-        expected(attribute),
-        describe(value)
-    ))
-}
-
-fn wrong_list(at: &str, attribute: &Attribute, value: &Value) -> ScimError {
-    let example = if attribute.is_complex() {
-        r#"[{"value": "…"}]"#
-    } else {
-        r#"["…"]"#
-    };
-    ScimError::invalid_value(format!(
-        "{} must be a list such as {example}, but came as {}.",
-        place(at),
-        describe(value)
-    ))
-}
-
-/// A place built of the client's own keys, cut to what fits an error text.
-fn place(at: &str) -> String {
-    const LONGEST: usize = 120;
-    if at.len() <= LONGEST {
-        at.to_owned()
-    } else {
-        quote(at)
-    }
-}
-
-fn expected(attribute: &Attribute) -> String {
-    match attribute.kind {
-        AttributeType::String => "a text".into(),
-        AttributeType::Boolean => "true or false".into(),
-        AttributeType::Decimal => "a number".into(),
-        AttributeType::Integer => "a whole number".into(),
-        AttributeType::DateTime => "a time such as \"2026-11-24T00:16:00Z\"".into(),
-        AttributeType::Binary => "base64 text".into(),
-        AttributeType::Reference => "a URL as text".into(),
-        AttributeType::Complex => {
-            let subs: Vec<&str> = attribute
-                .sub_attributes
-                .iter()
-                .filter(|sub| sub.is_stored())
-                .map(|sub| sub.name.as_str())
-                .take(3)
-                .collect();
-            format!("an object with {} …", subs.join(", "))
-        }
-    }
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/-_=".contains(&b))
 }

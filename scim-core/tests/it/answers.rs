@@ -1,0 +1,236 @@
+//! What answers look like: rendering, projection, lists, discovery, index keys.
+
+use rstest::rstest;
+use scim_core::discovery::{self, BulkLimits, Capabilities, Paging};
+use scim_core::index::{self, IndexKey};
+use scim_core::list::{Page, list_response};
+use scim_core::meta::Meta;
+use scim_core::path::AttrPath;
+use scim_core::project::{Projection, render};
+use scim_core::relation::Reference;
+use scim_core::resource::Resource;
+use scim_core::schema::Catalog;
+use serde_json::{Value, json};
+
+use crate::support::{group, user};
+
+const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn meta() -> Meta {
+    Meta {
+        id: "7".into(),
+        created: 0,
+        last_modified: 1,
+        version: 3,
+        location: "https://h/scim/e/v2/Users/7".into(),
+    }
+}
+
+fn barbara() -> Resource {
+    let map = json!({
+        "active": true,
+        "emails": [{ "type": "work", "value": "BJ@x.example" }, { "type": "home", "value": "bj@x.example" }],
+        "externalId": "E-1",
+        "name": { "familyName": "Jensen", "givenName": "Barbara" },
+        "userName": "BJensen",
+        ENTERPRISE: { "department": "Sales", "manager": { "value": "m1" } },
+    });
+    Resource::from_stored(map.as_object().unwrap().clone())
+}
+
+fn shown(attributes: Option<&str>, excluded: Option<&str>) -> Value {
+    let user = user();
+    let projection = Projection::parse(&user, attributes, excluded).unwrap();
+    let links = [("groups".to_owned(), vec![json!({ "value": "g1", "type": "direct" })])];
+    Value::Object(render(&user, &barbara(), &meta(), &links, &projection))
+}
+
+#[test]
+fn a_resource_is_shown_in_the_order_of_its_schemas() {
+    let shown = shown(None, None);
+    let keys: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected =
+        ["schemas", "id", "externalId", "userName", "name", "active", "emails", "groups", ENTERPRISE, "meta"];
+    assert_eq!(keys, expected);
+    assert_eq!(shown["schemas"], json!([CORE, ENTERPRISE]));
+    let expected = json!({
+        "resourceType": "User",
+        "created": "1970-01-01T00:00:00.000Z",
+        "lastModified": "1970-01-01T00:00:00.001Z",
+        "location": "https://h/scim/e/v2/Users/7",
+        "version": "W/\"3\"",
+    });
+    assert_eq!(shown["meta"], expected);
+}
+
+#[rstest]
+#[case::one(Some("userName"), None, json!({"userName": "BJensen"}))]
+#[case::any_case(Some("USERNAME"), None, json!({"userName": "BJensen"}))]
+#[case::with_urn(Some("urn:ietf:params:scim:schemas:core:2.0:User:userName"), None, json!({"userName": "BJensen"}))]
+#[case::part(Some("name.givenName"), None, json!({"name": {"givenName": "Barbara"}}))]
+#[case::part_of_a_list(Some("emails.type"), None, json!({"emails": [{"type": "work"}, {"type": "home"}]}))]
+#[case::part_of_meta(Some("meta.version"), None, json!({"meta": {"version": "W/\"3\""}}))]
+#[case::extension(Some(ENTERPRISE), None, json!({ENTERPRISE: {"department": "Sales", "manager": {"value": "m1"}}}))]
+#[case::of_an_extension(
+    Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"), None,
+    json!({ENTERPRISE: {"department": "Sales"}})
+)]
+#[case::unknown(Some("shoeSize"), None, json!({}))]
+#[case::both(Some("userName, name"), Some("name.familyName"), json!({"userName": "BJensen", "name": {"givenName": "Barbara"}}))]
+#[case::secret(Some("password"), None, json!({}))]
+fn what_is_asked_for_is_shown(
+    #[case] attributes: Option<&str>,
+    #[case] excluded: Option<&str>,
+    #[case] expected: Value,
+) {
+    let mut shown = shown(attributes, excluded);
+    let shown = shown.as_object_mut().unwrap();
+    assert!(shown.remove("schemas").is_some() && shown.remove("id").is_some(), "always there");
+    assert_eq!(Value::Object(shown.clone()), expected);
+}
+
+#[test]
+fn what_is_excluded_is_left_out_but_for_the_id() {
+    let excluded = format!("id,emails,name.givenName,meta,{ENTERPRISE},groups,externalId,active");
+    let shown = shown(Some(" "), Some(&excluded));
+    let expected = json!({
+        "schemas": [CORE, ENTERPRISE],
+        "id": "7",
+        "userName": "BJensen",
+        "name": { "familyName": "Jensen" },
+    });
+    assert_eq!(shown, expected);
+}
+
+#[rstest]
+#[case(None, None, true)]
+#[case(Some("displayName"), None, false)]
+#[case(Some("Members.value"), None, true)]
+#[case(None, Some("MEMBERS"), false)]
+#[case(None, Some("members.display"), true)]
+fn members_are_read_only_if_wanted(
+    #[case] attributes: Option<&str>,
+    #[case] excluded: Option<&str>,
+    #[case] wanted: bool,
+) {
+    let projection = Projection::parse(&group(), attributes, excluded).unwrap();
+    assert_eq!(projection.wants("members"), wanted);
+}
+
+#[test]
+fn members_are_shown_with_their_urls() {
+    let group = group();
+    let member = Reference { value: "a".into(), kind: Some("User".into()), display: None };
+    let links = [("members".to_owned(), vec![member.to_value(Some("https://h/Users/a"))])];
+    let projection = Projection::parse(&group, Some("members"), None).unwrap();
+    let shown = render(&group, &Resource::default(), &meta(), &links, &projection);
+    let expected = json!([{ "value": "a", "$ref": "https://h/Users/a", "type": "User" }]);
+    assert_eq!(shown["members"], expected);
+}
+
+#[test]
+fn a_malformed_projection_is_refused() {
+    let error = Projection::parse(&user(), Some("userName,emails[0]"), None).unwrap_err();
+    assert_eq!(error.status(), 400);
+}
+
+#[test]
+fn searchable_values_are_folded_unless_case_matters() {
+    let key = |attribute: &str, key: &str, unique: bool| IndexKey {
+        attribute: attribute.into(),
+        key: key.into(),
+        unique,
+    };
+    let expected = [
+        key("userName", "bjensen", true),
+        key("externalId", "E-1", false),
+        key("name.givenName", "barbara", false),
+        key("name.familyName", "jensen", false),
+        key("emails.value", "bj@x.example", false),
+    ];
+    assert_eq!(index::keys(&user(), &barbara()), expected);
+
+    let named = json!({ "displayName": "Über" });
+    let resource = Resource::from_stored(named.as_object().unwrap().clone());
+    assert_eq!(index::keys(&group(), &resource), [key("displayName", "über", true)]);
+    assert_eq!(resource.display_name(&group()), "Über");
+}
+
+#[rstest]
+#[case("USERNAME", Some("userName"))]
+#[case("emails", Some("emails.value"))]
+#[case("emails.value", Some("emails.value"))]
+#[case("emails.type", None)]
+#[case("title", None)]
+#[case("nothing", None)]
+fn index_by_path(#[case] path: &str, #[case] name: Option<&str>) {
+    let path = AttrPath::parse(path).unwrap();
+    assert_eq!(index::is_indexed(&user(), &path).as_deref(), name);
+}
+
+#[rstest]
+#[case(None, None, (1, 100))]
+#[case(Some(""), Some(""), (1, 100))]
+#[case(Some("0"), Some("0"), (1, 0))]
+#[case(Some("-5"), Some("-5"), (1, 0))]
+#[case(Some(" 3 "), Some("5000"), (3, 1000))]
+#[case(Some("99999999999999999999999999999999999999999"), Some("1"), (i64::MAX.unsigned_abs(), 1))]
+fn pages_are_read_leniently(
+    #[case] start: Option<&str>,
+    #[case] count: Option<&str>,
+    #[case] expected: (u64, u64),
+) {
+    let page = Page::parse(start, count, 100, 1000).unwrap();
+    assert_eq!((page.start_index, page.count), expected);
+}
+
+#[rstest]
+#[case(Some("one"), None)]
+#[case(None, Some("1.5"))]
+#[case(None, Some("-"))]
+fn pages_that_are_no_number_are_refused(#[case] start: Option<&str>, #[case] count: Option<&str>) {
+    let error = Page::parse(start, count, 100, 1000).unwrap_err();
+    assert_eq!(error.to_body()["scimType"], "invalidValue");
+}
+
+#[test]
+fn an_empty_list_is_still_a_list() {
+    let expected = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": 0, "startIndex": 1, "itemsPerPage": 0, "Resources": [],
+    });
+    assert_eq!(list_response(0, 1, Vec::new()), expected);
+}
+
+#[test]
+fn discovery_says_what_it_is_given() {
+    let capabilities = Capabilities {
+        patch: true,
+        bulk: Some(BulkLimits { max_operations: 1000, max_payload_size: 1_048_576 }),
+        filter_max_results: Some(1000),
+        change_password: false,
+        sort: true,
+        etag: true,
+        paging: Paging { cursor: false, default_page_size: 100, max_page_size: 1000, cursor_timeout: None },
+        documentation_uri: None,
+    };
+    let config = discovery::service_provider_config(&capabilities, "https://h/v2/");
+    assert_eq!(
+        config["bulk"],
+        json!({"supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576})
+    );
+    assert_eq!(config["meta"]["location"], "https://h/v2/ServiceProviderConfig");
+
+    let shown = discovery::resource_type(&user(), "https://h/v2");
+    assert_eq!(shown["endpoint"], "/Users");
+    assert_eq!(shown["schemaExtensions"], json!([{"schema": ENTERPRISE, "required": false}]));
+    assert!(discovery::resource_type(&group(), "https://h/v2").get("schemaExtensions").is_none());
+
+    let catalog = Catalog::builtin();
+    let schema = catalog.schema(CORE).unwrap();
+    let mut shown = discovery::schema(schema, "https://h/v2");
+    let meta = shown.as_object_mut().unwrap().remove("meta").unwrap();
+    assert_eq!(meta["location"], format!("https://h/v2/Schemas/{CORE}"));
+    assert_eq!(shown, *schema.json(), "verbatim");
+}

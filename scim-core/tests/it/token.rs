@@ -1,0 +1,94 @@
+//! Tokens.
+
+use proptest::prelude::*;
+use scim_core::token::{Malformed, PlainToken, TokenDigest};
+
+const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn sample() -> String {
+    let entropy = std::array::from_fn(|i| u8::try_from(i * 5).unwrap());
+    PlainToken::mint(&entropy).reveal().to_owned()
+}
+
+#[test]
+fn a_token_has_the_agreed_form() {
+    let text = sample();
+    let (head, tail) = text.strip_prefix("scim_").unwrap().split_once('_').unwrap();
+    assert_eq!((head.len(), tail.len()), (12, 43 + 6));
+    assert!(format!("{head}{tail}").chars().all(|c| BASE62.contains(c)));
+    let token = PlainToken::parse(&text).ok().unwrap();
+    assert_eq!(token.id(), head);
+    assert_eq!(token.reveal(), text);
+}
+
+#[test]
+fn every_single_typing_error_is_detected() {
+    let text = sample();
+    for at in "scim_".len()..text.len() {
+        for typo in BASE62.chars().chain(['_', '-', ' ']) {
+            let mut typed: Vec<char> = text.chars().collect();
+            if typed[at] == typo {
+                continue;
+            }
+            typed[at] = typo;
+            let typed: String = typed.into_iter().collect();
+            assert_eq!(PlainToken::parse(&typed).err(), Some(Malformed::Mistyped), "{typed}");
+        }
+        let mut cut = text.clone();
+        cut.remove(at);
+        assert_eq!(PlainToken::parse(&cut).err(), Some(Malformed::Mistyped), "{cut}");
+    }
+    assert_eq!(PlainToken::parse(&format!("{text}x")).err(), Some(Malformed::Mistyped));
+}
+
+#[test]
+fn other_credentials_are_told_apart() {
+    for text in ["", "Bearer", "scim", "SCIM_x", "ghp_0123456789", "ß"] {
+        assert_eq!(PlainToken::parse(text).err(), Some(Malformed::NotOurs), "{text}");
+    }
+    for text in ["scim_", "scim__", "scim_ßßßßßß_"] {
+        assert_eq!(PlainToken::parse(text).err(), Some(Malformed::Mistyped), "{text}");
+    }
+}
+
+#[test]
+fn the_checksum_is_a_plain_crc_32() {
+    // Scanners for leaked secrets have to be able to compute it.
+    let text = sample();
+    let (signed, crc) = text.split_at(text.len() - 6);
+    let value = crc
+        .chars()
+        .fold(0_u64, |value, digit| value * 62 + u64::try_from(BASE62.find(digit).unwrap()).unwrap());
+    assert_eq!(value, u64::from(crc32fast::hash(signed.as_bytes())));
+}
+
+#[test]
+fn a_digest_is_sha_256_and_shows_nothing() {
+    let token = PlainToken::parse(&sample()).ok().unwrap();
+    let digest = token.digest();
+    let again = TokenDigest::from_bytes(*digest.as_bytes());
+    assert!(digest.matches(&again));
+    let mut other = *digest.as_bytes();
+    other[31] ^= 1;
+    assert!(!digest.matches(&TokenDigest::from_bytes(other)));
+    assert_eq!(format!("{digest:?}"), "TokenDigest(…)");
+}
+
+proptest! {
+    #[test]
+    fn minted_tokens_are_read_back(a: [u8; 24], b: [u8; 24]) {
+        let mut entropy = [0; 48];
+        entropy[..24].copy_from_slice(&a);
+        entropy[24..].copy_from_slice(&b);
+        let minted = PlainToken::mint(&entropy);
+        let read = PlainToken::parse(minted.reveal()).ok().unwrap();
+        prop_assert!(read.digest().matches(&minted.digest()));
+        prop_assert_eq!(read.id(), minted.id());
+    }
+
+    #[test]
+    fn reading_never_panics(text in ".*") {
+        let _ = PlainToken::parse(&text);
+        let _ = PlainToken::parse(&format!("scim_{text}"));
+    }
+}
