@@ -39,7 +39,7 @@ pub(crate) fn secret_of(headers: &HeaderMap, secure: bool) -> Option<String> {
 /// 256 random bits as text.
 pub(crate) fn random() -> String {
     use std::fmt::Write as _;
-    endpoint_store::entropy::<32>().iter().fold(String::with_capacity(64), |mut text, byte| {
+    endpoint_store::ids::entropy::<32>().iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
