@@ -53,7 +53,7 @@
   });
 
   // The address an endpoint will have, while its name is typed.
-  const slug = (name) => name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase()
+  const slug = (name) => name.toLowerCase()
     .replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 63).replace(/-+$/, "");
   for (const input of document.querySelectorAll("[data-preview]")) {
     const target = document.getElementById(input.dataset.preview);

@@ -4,6 +4,7 @@ use actix_web::http::header::{COOKIE, HeaderMap};
 use endpoint_store::{
     endpoints::{EndpointSummary, Status},
     operators::Role,
+    settings::Idp,
 };
 
 use crate::ui::{Num, State, Tone, When};
@@ -70,6 +71,8 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(key, value)| (key == name).then_some(value))
 }
+
+const ANY: &str = "The identity provider";
 
 /// The part of the console a page belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,6 +241,11 @@ impl Head {
         }
     }
 
+    /// The identity provider's name inside a sentence.
+    pub(crate) fn idp_inside(&self) -> &'static str {
+        if self.idp == ANY { "the identity provider" } else { self.idp }
+    }
+
     /// Whether the endpoint turns requests away.
     pub(crate) fn closed(&self) -> bool {
         self.status != Status::Active
@@ -255,10 +263,10 @@ impl Head {
     }
 }
 
-/// The identity provider's name inside a sentence.
-pub(crate) fn idp_name(idp: endpoint_store::settings::Idp) -> &'static str {
+/// The identity provider's name at the beginning of a sentence.
+pub(crate) fn idp_name(idp: Idp) -> &'static str {
     match idp {
-        endpoint_store::settings::Idp::Generic => "The identity provider",
+        Idp::Generic => ANY,
         known => known.label(),
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, HttpResponseBuilder,
     dev::Payload,
-    http::header::{HeaderMap, SET_COOKIE, USER_AGENT},
+    http::{
+        Method,
+        header::{HeaderMap, SET_COOKIE, USER_AGENT},
+    },
 };
 use endpoint_store::{
     Conn, Store, StoreError, Tx,
@@ -121,7 +124,9 @@ impl Operator {
             let seen = secret.clone();
             console.store.write(move |tx| sessions::touch(tx, &seen, now)).await?;
         }
-        let path = request.uri().path_and_query().map_or("/admin/", |path| path.as_str());
+        // The answer to a form has no address to come back to.
+        let path = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
+        let path = path.map_or("/admin/", |path| path.as_str());
         Ok(Some(Self(Arc::new(Inner {
             console: console.clone(),
             session,

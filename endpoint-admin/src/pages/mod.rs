@@ -21,6 +21,8 @@ pub(crate) mod users;
 #[cfg(test)]
 mod preview;
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpResponse,
     http::{
@@ -29,6 +31,8 @@ use actix_web::{
     },
 };
 use askama::Template;
+use endpoint_store::StoreError;
+use scim_core::schema::{Catalog, ResourceType};
 
 use crate::error::PageError;
 
@@ -92,4 +96,18 @@ impl Choice {
     pub(crate) fn new(value: &'static str, label: impl Into<String>, hint: impl Into<String>, chosen: &str) -> Self {
         Self { value, label: label.into(), hint: hint.into(), chosen: value == chosen }
     }
+}
+
+/// What a store refuses as a sentence for beside a field; anything else is a page of its own.
+pub(crate) fn told(error: StoreError) -> Result<String, PageError> {
+    match PageError::from(error) {
+        PageError::Refused(sentence) => Ok(sentence),
+        other => Err(other),
+    }
+}
+
+/// The resource type of users or groups.
+pub(crate) fn resource_type(name: &str) -> Result<Arc<ResourceType>, PageError> {
+    let found = Catalog::builtin().by_name(name).cloned();
+    found.ok_or_else(|| PageError::internal(format_args!("no resource type {name}")))
 }

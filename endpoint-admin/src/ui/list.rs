@@ -1,6 +1,8 @@
 //! Lists keep their whole state in the address: search, order, page. A link is therefore
 //! always worth sharing, and Back works.
 
+use endpoint_store::directory::search;
+
 use super::Num;
 
 /// Rows on one page of a list.
@@ -47,6 +49,20 @@ impl ListQuery {
         (self.page.max(1) - 1) * PAGE_SIZE
     }
 
+    /// The rows of this page, as the store counts them.
+    pub(crate) fn window(&self) -> (i64, i64) {
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        (signed(self.offset()), signed(PAGE_SIZE))
+    }
+
+    /// The order, as the store names it.
+    pub(crate) fn way(&self) -> search::Order {
+        match self.order {
+            Order::Up => search::Order::Ascending,
+            Order::Down => search::Order::Descending,
+        }
+    }
+
     /// The address of the same list on another page or in another order.
     fn link(&self, page: u64, order: Order) -> String {
         let mut query = form_urlencoded::Serializer::new(String::from("?"));
@@ -72,12 +88,20 @@ pub(crate) struct Pager {
     pub(crate) total: u64,
     /// What the rows are called, one and many.
     nouns: (&'static str, &'static str),
+    /// Whether `total` is only what the search looked at.
+    more: bool,
 }
 
 impl Pager {
     /// A list of `total` rows called `one` or `many`.
     pub(crate) fn new(query: ListQuery, total: u64, one: &'static str, many: &'static str) -> Self {
-        Self { query, total, nouns: (one, many) }
+        Self { query, total, nouns: (one, many), more: false }
+    }
+
+    /// What a search of the directory found.
+    pub(crate) fn of(query: ListQuery, found: &search::Found, one: &'static str, many: &'static str) -> Self {
+        let total = u64::try_from(found.total).unwrap_or(0);
+        Self { more: found.more, ..Self::new(query, total, one, many) }
     }
 
     /// Whether the list was searched.
@@ -87,7 +111,10 @@ impl Pager {
 
     /// `1 to 50 of 1,204 users`.
     pub(crate) fn words(&self) -> String {
-        let all = Num(self.total).with(self.nouns.0, self.nouns.1);
+        let mut all = Num(self.total).with(self.nouns.0, self.nouns.1);
+        if self.more {
+            all.push_str(" and more: type more letters");
+        }
         if self.total <= PAGE_SIZE && self.query.page == 1 {
             return all;
         }

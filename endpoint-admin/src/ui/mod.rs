@@ -9,7 +9,7 @@ mod state;
 mod time;
 
 pub(crate) use icon::icon;
-pub(crate) use list::{ListQuery, Order, Pager};
+pub(crate) use list::{ListQuery, Order, PAGE_SIZE, Pager};
 pub(crate) use state::{State, Tone};
 pub(crate) use time::{Clock, Days, When};
 
