@@ -117,7 +117,7 @@ impl TokenRow {
                 at: When::new(used.at, now),
                 address: used.address,
                 agent: used.agent,
-                operation: used.operation,
+                operation: used.request,
             }),
             requests: Num::of(token.requests),
             ended: When::maybe(token.revoked_at, now),

@@ -9,9 +9,10 @@ mod state;
 mod time;
 
 pub(crate) use icon::icon;
-pub(crate) use list::{ListQuery, Order, PAGE_SIZE, Pager};
+pub(crate) use list::{ListQuery, PAGE_SIZE, Pager};
 pub(crate) use state::{State, Tone};
-pub(crate) use time::{Clock, Days, When};
+pub use time::Clock;
+pub(crate) use time::{Days, When};
 
 use std::fmt;
 
