@@ -25,7 +25,7 @@ impl Entry {
     /// When the next attempt is allowed.
     fn open_at(self) -> i64 {
         let Some(over) = self.failures.checked_sub(FREE) else { return self.last };
-        let wait = 1000_i64.checked_shl(over).unwrap_or(LONGEST).clamp(1000, LONGEST);
+        let wait = (1000_i64 << over.min(20)).min(LONGEST);
         self.last.saturating_add(wait)
     }
 }

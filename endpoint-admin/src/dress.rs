@@ -28,24 +28,17 @@ pub(crate) async fn dress<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let http = request.request().clone();
-    let answer = next.call(request).await;
-    let mut response = match answer {
-        Ok(response) => match page_for(&response) {
-            Some(page) => {
-                let allow = response.headers().get(ALLOW).cloned();
-                let mut page = response.into_response(page).map_into_boxed_body();
-                if let Some(allow) = allow {
-                    page.headers_mut().insert(ALLOW, allow);
-                }
-                page
+    let response = next.call(request).await?;
+    let mut response = match page_for(&response) {
+        Some(page) => {
+            let allow = response.headers().get(ALLOW).cloned();
+            let mut page = response.into_response(page).map_into_boxed_body();
+            if let Some(allow) = allow {
+                page.headers_mut().insert(ALLOW, allow);
             }
-            None => response.map_into_boxed_body(),
-        },
-        Err(error) => {
-            let page = write(&http, &error_of(&error));
-            ServiceResponse::new(http, page)
+            page
         }
+        None => response.map_into_boxed_body(),
     };
     secure(response.headers_mut());
     Ok(response)

@@ -2,7 +2,7 @@
 
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest,
-    body::MessageBody,
+    body::{BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{Method, header::CONTENT_TYPE},
     middleware::Next,
@@ -18,14 +18,20 @@ use crate::{
 };
 
 /// Lets a request through to its handler, or says why not.
-pub(crate) async fn pass<B: MessageBody>(
+pub(crate) async fn pass<B: MessageBody + 'static>(
     access: Access,
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let (request, mut payload) = request.into_parts();
-    admit(access, &request, &mut payload).await?;
-    next.call(ServiceRequest::from_parts(request, payload)).await
+    match admit(access, &request, &mut payload).await {
+        Ok(()) => {
+            let answer = next.call(ServiceRequest::from_parts(request, payload)).await?;
+            Ok(answer.map_into_boxed_body())
+        }
+        // As an answer, not as an error: the layer that writes its page needs the request.
+        Err(refusal) => Ok(ServiceResponse::from_err(refusal, request)),
+    }
 }
 
 async fn admit(access: Access, request: &HttpRequest, payload: &mut Payload) -> Result<(), PageError> {

@@ -71,14 +71,15 @@ impl Progress {
 
     /// What the live region says when it changes.
     pub(crate) fn words(&self) -> String {
-        let done = self.steps.iter().filter(|step| step.done.is_some());
-        let last = done.clone().last().map_or("nothing has arrived yet", |step| step.label);
+        let mut done = self.steps.iter().filter(|step| step.done.is_some());
+        let count = done.clone().count();
+        let last = done.next_back().map_or("nothing has arrived yet", |step| step.label);
         let failed = match self.failures.len() {
             0 => String::new(),
             1 => "; one kind of attempt failed".to_owned(),
             more => format!("; {more} kinds of attempts failed"),
         };
-        format!("{} of {} done: {last}{failed}", done.count(), self.steps.len())
+        format!("{count} of {} done: {last}{failed}", self.steps.len())
     }
 }
 

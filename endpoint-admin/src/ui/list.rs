@@ -65,7 +65,7 @@ impl ListQuery {
 
     /// The address of the same list on another page or in another order.
     fn link(&self, page: u64, order: Order) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::from("?"));
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
         if !self.search.is_empty() {
             query.append_pair("q", &self.search);
         }

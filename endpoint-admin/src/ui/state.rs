@@ -44,11 +44,6 @@ impl State {
     pub(crate) const fn new(word: &'static str, icon: &'static str, tone: Tone) -> Self {
         Self { word, icon, tone }
     }
-
-    /// Its word.
-    pub(crate) fn word(&self) -> &'static str {
-        self.word
-    }
 }
 
 impl fmt::Display for State {
