@@ -4,11 +4,9 @@ use actix_web::{
     Error, HttpMessage, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        header::{
-            ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, LOCATION,
-            REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-        },
+    http::header::{
+        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, LOCATION,
+        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     },
     middleware::Next,
 };
@@ -67,7 +65,9 @@ fn error_of(error: &Error) -> PageError {
 fn write(request: &actix_web::HttpRequest, error: &PageError) -> HttpResponse {
     if let PageError::SignIn { next: Some(next) } = error {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
-        return HttpResponse::SeeOther().insert_header((LOCATION, format!("/admin/sign-in?{query}"))).finish();
+        return HttpResponse::SeeOther()
+            .insert_header((LOCATION, format!("/admin/sign-in?{query}")))
+            .finish();
     }
     let id = request_id(request);
     let status = error.status_code();

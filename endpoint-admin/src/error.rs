@@ -82,7 +82,9 @@ impl PageError {
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::not_found("No page has this address."),
-            StatusCode::METHOD_NOT_ALLOWED => Self::Bad("This address does not take that kind of request.".into()),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Self::Bad("This address does not take that kind of request.".into())
+            }
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             status if status.is_client_error() => Self::Bad("The server could not read the request.".into()),
             status => Self::internal(format_args!("an answer of the framework with status {status}")),

@@ -39,7 +39,9 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let form = request.extensions_mut().remove::<Self>();
-        ready(form.ok_or_else(|| PageError::internal("a handler asked for a form that the gate did not read")))
+        ready(
+            form.ok_or_else(|| PageError::internal("a handler asked for a form that the gate did not read")),
+        )
     }
 }
 

@@ -167,7 +167,8 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 5] = [Self::Connect, Self::Tokens, Self::Users, Self::Groups, Self::Settings];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Connect, Self::Tokens, Self::Users, Self::Groups, Self::Settings];
 
     /// The last segment of its address.
     pub(crate) fn path(&self) -> &'static str {
@@ -258,7 +259,9 @@ impl Head {
             Status::Paused => {
                 "Paused: every call is answered with 503 and asked to come back later, so the identity provider keeps its changes and sends them again."
             }
-            Status::Disabled => "Disabled: every call is answered with 403, and identity providers do not send those changes again.",
+            Status::Disabled => {
+                "Disabled: every call is answered with 403, and identity providers do not send those changes again."
+            }
         }
     }
 }

@@ -15,7 +15,9 @@ use crate::{
     dress::dress,
     forms::FORM_LIMIT,
     gate,
-    pages::{account, connect, group, groups, new_endpoint, outside, overview, settings, tokens, user, users},
+    pages::{
+        account, connect, group, groups, new_endpoint, outside, overview, settings, tokens, user, users,
+    },
 };
 
 /// How a page is asked for.
@@ -149,7 +151,9 @@ fn resource(path: &'static str, below: &str) -> actix_web::Resource {
     for route in ROUTES.iter().filter(|route| route.path == path) {
         let (access, method) = (route.access, route.method);
         resource = resource.route(
-            (route.handler)().guard(Asks(method)).wrap(from_fn(move |request, next| gate::pass(access, request, next))),
+            (route.handler)()
+                .guard(Asks(method))
+                .wrap(from_fn(move |request, next| gate::pass(access, request, next))),
         );
         allowed.push(method.as_str());
     }
@@ -166,7 +170,10 @@ struct Asks(Method);
 impl Guard for Asks {
     fn check(&self, context: &GuardContext<'_>) -> bool {
         match self.0 {
-            Method::Get => guard::Method(HttpMethod::GET).check(context) || guard::Method(HttpMethod::HEAD).check(context),
+            Method::Get => {
+                guard::Method(HttpMethod::GET).check(context)
+                    || guard::Method(HttpMethod::HEAD).check(context)
+            }
             Method::Post => guard::Method(HttpMethod::POST).check(context),
         }
     }

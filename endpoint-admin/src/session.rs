@@ -62,11 +62,17 @@ pub(crate) fn set_cookie(response: &mut HttpResponseBuilder, secret: &str, secur
 /// Takes it back.
 pub(crate) fn clear_cookie(response: &mut HttpResponseBuilder, secure: bool) {
     let (name, guard) = (cookie_name(secure), if secure { "; Secure" } else { "" });
-    response.append_header((SET_COOKIE, format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{guard}")));
+    response
+        .append_header((SET_COOKIE, format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{guard}")));
 }
 
 /// Opens a session for somebody who proved who they are. Returns the secret for the cookie.
-pub(crate) fn open(tx: &mut Tx<'_>, account: &Account, from: &Origin, now: i64) -> Result<String, StoreError> {
+pub(crate) fn open(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    from: &Origin,
+    now: i64,
+) -> Result<String, StoreError> {
     let (secret, csrf) = (random(), random());
     sessions::create(tx, account, &secret, &csrf, (&from.address, &from.agent), LIFETIME, now)?;
     Ok(secret)
@@ -309,4 +315,3 @@ pub(crate) fn request_id(request: &HttpRequest) -> String {
     request.extensions_mut().insert(RequestId(id.clone()));
     id
 }
-

@@ -1,7 +1,10 @@
 //! Endpoints: their names and addresses, states, and life cycle.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use scim_core::fold::fold;
+use scim_core::schema::Catalog;
 
 use crate::conn::Conn;
 use crate::error::StoreError;
@@ -70,6 +73,10 @@ pub struct Endpoint {
     pub status: Status,
     /// Its settings.
     pub settings: Settings,
+    /// Extensions and resource types of its own, as they were given.
+    pub definitions: Option<String>,
+    /// Its resource types and schemas: the built-in ones and its own.
+    pub catalog: Arc<Catalog>,
     /// When it was made.
     pub created_at: Millis,
     /// When it was put into the bin.
@@ -87,6 +94,7 @@ struct Row {
     idp: String,
     status: String,
     settings: String,
+    definitions: Option<String>,
     created_at: i64,
     updated_at: i64,
     deleted_at: Option<i64>,
@@ -101,6 +109,9 @@ impl TryFrom<Row> for Endpoint {
             status: Status::parse(&row.status)?,
             settings: serde_json::from_str(&row.settings)
                 .map_err(|e| StoreError::Damaged(format!("settings of endpoint {}: {e}", row.slug)))?,
+            catalog: catalog(row.definitions.as_deref())
+                .map_err(|e| StoreError::Damaged(format!("definitions of endpoint {}: {e}", row.slug)))?,
+            definitions: row.definitions,
             id: EndpointId(row.id),
             slug: row.slug,
             name: row.name,
@@ -156,6 +167,7 @@ pub fn create(tx: &mut Tx<'_>, new: &NewEndpoint, now: Millis) -> Result<Endpoin
         idp: new.idp.as_str().to_owned(),
         status: Status::Active.as_str().to_owned(),
         settings: to_json(&Settings::preset(new.idp))?,
+        definitions: None,
         created_at: now,
         updated_at: now,
         deleted_at: None,
@@ -316,6 +328,51 @@ pub fn set_settings(
         .execute(&mut **tx)?;
     tx.registry_changed();
     Ok(())
+}
+
+/// Makes the endpoint one for another identity provider, with its preset.
+pub fn set_idp(tx: &mut Tx<'_>, id: &EndpointId, idp: Idp, now: Millis) -> Result<(), StoreError> {
+    let settings = Settings { delete: find(tx, id.as_str())?.settings.delete, ..Settings::preset(idp) };
+    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
+        .set((
+            endpoints::idp.eq(idp.as_str()),
+            endpoints::settings.eq(to_json(&settings)?),
+            endpoints::updated_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    tx.registry_changed();
+    Ok(())
+}
+
+/// Replaces the extensions and resource types of an endpoint's own; `None` takes all away. Index keys of what is
+/// there follow.
+///
+/// # Errors
+/// [`StoreError::Refused`] for definitions that are not sound, or that take away a type that has resources.
+pub fn set_definitions(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    definitions: Option<&str>,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
+    let new = catalog(definitions).map_err(StoreError::Refused)?;
+    let current = find(tx, id.as_str())?;
+    crate::directory::follow_catalog(tx, &current, &new)?;
+    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
+        .set((endpoints::definitions.eq(definitions), endpoints::updated_at.eq(now)))
+        .execute(&mut **tx)?;
+    tx.registry_changed();
+    find(tx, id.as_str())
+}
+
+fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {
+    const LARGEST: usize = 256 * 1024;
+    let Some(text) = definitions else { return Ok(Catalog::builtin()) };
+    if text.len() > LARGEST {
+        return Err(format!("the definitions are larger than {LARGEST} bytes"));
+    }
+    let json = scim_core::json::parse(text.as_bytes()).map_err(|e| e.to_string())?;
+    Catalog::with_definitions(&json).map(Arc::new).map_err(|e| e.to_string())
 }
 
 /// Puts an endpoint into the bin (`Some(now)`), where it answers nobody, or takes it out again (`None`).

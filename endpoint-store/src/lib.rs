@@ -15,6 +15,7 @@ mod error;
 mod filter_sql;
 pub mod ids;
 mod migrate;
+pub mod observations;
 pub mod operators;
 pub mod registry;
 mod schema;

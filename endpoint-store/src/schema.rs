@@ -3,7 +3,7 @@
 diesel::table! {
     endpoints (id) {
         id -> Text, slug -> Text, name -> Text, name_key -> Text, tenant -> Nullable<Text>, idp -> Text,
-        status -> Text, settings -> Text, created_at -> BigInt, updated_at -> BigInt, deleted_at -> Nullable<BigInt>,
+        status -> Text, settings -> Text, definitions -> Nullable<Text>, created_at -> BigInt, updated_at -> BigInt, deleted_at -> Nullable<BigInt>,
     }
 }
 diesel::table! {
@@ -34,6 +34,12 @@ diesel::table! {
     refusals (endpoint_id, cause, token_id) {
         endpoint_id -> Text, cause -> Text, token_id -> Text, attempts -> BigInt, first_at -> BigInt,
         last_at -> BigInt, last_address -> Text, last_agent -> Text, last_request -> Text,
+    }
+}
+diesel::table! {
+    observations (endpoint_id, kind, name) {
+        endpoint_id -> Text, kind -> Text, name -> Text, hits -> BigInt, first_at -> BigInt, last_at -> BigInt,
+        last_request -> Text,
     }
 }
 diesel::table! {

@@ -34,6 +34,8 @@ fn find(conn: &mut Conn, name: &str) -> Result<Option<[u8; 32]>, StoreError> {
         .get_result(conn)
         .optional()?;
     bytes
-        .map(|bytes| bytes.try_into().map_err(|_| StoreError::Damaged(format!("the key `{name}` has a wrong length"))))
+        .map(|bytes| {
+            bytes.try_into().map_err(|_| StoreError::Damaged(format!("the key `{name}` has a wrong length")))
+        })
         .transpose()
 }

@@ -1,5 +1,8 @@
 //! What can be set per endpoint, and the presets of each identity provider.
 
+use std::collections::BTreeMap;
+
+use scim_core::dialect::{Dialect, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -125,6 +128,39 @@ pub enum Rate {
     PerSecond(u32),
 }
 
+/// What happens to a `password` in a request. It is never kept either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordPolicy {
+    /// It is taken and thrown away: many identity providers send a random one.
+    #[default]
+    Accept,
+    /// The request is refused.
+    Refuse,
+}
+
+/// What happens to a member that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownMembers {
+    /// It is left out, the others are taken: one stale id does not fail a whole push.
+    #[default]
+    Skip,
+    /// The request is refused.
+    Refuse,
+}
+
+/// Whether two groups may have one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupNames {
+    /// No; compared without case.
+    #[default]
+    Unique,
+    /// Yes, as RFC 7643 §4.2 allows.
+    Free,
+}
+
 /// The settings of one endpoint. Absent fields have the preset's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -137,6 +173,18 @@ pub struct Settings {
     /// Request rate.
     #[serde(default)]
     pub rate: Rate,
+    /// What happens to a `password` in a request.
+    #[serde(default)]
+    pub password: PasswordPolicy,
+    /// What happens to a member that does not exist.
+    #[serde(default, rename = "unknown-members")]
+    pub unknown_members: UnknownMembers,
+    /// Whether two groups may have one name.
+    #[serde(default, rename = "group-names")]
+    pub group_names: GroupNames,
+    /// Tolerances switched on or off against the preset, by name of the rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dialect: BTreeMap<String, bool>,
 }
 
 impl Settings {
@@ -146,7 +194,25 @@ impl Settings {
             Idp::Generic => GroupPatchAnswer::Body,
             _ => GroupPatchAnswer::NoContent,
         };
-        Self { delete: DeletePolicy::Remove, group_patch, rate: Rate::Default }
+        Self {
+            delete: DeletePolicy::Remove,
+            group_patch,
+            rate: Rate::Default,
+            password: PasswordPolicy::Accept,
+            unknown_members: UnknownMembers::Skip,
+            group_names: GroupNames::Unique,
+            dialect: BTreeMap::new(),
+        }
+    }
+
+    /// The tolerances in force: the preset of the identity provider with what was switched.
+    pub fn dialect(&self, idp: Idp) -> Dialect {
+        let preset = Dialect::for_idp_name(idp.as_str());
+        self.dialect.iter().fold(preset, |dialect, (name, on)| match (Rule::by_name(name), on) {
+            (Some(rule), true) => dialect.with(rule),
+            (Some(rule), false) => dialect.without(rule),
+            (None, _) => dialect,
+        })
     }
 
     /// Sets one by name, as the CLI does.
@@ -169,14 +235,44 @@ impl Settings {
                     wrong(key, value, "`unlimited`, `default` or whole requests per second from 1 to 100000")
                 })?);
             }
+            _ => return self.set_strictness(key, value),
+        }
+        Ok(())
+    }
+
+    fn set_strictness(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        match (key, value) {
+            ("password", "accept") => self.password = PasswordPolicy::Accept,
+            ("password", "refuse") => self.password = PasswordPolicy::Refuse,
+            ("password", _) => return Err(wrong(key, value, "`accept` or `refuse`")),
+            ("unknown-members", "skip") => self.unknown_members = UnknownMembers::Skip,
+            ("unknown-members", "refuse") => self.unknown_members = UnknownMembers::Refuse,
+            ("unknown-members", _) => return Err(wrong(key, value, "`skip` or `refuse`")),
+            ("group-names", "unique") => self.group_names = GroupNames::Unique,
+            ("group-names", "free") => self.group_names = GroupNames::Free,
+            ("group-names", _) => return Err(wrong(key, value, "`unique` or `free`")),
             _ => {
-                return Err(StoreError::refused(format!(
-                    "there is no setting `{key}`; known are delete, group-patch and rate"
-                )));
+                let Some(rule) = key.strip_prefix("dialect.").and_then(Rule::by_name) else {
+                    return Err(unknown(key));
+                };
+                match value {
+                    "on" | "off" => drop(self.dialect.insert(rule.name().to_owned(), value == "on")),
+                    "preset" => drop(self.dialect.remove(rule.name())),
+                    _ => return Err(wrong(key, value, "`on`, `off` or `preset`")),
+                }
             }
         }
         Ok(())
     }
+}
+
+fn unknown(key: &str) -> StoreError {
+    let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    StoreError::refused(format!(
+        "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, and \
+         dialect.RULE with RULE one of {}",
+        rules.join(", ")
+    ))
 }
 
 fn wrong(key: &str, value: &str, expected: &str) -> StoreError {

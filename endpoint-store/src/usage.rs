@@ -12,6 +12,7 @@ use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
+use crate::observations::{self, Observed};
 use crate::schema::{endpoint_progress, refusals, token_usage};
 use crate::writer::Tx;
 
@@ -105,10 +106,10 @@ impl Seen {
     }
 }
 
-struct Tally {
-    count: i64,
-    first_at: Millis,
-    last: Seen,
+pub(crate) struct Tally {
+    pub(crate) count: i64,
+    pub(crate) first_at: Millis,
+    pub(crate) last: Seen,
 }
 
 impl Tally {
@@ -125,6 +126,7 @@ impl Tally {
 struct Pending {
     uses: HashMap<String, Tally>,
     refusals: HashMap<(EndpointId, Cause, String), Tally>,
+    observations: HashMap<(EndpointId, Observed), Tally>,
 }
 
 /// What has not been written yet.
@@ -144,6 +146,18 @@ impl Usage {
         add(&mut self.pending().refusals, (endpoint, cause, token_id.unwrap_or_default()), tally);
     }
 
+    /// Something was noticed in an endpoint's traffic. Past a few thousand different things at once it is let go:
+    /// some of the names are the client's.
+    pub fn observed(&self, endpoint: EndpointId, what: Observed, seen: Seen) {
+        const MOST: usize = 5000;
+        let tally = Tally { count: 1, first_at: seen.at, last: seen };
+        let observations = &mut self.pending().observations;
+        let key = (endpoint, what);
+        if observations.len() < MOST || observations.contains_key(&key) {
+            add(observations, key, tally);
+        }
+    }
+
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
         // A panic while adding leaves at worst one count short.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,7 +165,9 @@ impl Usage {
 
     pub(crate) fn take(&self) -> Option<Batch> {
         let pending = std::mem::take(&mut *self.pending());
-        (!pending.uses.is_empty() || !pending.refusals.is_empty()).then_some(Batch(pending))
+        let any =
+            !pending.uses.is_empty() || !pending.refusals.is_empty() || !pending.observations.is_empty();
+        any.then_some(Batch(pending))
     }
 
     pub(crate) fn put_back(&self, batch: Batch) {
@@ -161,6 +177,9 @@ impl Usage {
         }
         for (key, tally) in batch.0.refusals {
             add(&mut pending.refusals, key, tally);
+        }
+        for (key, tally) in batch.0.observations {
+            add(&mut pending.observations, key, tally);
         }
     }
 }
@@ -184,6 +203,9 @@ impl Batch {
         }
         for ((endpoint, cause, token_id), tally) in &self.0.refusals {
             write_refusal(tx, endpoint, *cause, token_id, tally)?;
+        }
+        for ((endpoint, what), tally) in &self.0.observations {
+            observations::write(tx, endpoint, what, tally)?;
         }
         Ok(())
     }

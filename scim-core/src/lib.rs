@@ -33,6 +33,7 @@ pub mod list;
 pub mod meta;
 mod nearest;
 pub mod notes;
+pub mod password;
 pub mod patch;
 pub mod path;
 pub mod project;

@@ -8,7 +8,6 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer, web};
 use endpoint_admin::{Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
-use scim_core::schema::Catalog;
 
 use crate::config::{Config, Tls};
 use crate::health;
@@ -103,7 +102,6 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             public_url: public_url.clone(),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
-            catalog: Catalog::builtin(),
         }),
         console: Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure),
     };

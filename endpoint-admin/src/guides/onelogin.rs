@@ -70,7 +70,10 @@ mod tests {
     fn both_templates_are_json_with_the_urns_of_the_rfc() {
         for template in [CORE, ENTERPRISE] {
             let json: serde_json::Value = serde_json::from_str(template).unwrap_or_default();
-            assert_eq!(json.pointer("/schemas/0").and_then(|urn| urn.as_str()), Some("urn:ietf:params:scim:schemas:core:2.0:User"));
+            assert_eq!(
+                json.pointer("/schemas/0").and_then(|urn| urn.as_str()),
+                Some("urn:ietf:params:scim:schemas:core:2.0:User")
+            );
             assert!(json.pointer("/emails/0/value").is_some());
         }
     }

@@ -1,6 +1,9 @@
 //! One's own account: who one is, the session, light or dark, and the way out.
 
-use actix_web::{HttpResponse, http::header::{LOCATION, SET_COOKIE}};
+use actix_web::{
+    HttpResponse,
+    http::header::{LOCATION, SET_COOKIE},
+};
 use askama::Template;
 use endpoint_store::{operators::Role, sessions};
 
@@ -29,7 +32,12 @@ pub(crate) async fn show(operator: Operator) -> Answer {
         Role::Operator => ("Operator", "manages endpoints, tokens and directories"),
         Role::Auditor => ("Auditor", "reads everything and changes nothing"),
     };
-    html(&AccountPage { frame: operator.frame(Section::Account), name: operator.account().name.clone(), role, may })
+    html(&AccountPage {
+        frame: operator.frame(Section::Account),
+        name: operator.account().name.clone(),
+        role,
+        may,
+    })
 }
 
 /// Ends this session.

@@ -136,8 +136,12 @@ fn arrived(operator: &Operator, summary: &EndpointSummary, seen: &Seen, guide: &
     let (endpoint, now) = (&summary.endpoint, operator.now());
     let base_url = operator.public_url().scim_base(&endpoint.slug);
     let names = |id: &str| seen.names.get(id).cloned();
-    let around =
-        Around { base_url: &base_url, url_field: guide.url_field, token_field: guide.token_field, names: &names };
+    let around = Around {
+        base_url: &base_url,
+        url_field: guide.url_field,
+        token_field: guide.token_field,
+        names: &names,
+    };
     let failures = seen.refusals.iter().map(|refusal| Failure::new(refusal.clone(), &around, now)).collect();
     Progress::new(&seen.steps, failures, endpoint.idp, now)
 }

@@ -3,11 +3,7 @@
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
-use crate::{
-    error::PageError,
-    frame::Frame,
-    pages::html_as,
-};
+use crate::{error::PageError, frame::Frame, pages::html_as};
 
 #[derive(Template)]
 #[template(path = "pages/error.html")]

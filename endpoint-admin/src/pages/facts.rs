@@ -159,8 +159,10 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Sales", "manager": {"value": "7"}}
         });
         let facts = of(resource.as_object().unwrap_or(&serde_json::Map::new()));
-        let lines: Vec<_> =
-            facts.iter().map(|f| format!("{} {} {}", f.label, f.value, f.note.as_deref().unwrap_or("-"))).collect();
+        let lines: Vec<_> = facts
+            .iter()
+            .map(|f| format!("{} {} {}", f.label, f.value, f.note.as_deref().unwrap_or("-")))
+            .collect();
         assert_eq!(
             lines,
             [

@@ -68,27 +68,42 @@ fn explain(refusal: &Refusal, around: &Around<'_>) -> (String, String) {
     let (what, fix) = match refusal.cause {
         Cause::NoToken => (
             "A call came without a token".to_owned(),
-            format!("Paste the token into “{token_field}” and save. If you opened the address in a browser, this was you, and all is well."),
+            format!(
+                "Paste the token into “{token_field}” and save. If you opened the address in a browser, this was you, and all is well."
+            ),
         ),
         Cause::NoBearer => (
             "A token came without the word “Bearer”".to_owned(),
-            format!("The header must read “Authorization: Bearer scim_…”. Paste the token into “{token_field}”, choose bearer token as the way to authenticate, and remove an Authorization line of your own from the custom headers."),
+            format!(
+                "The header must read “Authorization: Bearer scim_…”. Paste the token into “{token_field}”, choose bearer token as the way to authenticate, and remove an Authorization line of your own from the custom headers."
+            ),
         ),
         Cause::Malformed => (
             "What came is no token of ours".to_owned(),
-            format!("Ours begin with “scim_”. Clear “{token_field}” and paste the token whole; issue another if it is lost."),
+            format!(
+                "Ours begin with “scim_”. Clear “{token_field}” and paste the token whole; issue another if it is lost."
+            ),
         ),
         Cause::Mistyped => (
             "The token is cut off or mistyped".to_owned(),
-            format!("Its last six characters check the rest, and they do not fit. Paste it again with the copy button, without blanks, into “{token_field}”."),
+            format!(
+                "Its last six characters check the rest, and they do not fit. Paste it again with the copy button, without blanks, into “{token_field}”."
+            ),
         ),
         Cause::UnknownToken => (
             "A token came that was never issued here".to_owned(),
-            format!("It has the right form, so it is probably from another installation. Issue one here and paste it into “{token_field}”."),
+            format!(
+                "It has the right form, so it is probably from another installation. Issue one here and paste it into “{token_field}”."
+            ),
         ),
         Cause::OtherEndpoint => (
-            token.map_or_else(|| "Another endpoint's token came".to_owned(), |name| format!("The token of the endpoint “{name}” came")),
-            format!("Address and token belong to different endpoints. Paste this endpoint's token into “{token_field}”, or the other endpoint's address into “{url_field}”."),
+            token.map_or_else(
+                || "Another endpoint's token came".to_owned(),
+                |name| format!("The token of the endpoint “{name}” came"),
+            ),
+            format!(
+                "Address and token belong to different endpoints. Paste this endpoint's token into “{token_field}”, or the other endpoint's address into “{url_field}”."
+            ),
         ),
         Cause::Revoked => (
             format!("{} was revoked and is still in use", upper(&named)),
@@ -104,7 +119,9 @@ fn explain(refusal: &Refusal, around: &Around<'_>) -> (String, String) {
         ),
         Cause::WrongPath => (
             "A call with a good token went to a wrong path".to_owned(),
-            format!("“{url_field}” must be exactly {base_url} — the provider itself adds /Users and /Groups. The path that was called stands below."),
+            format!(
+                "“{url_field}” must be exactly {base_url} — the provider itself adds /Users and /Groups. The path that was called stands below."
+            ),
         ),
         Cause::ReadOnly => (
             format!("{} may only read, and tried to write", upper(&named)),

@@ -171,7 +171,9 @@ pub(crate) async fn add(operator: Operator, path: web::Path<(String, String)>, f
         id => (Some(id.to_owned()), Vec::new()),
     };
     let outcome = match member {
-        Some(id) => change(&operator, &summary, &group, (Op::Add, "members", json!([{ "value": id }]))).await?,
+        Some(id) => {
+            change(&operator, &summary, &group, (Op::Add, "members", json!([{ "value": id }]))).await?
+        }
         None if typed.is_empty() => Err("type a user name".to_owned()),
         None if candidates.is_empty() => Err(format!("no user's name begins with “{typed}”")),
         None => Err(format!("no user is called exactly “{typed}”; choose below")),

@@ -81,7 +81,9 @@ pub(crate) async fn create(operator: Operator, slug: web::Path<String>, form: Fo
         make(&operator, &summary, &name).await?
     };
     match outcome {
-        Ok(id) => Ok(see(format!("/admin/endpoints/{}/groups/{id}?done=group-created", summary.endpoint.slug))),
+        Ok(id) => {
+            Ok(see(format!("/admin/endpoints/{}/groups/{id}?done=group-created", summary.endpoint.slug)))
+        }
         Err(sentence) => {
             let page = page(&operator, &summary, name, Errors::one("name", sentence)).await?;
             html_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
@@ -101,9 +103,8 @@ async fn make(
         Err(error) => return told(error.into()).map(Err),
     };
     let (caller, now) = (operator.on(summary.endpoint.clone()), operator.now());
-    let made = operator
-        .write(move |tx| directory::create(tx, &caller, &rt, &incoming, Wanted::NOTHING, now))
-        .await;
+    let made =
+        operator.write(move |tx| directory::create(tx, &caller, &rt, &incoming, Wanted::NOTHING, now)).await;
     match made {
         Ok((record, _)) => Ok(Ok(record.id)),
         Err(error) => told(error).map(Err),

@@ -45,7 +45,8 @@ pub(crate) fn of(
     let changes = changes::of_resource(conn, endpoint, id, SHOWN)?;
     let mut names = HashMap::new();
     for change in changes.iter().filter(|change| change.resource_id == id) {
-        for member in change.members.added.iter().take(NAMED).chain(change.members.removed.iter().take(NAMED)) {
+        for member in change.members.added.iter().take(NAMED).chain(change.members.removed.iter().take(NAMED))
+        {
             if !names.contains_key(member) {
                 names.insert(member.clone(), name_of(conn, endpoint, member, users)?);
             }
@@ -92,14 +93,21 @@ fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, Option<Stri
     match change.kind {
         ChangeKind::Created => words.push("Created".into()),
         ChangeKind::Deleted => words.push("Deleted".into()),
-        ChangeKind::Hidden => words.push("Deleted by the identity provider: deactivated and hidden from SCIM".into()),
-        ChangeKind::Restored => words.push("Created again by the identity provider: back under the same id".into()),
+        ChangeKind::Hidden => {
+            words.push("Deleted by the identity provider: deactivated and hidden from SCIM".into())
+        }
+        ChangeKind::Restored => {
+            words.push("Created again by the identity provider: back under the same id".into())
+        }
         ChangeKind::Updated => match rows {
             [] => {}
             [one] if one.attribute == "active" => {
-                words.push(if one.after.as_deref() == Some("yes") { "Activated" } else { "Deactivated" }.into());
+                words.push(
+                    if one.after.as_deref() == Some("yes") { "Activated" } else { "Deactivated" }.into(),
+                );
             }
-            [one] => words.push(format!("{} changed", facts::label(one.attribute.rsplit('.').next().unwrap_or("")))),
+            [one] => words
+                .push(format!("{} changed", facts::label(one.attribute.rsplit('.').next().unwrap_or("")))),
             many => words.push(format!("{} attributes changed", many.len())),
         },
     }
@@ -115,7 +123,11 @@ fn people(verb: &str, ids: &[String], names: &HashMap<String, Option<String>>) -
     let known: Vec<_> = ids.iter().take(NAMED).filter_map(|id| names.get(id)?.as_deref()).collect();
     let count = Num(ids.len() as u64).with("member", "members");
     let more = if ids.len() > known.len() && !known.is_empty() { ", …" } else { "" };
-    Some(if known.is_empty() { format!("{count} {verb}") } else { format!("{count} {verb}: {}{more}", known.join(", ")) })
+    Some(if known.is_empty() {
+        format!("{count} {verb}")
+    } else {
+        format!("{count} {verb}: {}{more}", known.join(", "))
+    })
 }
 
 /// What happened to the resource by a change of a group.

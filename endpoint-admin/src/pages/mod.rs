@@ -62,7 +62,9 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
     Some(match code.as_ref() {
         "welcome" => "You are the owner of this console. Next: create an endpoint.",
         "revoked" => "The token is revoked: whoever still uses it gets 401.",
-        "once" => "The token of that form was issued and shown then. It cannot be shown again; if it is lost, issue another.",
+        "once" => {
+            "The token of that form was issued and shown then. It cannot be shown again; if it is lost, issue another."
+        }
         "group-created" => "The group is there. The identity provider sees it the next time it reads groups.",
         "group-renamed" => "The group has its new name.",
         "group-deleted" => "The group is deleted.",
@@ -73,7 +75,9 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "active" => "The endpoint answers again.",
         "paused" => "The endpoint is paused.",
         "disabled" => "The endpoint is disabled.",
-        "endpoint-deleted" => "The endpoint is in the bin. For 30 days `scim-server endpoint undelete` brings it back.",
+        "endpoint-deleted" => {
+            "The endpoint is in the bin. For 30 days `scim-server endpoint undelete` brings it back."
+        }
         _ => return None,
     })
 }
@@ -93,7 +97,12 @@ pub(crate) struct Choice {
 
 impl Choice {
     /// A choice that is the one when its value is `chosen`.
-    pub(crate) fn new(value: &'static str, label: impl Into<String>, hint: impl Into<String>, chosen: &str) -> Self {
+    pub(crate) fn new(
+        value: &'static str,
+        label: impl Into<String>,
+        hint: impl Into<String>,
+        chosen: &str,
+    ) -> Self {
         Self { value, label: label.into(), hint: hint.into(), chosen: value == chosen }
     }
 }

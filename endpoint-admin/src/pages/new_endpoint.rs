@@ -151,7 +151,12 @@ struct Wish {
     deactivate: bool,
 }
 
-fn make(tx: &mut Tx<'_>, wish: &Wish, actor: &Actor, now: i64) -> Result<(String, PlainToken, TokenRecord), StoreError> {
+fn make(
+    tx: &mut Tx<'_>,
+    wish: &Wish,
+    actor: &Actor,
+    now: i64,
+) -> Result<(String, PlainToken, TokenRecord), StoreError> {
     let endpoint = endpoints::create(tx, &wish.endpoint, now)?;
     if wish.deactivate {
         let mut settings = endpoint.settings.clone();

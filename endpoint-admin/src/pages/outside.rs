@@ -118,8 +118,15 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
         html_as(status, &SignInPage { frame, name, next, reason: None, refusal: Some(capitalise(&sentence)) })
     };
     if let Some(seconds) = console.backoff.wait(&name, &address, now) {
-        let wait = if seconds < 90 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) };
-        return again(StatusCode::TOO_MANY_REQUESTS, format!("too many wrong passwords: wait {wait}, then try again"));
+        let wait = if seconds < 90 {
+            format!("{seconds} seconds")
+        } else {
+            format!("{} minutes", seconds.div_ceil(60))
+        };
+        return again(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("too many wrong passwords: wait {wait}, then try again"),
+        );
     }
     if form.raw("password").len() > 4 * password::MAX_LENGTH || name.chars().count() > 100 {
         return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
@@ -162,7 +169,9 @@ mod tests {
     #[test]
     fn after_signing_in_one_stays_in_the_console() {
         assert_eq!(local("/admin/endpoints/a/users?q=b"), "/admin/endpoints/a/users?q=b");
-        for elsewhere in ["", "//evil.test", "https://evil.test/admin/", "/admin", "/\\evil.test", "/admin/\r\nX: y"] {
+        for elsewhere in
+            ["", "//evil.test", "https://evil.test/admin/", "/admin", "/\\evil.test", "/admin/\r\nX: y"]
+        {
             assert_eq!(local(elsewhere), "/admin/");
         }
         assert_eq!(local("/admin/sign-out"), "/admin/");

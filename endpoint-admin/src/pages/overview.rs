@@ -148,14 +148,26 @@ pub(crate) fn of_endpoint(
     match endpoint.status {
         Status::Active => {}
         Status::Paused => {
-            todo.push(item(Tone::Warn, "pause", "is paused: calls are asked to come back later.".into(), "Resume", "settings"));
+            todo.push(item(
+                Tone::Warn,
+                "pause",
+                "is paused: calls are asked to come back later.".into(),
+                "Resume",
+                "settings",
+            ));
         }
         // Somebody switched it off on purpose: nothing else about it matters.
         Status::Disabled => return todo,
     }
     let live: Vec<_> = tokens.iter().filter(|token| token.state(now).is_live()).collect();
     if live.is_empty() {
-        todo.push(item(Tone::Bad, "key", "has no live token: every call gets 401.".into(), "Issue a token", "tokens"));
+        todo.push(item(
+            Tone::Bad,
+            "key",
+            "has no live token: every call gets 401.".into(),
+            "Issue a token",
+            "tokens",
+        ));
     }
     let attempts: i64 = refusals.iter().map(|refusal| refusal.attempts).sum();
     if attempts > 0 {

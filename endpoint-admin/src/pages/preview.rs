@@ -180,7 +180,8 @@ async fn create(browser: &mut Browser) -> String {
     browser.keep("new-endpoint-errors", &bad);
     assert_eq!(bad.status, StatusCode::UNPROCESSABLE_ENTITY);
     let form = browser.get("/admin/endpoints/new").await;
-    let (csrf, key) = (hidden_field(&form.text, "csrf").unwrap(), hidden_field(&form.text, "request_key").unwrap());
+    let (csrf, key) =
+        (hidden_field(&form.text, "csrf").unwrap(), hidden_field(&form.text, "request_key").unwrap());
     let body = format!("csrf={csrf}&request_key={key}&idp=onelogin&name=Acme+OneLogin&tenant=Acme+Corp");
     let page = browser.post("/admin/endpoints/new", body.clone()).await;
     browser.keep("connect-new", &page);
@@ -203,7 +204,12 @@ async fn onelogin(store: &Store, secret: &str) {
     let header = format!("Bearer {secret}");
     let admitted = store.registry().authenticate("acme-onelogin", Some(&header), "r-7", NOW).unwrap();
     let caller = admitted.caller;
-    let people = [("robertt", "Robert", "Tail"), ("annab", "Anna", "Berg"), ("maxm", "Max", "Mustermann"), ("zoe", "Zoë", "Ångström")];
+    let people = [
+        ("robertt", "Robert", "Tail"),
+        ("annab", "Anna", "Berg"),
+        ("maxm", "Max", "Mustermann"),
+        ("zoe", "Zoë", "Ångström"),
+    ];
     for (at, (user, first, last)) in people.into_iter().enumerate() {
         let (caller, rt) = (caller.clone(), resource_type("User").unwrap());
         let body = json!({"schemas": [rt.schema.id], "userName": user, "externalId": format!("1{at}"), "displayName": format!("{first} {last}"),
@@ -212,7 +218,10 @@ async fn onelogin(store: &Store, secret: &str) {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Research", "manager": {"value": "42", "displayName": "Grace Hopper"}}});
         let incoming = resource::read(&rt, &body, Dialect::generic()).unwrap();
         let made = NOW - 3 * DAY + at as i64 * MINUTE;
-        let id = store.write(move |tx| Ok(directory::create(tx, &caller, &rt, &incoming, Wanted::NOTHING, made)?.0.id)).await.unwrap();
+        let id = store
+            .write(move |tx| Ok(directory::create(tx, &caller, &rt, &incoming, Wanted::NOTHING, made)?.0.id))
+            .await
+            .unwrap();
         if user == "robertt" {
             rename(store, admitted_again(store, secret), id, body).await;
         }
@@ -222,7 +231,10 @@ async fn onelogin(store: &Store, secret: &str) {
     store.usage().used(&id, seen(NOW - 3 * DAY - MINUTE, "GET /scim/acme-onelogin/v2/Users"));
     store.usage().used(&id, seen(NOW - 3 * MINUTE, "PUT /scim/acme-onelogin/v2/Users/018f"));
     let endpoint = caller.endpoint().id.clone();
-    for (cause, request) in [(Cause::NoBearer, "GET /scim/acme-onelogin/v2/Users"), (Cause::WrongPath, "GET /scim/acme-onelogin/Users")] {
+    for (cause, request) in [
+        (Cause::NoBearer, "GET /scim/acme-onelogin/v2/Users"),
+        (Cause::WrongPath, "GET /scim/acme-onelogin/Users"),
+    ] {
         store.usage().turned_away(endpoint.clone(), cause, None, seen(NOW - 4 * MINUTE, request));
     }
     store.flush_usage().await.unwrap();
@@ -239,7 +251,16 @@ async fn rename(store: &Store, caller: endpoint_store::Caller, id: String, mut b
     body["emails"] = json!([{"value": "robertty@acme.example", "type": "work", "primary": true}]);
     let incoming = resource::read(&rt, &body, Dialect::generic()).unwrap();
     let change = move |tx: &mut endpoint_store::Tx<'_>| {
-        directory::replace(tx, &caller, &rt, &id, &incoming, &Precondition::None, Wanted::NOTHING, NOW - 5 * MINUTE)?;
+        directory::replace(
+            tx,
+            &caller,
+            &rt,
+            &id,
+            &incoming,
+            &Precondition::None,
+            Wanted::NOTHING,
+            NOW - 5 * MINUTE,
+        )?;
         Ok(())
     };
     store.write(change).await.unwrap();
@@ -247,9 +268,15 @@ async fn rename(store: &Store, caller: endpoint_store::Caller, id: String, mut b
 
 async fn look_round(browser: &mut Browser, store: &Store) {
     let connect = browser.look("connect", "/admin/endpoints/acme-onelogin/connect").await;
-    assert!(connect.text.contains("without the word “Bearer”") && connect.text.contains("First user arrived"));
+    assert!(
+        connect.text.contains("without the word “Bearer”") && connect.text.contains("First user arrived")
+    );
     let fragment = browser.look("progress", "/admin/endpoints/acme-onelogin/connect/progress").await;
-    assert!(fragment.text.contains("data-say=\"3 of 4 done") || fragment.text.contains("of 4 done"), "{}", fragment.text);
+    assert!(
+        fragment.text.contains("data-say=\"3 of 4 done") || fragment.text.contains("of 4 done"),
+        "{}",
+        fragment.text
+    );
     browser.look("overview", "/admin/").await;
     browser.look("users", "/admin/endpoints/acme-onelogin/users").await;
     browser.look("users-none", "/admin/endpoints/acme-onelogin/users?q=nobody").await;
@@ -275,12 +302,19 @@ async fn tokens_come_and_go(browser: &mut Browser, store: &Store) {
     let list = "/admin/endpoints/acme-onelogin/tokens";
     let empty = browser.send(list, list, &[("label", " ")]).await;
     assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let issued = browser.send(list, list, &[("label", "Report job"), ("scope", "read"), ("expires", "30")]).await;
+    let issued =
+        browser.send(list, list, &[("label", "Report job"), ("scope", "read"), ("expires", "30")]).await;
     browser.keep("token-issued", &issued);
-    assert!(issued.text.contains("shown this once") && issued.text.contains("read only, expires 24 Dec 2026"));
-    let endpoint = store.read(|conn| endpoint_store::endpoints::find(conn, "acme-onelogin")).await.unwrap().id;
+    assert!(
+        issued.text.contains("shown this once") && issued.text.contains("read only, expires 24 Dec 2026")
+    );
+    let endpoint =
+        store.read(|conn| endpoint_store::endpoints::find(conn, "acme-onelogin")).await.unwrap().id;
     let records = store.read(move |conn| tokens::list(conn, &endpoint)).await.unwrap();
-    let (busy, idle) = (&records.iter().find(|t| t.requests > 0).unwrap().id, &records.iter().find(|t| t.requests == 0).unwrap().id);
+    let (busy, idle) = (
+        &records.iter().find(|t| t.requests > 0).unwrap().id,
+        &records.iter().find(|t| t.requests == 0).unwrap().id,
+    );
     let revoke = |id: &str| format!("{list}/{id}/revoke");
     browser.look("revoke-busy", &revoke(busy)).await;
     let wrong = browser.send(&revoke(busy), &revoke(busy), &[("confirm", "yes")]).await;
@@ -327,14 +361,17 @@ async fn settings_hold(browser: &mut Browser) {
     let wrong = browser.send(page, page, &[("rate", "own"), ("per_second", "many")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     browser.keep("settings-errors", &wrong);
-    let saved = browser.send(page, page, &[("delete", "deactivate"), ("rate", "own"), ("per_second", "20")]).await;
+    let saved =
+        browser.send(page, page, &[("delete", "deactivate"), ("rate", "own"), ("per_second", "20")]).await;
     assert_eq!(saved.location, format!("{page}?done=saved"));
     let paused = browser.send(page, "/admin/endpoints/acme-onelogin/status", &[("status", "paused")]).await;
     browser.look("settings-paused", &paused.location).await;
     let renamed = browser.send(page, "/admin/endpoints/acme-onelogin/rename", &[("name", "Acme SSO")]).await;
     assert_eq!(renamed.location, "/admin/endpoints/acme-sso/settings?done=endpoint-renamed");
     assert_eq!(browser.get(page).await.status, StatusCode::OK);
-    let okta = browser.send("/admin/endpoints/new", "/admin/endpoints/new", &[("idp", "okta"), ("name", "Beta Okta")]).await;
+    let okta = browser
+        .send("/admin/endpoints/new", "/admin/endpoints/new", &[("idp", "okta"), ("name", "Beta Okta")])
+        .await;
     browser.keep("connect-okta", &okta);
     let unsure = browser.send(page, "/admin/endpoints/acme-sso/delete", &[("confirm", "Acme")]).await;
     assert_eq!(unsure.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -110,8 +110,18 @@ fn groups(settings: &Settings, idp: &str) -> Vec<Setting> {
             title: "When a group is changed",
             hint: format!("{idp} sends PATCH /Groups/…"),
             choices: vec![
-                Choice::new("204", "Answer that it is done, without the group", "204 No Content. What most providers expect, and fast for groups of any size.", answer),
-                Choice::new("200", "Answer with the whole group", "200 with a body. For clients that read the group out of the answer.", answer),
+                Choice::new(
+                    "204",
+                    "Answer that it is done, without the group",
+                    "204 No Content. What most providers expect, and fast for groups of any size.",
+                    answer,
+                ),
+                Choice::new(
+                    "200",
+                    "Answer with the whole group",
+                    "200 with a body. For clients that read the group out of the answer.",
+                    answer,
+                ),
             ],
         },
         Setting {
@@ -119,18 +129,39 @@ fn groups(settings: &Settings, idp: &str) -> Vec<Setting> {
             title: "How fast it may send",
             hint: "Over the limit a call gets 429 and is asked to come back.".to_owned(),
             choices: vec![
-                Choice::new("default", "As fast as the server allows by default", "The limit is in the server's configuration.", rate),
+                Choice::new(
+                    "default",
+                    "As fast as the server allows by default",
+                    "The limit is in the server's configuration.",
+                    rate,
+                ),
                 Choice::new("own", "Its own limit", "Four times as many are let through in a burst.", rate),
-                Choice::new("unlimited", "No limit", "One busy endpoint can then slow the others down.", rate),
+                Choice::new(
+                    "unlimited",
+                    "No limit",
+                    "One busy endpoint can then slow the others down.",
+                    rate,
+                ),
             ],
         },
     ]
 }
 
 fn traffic(status: Status) -> Traffic {
-    let active = Choice::new("active", if status == Status::Paused { "Resume" } else { "Enable" }, "Answer again.", "");
-    let pause = Choice::new("paused", "Pause", "503: the identity provider keeps its changes and sends them again later.", "");
-    let disable = Choice::new("disabled", "Disable", "403: the identity provider stops and reports an error.", "");
+    let active = Choice::new(
+        "active",
+        if status == Status::Paused { "Resume" } else { "Enable" },
+        "Answer again.",
+        "",
+    );
+    let pause = Choice::new(
+        "paused",
+        "Pause",
+        "503: the identity provider keeps its changes and sends them again later.",
+        "",
+    );
+    let disable =
+        Choice::new("disabled", "Disable", "403: the identity provider stops and reports an error.", "");
     let (now, ways) = match status {
         Status::Active => ("It answers.", vec![pause, disable]),
         Status::Paused => ("It is paused.", vec![active, disable]),
@@ -144,7 +175,11 @@ pub(crate) async fn save(operator: Operator, slug: web::Path<String>, form: Form
     let summary = operator.endpoint(&slug).await?;
     let mut settings = summary.endpoint.settings.clone();
     let rate = if form.text("rate") == "own" { form.text("per_second") } else { form.text("rate") };
-    let wishes = [("delete", form.text("delete"), "delete"), ("group-patch", form.text("group-patch"), "group-patch"), ("rate", rate, "per_second")];
+    let wishes = [
+        ("delete", form.text("delete"), "delete"),
+        ("group-patch", form.text("group-patch"), "group-patch"),
+        ("rate", rate, "per_second"),
+    ];
     let mut errors = Errors::default();
     for (key, value, field) in wishes {
         if !value.is_empty()

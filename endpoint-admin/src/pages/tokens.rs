@@ -96,7 +96,11 @@ impl TokenRow {
         let tried: i64 = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.attempts).sum();
         let last = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.last.at).max();
         let attempts = last.filter(|_| !state.is_live()).map(|last| {
-            format!("{} since, last {}", Num::of(tried).with("attempt", "attempts"), When::new(last, now).words())
+            format!(
+                "{} since, last {}",
+                Num::of(tried).with("attempt", "attempts"),
+                When::new(last, now).words()
+            )
         });
         Self {
             public: public_id(&token.id),
@@ -231,7 +235,10 @@ async fn stake(
     let live = all.values().filter(|token| token.state(now).is_live()).count();
     let record = all.remove(token).ok_or_else(|| PageError::not_found("This endpoint has no such token."))?;
     if !record.state(now).is_live() {
-        return Err(PageError::Refused(format!("The token “{}” is revoked or expired already", record.label)));
+        return Err(PageError::Refused(format!(
+            "The token “{}” is revoked or expired already",
+            record.label
+        )));
     }
     let busy = record.is_busy(now);
     let (frame, head) = operator.desk(summary, Tab::Tokens);

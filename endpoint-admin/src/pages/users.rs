@@ -84,5 +84,10 @@ pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer 
         .await?;
     let (frame, head) = operator.desk(&summary, Tab::Users);
     let list = Pager::of(query, &found, "user", "users");
-    html(&UsersPage { frame, head, rows: found.lines.into_iter().map(|line| UserRow::new(line, now)).collect(), list })
+    html(&UsersPage {
+        frame,
+        head,
+        rows: found.lines.into_iter().map(|line| UserRow::new(line, now)).collect(),
+        list,
+    })
 }

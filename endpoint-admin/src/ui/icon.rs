@@ -12,10 +12,14 @@ pub(crate) struct Icon(&'static str);
 /// The icon of that name; an unknown name is an empty square, which no page should show.
 pub(crate) fn icon(name: &str) -> Icon {
     Icon(match name {
-        "mark" => r#"<path d="M2.5 8a5.5 5.5 0 0 1 9.4-3.9M13.5 8a5.5 5.5 0 0 1-9.4 3.9"/><circle cx="8" cy="8" r="1.75" fill="currentColor"/>"#,
+        "mark" => {
+            r#"<path d="M2.5 8a5.5 5.5 0 0 1 9.4-3.9M13.5 8a5.5 5.5 0 0 1-9.4 3.9"/><circle cx="8" cy="8" r="1.75" fill="currentColor"/>"#
+        }
         "check" => r#"<circle cx="8" cy="8" r="6.25"/><path d="m5.25 8.25 2 2 3.5-4.25"/>"#,
         "ring" => r#"<circle cx="8" cy="8" r="6.25"/>"#,
-        "now" => r#"<circle cx="8" cy="8" r="6.25"/><circle cx="8" cy="8" r="2.5" fill="currentColor" stroke="none"/>"#,
+        "now" => {
+            r#"<circle cx="8" cy="8" r="6.25"/><circle cx="8" cy="8" r="2.5" fill="currentColor" stroke="none"/>"#
+        }
         "pause" => r#"<circle cx="8" cy="8" r="6.25"/><path d="M6.5 5.75v4.5M9.5 5.75v4.5"/>"#,
         "stop" => r#"<circle cx="8" cy="8" r="6.25"/><path d="m3.75 3.75 8.5 8.5"/>"#,
         "warn" => r#"<path d="M8 2.25 14.25 13.25H1.75Z"/><path d="M8 6.5v3.25M8 11.5v.25"/>"#,

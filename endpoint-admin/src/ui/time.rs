@@ -72,9 +72,7 @@ impl When {
     }
 
     fn format(&self, pattern: &str) -> String {
-        Timestamp::from_millisecond(self.at)
-            .map(|at| at.strftime(pattern).to_string())
-            .unwrap_or_default()
+        Timestamp::from_millisecond(self.at).map(|at| at.strftime(pattern).to_string()).unwrap_or_default()
     }
 }
 

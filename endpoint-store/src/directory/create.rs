@@ -54,11 +54,11 @@ pub fn create(
             counts::add(tx, endpoint, &rt.name, (1, 0))?;
         }
     }
-    keys::sync(tx, endpoint, rt, &row.id, &incoming.resource, false)?;
+    keys::sync(tx, caller.endpoint(), rt, &row.id, &incoming.resource, false)?;
     let mut notes = Notes::default();
     let mut joined = MemberChange::default();
     if let Some(references) = &incoming.relation {
-        members::add(tx, endpoint, &row.id, references, now, &mut joined, &mut notes)?;
+        members::add(tx, caller.endpoint(), &row.id, references, now, &mut joined, &mut notes)?;
     }
     let former = before.as_ref().map(rows::Row::resource).transpose()?;
     let change = NewChange {

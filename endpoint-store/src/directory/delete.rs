@@ -49,7 +49,7 @@ pub fn delete(
             row.modified_at = now;
             row.hidden = true;
             rows::update(tx, &row)?;
-            keys::sync(tx, endpoint, rt, id, &after, true)?;
+            keys::sync(tx, caller.endpoint(), rt, id, &after, true)?;
             counts::add(tx, endpoint, &rt.name, (-1, 1))?;
             Some(after)
         }

@@ -9,9 +9,10 @@ use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 
 use crate::conn::Conn;
-use crate::endpoints::EndpointId;
+use crate::endpoints::{Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::schema::{resource_keys, resources};
+use crate::settings::GroupNames;
 use crate::writer::Tx;
 
 /// Makes the kept keys of a resource those of its present content; `hidden` ones claim no uniqueness.
@@ -20,15 +21,17 @@ use crate::writer::Tx;
 /// 409 `uniqueness` naming the attribute when another resource holds the value.
 pub(super) fn sync(
     tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
+    endpoint: &Endpoint,
     rt: &ResourceType,
     id: &str,
     resource: &Resource,
     hidden: bool,
 ) -> Result<(), StoreError> {
+    let claims = !hidden && (rt.relation.is_none() || endpoint.settings.group_names == GroupNames::Unique);
+    let endpoint = &endpoint.id;
     let mut wanted: BTreeMap<(String, String), bool> = index::keys(rt, resource)
         .into_iter()
-        .map(|key| ((key.attribute, key.key), key.unique && !hidden))
+        .map(|key| ((key.attribute, key.key), key.unique && claims))
         .collect();
     let of_resource = || {
         resource_keys::table

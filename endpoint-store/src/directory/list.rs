@@ -230,7 +230,8 @@ fn as_made(
         }
         Window::Cursor { after, count } => {
             let after = after.as_ref().map_or("", |position| position.id.as_str());
-            let page = in_order(endpoint, rt, after, 0, limit(count.saturating_add(1))).load::<rows::Row>(conn)?;
+            let page =
+                in_order(endpoint, rt, after, 0, limit(count.saturating_add(1))).load::<rows::Row>(conn)?;
             let more = limit(*count) < i64::try_from(page.len()).unwrap_or(i64::MAX);
             (page, more)
         }
@@ -238,7 +239,8 @@ fn as_made(
     if more {
         page.pop();
     }
-    let next = page.last().filter(|_| more).map(|row| Position { key: Key::Nothing, kind: 0, id: row.id.clone() });
+    let next =
+        page.last().filter(|_| more).map(|row| Position { key: Key::Nothing, kind: 0, id: row.id.clone() });
     let records = page
         .into_iter()
         .map(|row| Ok((0, record(conn, endpoint, rt, row, wanted)?)))

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
+use scim_core::error::ScimError;
 use scim_core::filter::Filter;
 use scim_core::notes::Notes;
 use scim_core::relation::Reference;
@@ -13,10 +14,11 @@ use super::read::Link;
 use super::rows;
 use crate::changes::MemberChange;
 use crate::conn::Conn;
-use crate::endpoints::EndpointId;
+use crate::endpoints::{Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::{members, resources};
+use crate::settings::UnknownMembers;
 use crate::writer::Tx;
 
 /// Nested groups are followed this deep, and no further than there are groups.
@@ -26,19 +28,27 @@ const NESTING: usize = 32;
 /// noted, so that one stale id does not fail a whole push.
 pub(super) fn add(
     tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
+    owner: &Endpoint,
     group: &str,
     references: &[Reference],
     now: Millis,
     moved: &mut MemberChange,
     notes: &mut Notes,
 ) -> Result<(), StoreError> {
+    let endpoint = &owner.id;
     for reference in references {
         let id = reference.value.as_str();
         if is_member(tx, endpoint, group, id)? {
             continue;
         }
         let Some(row) = rows::find(tx, endpoint, id)?.filter(|row| !row.hidden && row.id != group) else {
+            if owner.settings.unknown_members == UnknownMembers::Refuse {
+                return Err(ScimError::invalid_value(format!(
+                    "The member {:.100} does not exist in this endpoint. Create it first, or leave it out.",
+                    reference.value
+                ))
+                .into());
+            }
             notes.skipped_members.push(id.chars().take(100).collect());
             continue;
         };
@@ -76,13 +86,14 @@ pub(super) fn remove(
 /// Makes the members exactly these, touching only those that come or go.
 pub(super) fn replace(
     tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
+    owner: &Endpoint,
     group: &str,
     references: &[Reference],
     now: Millis,
     moved: &mut MemberChange,
     notes: &mut Notes,
 ) -> Result<(), StoreError> {
+    let endpoint = &owner.id;
     let wanted: HashSet<&str> = references.iter().map(|r| r.value.as_str()).collect();
     let present: Vec<String> = members::table
         .filter(members::endpoint_id.eq(endpoint.as_str()))
@@ -91,7 +102,7 @@ pub(super) fn replace(
         .load(&mut **tx)?;
     let leaving: Vec<String> = present.into_iter().filter(|id| !wanted.contains(id.as_str())).collect();
     remove(tx, endpoint, group, &leaving, moved)?;
-    add(tx, endpoint, group, references, now, moved, notes)
+    add(tx, owner, group, references, now, moved, notes)
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]

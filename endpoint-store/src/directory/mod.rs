@@ -7,6 +7,7 @@
 //! members are rows, so that adding one touches no other; a body that does not name the members leaves
 //! them alone.
 
+mod catalog;
 mod counts;
 mod create;
 mod delete;
@@ -19,6 +20,7 @@ mod replace;
 mod rows;
 pub mod search;
 
+pub(crate) use catalog::follow as follow_catalog;
 pub use create::create;
 pub use delete::delete;
 pub use list::{ListQuery, Listed, Position, Shown, Window, list};

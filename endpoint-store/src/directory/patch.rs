@@ -10,7 +10,7 @@ use super::{Precondition, keys, members, read, rows};
 use crate::caller::Caller;
 use crate::changes::{self, ChangeKind, MemberChange, NewChange};
 use crate::dialect;
-use crate::endpoints::EndpointId;
+use crate::endpoints::Endpoint;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::writer::Tx;
@@ -50,14 +50,14 @@ pub fn patch(
     let mut notes = outcome.notes;
     let mut moved = MemberChange::default();
     for edit in &outcome.relation {
-        apply_edit(tx, (endpoint, rt), id, edit, now, &mut moved, &mut notes)?;
+        apply_edit(tx, (caller.endpoint(), rt), id, edit, now, &mut moved, &mut notes)?;
     }
     if before != after || !moved.is_empty() {
         row.version += 1;
         row.modified_at = now;
         if before != after {
             row.set_resource(rt, &after)?;
-            keys::sync(tx, endpoint, rt, id, &after, false)?;
+            keys::sync(tx, caller.endpoint(), rt, id, &after, false)?;
         }
         rows::update(tx, &row)?;
         let change = NewChange {
@@ -76,7 +76,7 @@ pub fn patch(
 
 fn apply_edit(
     tx: &mut Tx<'_>,
-    (endpoint, rt): (&EndpointId, &ResourceType),
+    (endpoint, rt): (&Endpoint, &ResourceType),
     group: &str,
     edit: &RelationEdit,
     now: Millis,
@@ -85,14 +85,14 @@ fn apply_edit(
 ) -> Result<(), StoreError> {
     match edit {
         RelationEdit::Add(references) => members::add(tx, endpoint, group, references, now, moved, notes),
-        RelationEdit::Remove(ids) => members::remove(tx, endpoint, group, ids, moved),
+        RelationEdit::Remove(ids) => members::remove(tx, &endpoint.id, group, ids, moved),
         RelationEdit::RemoveWhere(filter) => {
-            let ids: Vec<String> = members::of(tx, endpoint, group)?
+            let ids: Vec<String> = members::of(tx, &endpoint.id, group)?
                 .into_iter()
                 .filter(|link| members::fits(rt, link, filter))
                 .map(|link| link.id)
                 .collect();
-            members::remove(tx, endpoint, group, &ids, moved)
+            members::remove(tx, &endpoint.id, group, &ids, moved)
         }
         RelationEdit::Replace(references) => {
             members::replace(tx, endpoint, group, references, now, moved, notes)

@@ -38,14 +38,14 @@ pub fn replace(
     let mut notes = Notes::default();
     let mut moved = MemberChange::default();
     if let Some(references) = &incoming.relation {
-        members::replace(tx, endpoint, id, references, now, &mut moved, &mut notes)?;
+        members::replace(tx, caller.endpoint(), id, references, now, &mut moved, &mut notes)?;
     }
     if before != after || !moved.is_empty() {
         row.set_resource(rt, &after)?;
         row.version += 1;
         row.modified_at = now;
         rows::update(tx, &row)?;
-        keys::sync(tx, endpoint, rt, id, &after, false)?;
+        keys::sync(tx, caller.endpoint(), rt, id, &after, false)?;
         let change = NewChange {
             kind: ChangeKind::Updated,
             resource_type: &rt.name,

@@ -9,6 +9,7 @@ DROP TABLE members;
 DROP TABLE resource_counts;
 DROP TABLE resource_keys;
 DROP TABLE resources;
+DROP TABLE observations;
 DROP TABLE refusals;
 DROP TABLE token_usage;
 DROP TABLE tokens;

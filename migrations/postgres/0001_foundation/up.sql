@@ -10,6 +10,7 @@ CREATE TABLE endpoints (
     idp                  TEXT NOT NULL,
     status               TEXT NOT NULL,
     settings             TEXT NOT NULL,
+    definitions          TEXT,
     created_at           BIGINT NOT NULL,
     updated_at           BIGINT NOT NULL,
     deleted_at           BIGINT
@@ -71,6 +72,19 @@ CREATE TABLE refusals (
     last_agent           TEXT NOT NULL,
     last_request         TEXT NOT NULL,
     PRIMARY KEY (endpoint_id, cause, token_id)
+);
+
+-- What was noticed in an endpoint's traffic: tolerances that were used, attributes that were dropped, and which
+-- identity provider it looks like.
+CREATE TABLE observations (
+    endpoint_id   TEXT COLLATE "C" NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+    kind          TEXT COLLATE "C" NOT NULL,
+    name          TEXT COLLATE "C" NOT NULL,
+    hits          BIGINT NOT NULL,
+    first_at      BIGINT NOT NULL,
+    last_at       BIGINT NOT NULL,
+    last_request  TEXT NOT NULL,
+    PRIMARY KEY (endpoint_id, kind, name)
 );
 
 -- The directory. `body` is the resource without id, meta and rows of its relation.

@@ -9,6 +9,7 @@ CREATE TABLE endpoints (
     idp         TEXT    NOT NULL,
     status      TEXT    NOT NULL,
     settings    TEXT    NOT NULL,
+    definitions TEXT,
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
     deleted_at  INTEGER
@@ -70,6 +71,19 @@ CREATE TABLE refusals (
     last_agent    TEXT    NOT NULL,
     last_request  TEXT    NOT NULL,
     PRIMARY KEY (endpoint_id, cause, token_id)
+) STRICT;
+
+-- What was noticed in an endpoint's traffic: tolerances that were used, attributes that were dropped, and which
+-- identity provider it looks like.
+CREATE TABLE observations (
+    endpoint_id   TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+    kind          TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    hits          INTEGER NOT NULL,
+    first_at      INTEGER NOT NULL,
+    last_at       INTEGER NOT NULL,
+    last_request  TEXT NOT NULL,
+    PRIMARY KEY (endpoint_id, kind, name)
 ) STRICT;
 
 -- The directory. `body` is the resource without id, meta and rows of its relation.

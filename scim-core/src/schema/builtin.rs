@@ -1,6 +1,6 @@
 //! The resource types that every endpoint begins with.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::model::{Attribute, Schema};
 use super::resource_type::{Extension, ResourceType};
@@ -16,8 +16,13 @@ const OLD_CORE: [&str; 3] =
     ["urn:scim:schemas:core:1.0", "urn:scim:schemas:core:2.0", "urn:ietf:params:scim:schemas:core:2.0"];
 
 pub(super) fn resource_types() -> Vec<Arc<ResourceType>> {
-    let common: Arc<[Attribute]> = definition::<Vec<Attribute>>(COMMON).into();
-    vec![Arc::new(user(Arc::clone(&common))), Arc::new(group(common))]
+    vec![Arc::new(user(common())), Arc::new(group(common()))]
+}
+
+/// The attributes that every resource has.
+pub(super) fn common() -> Arc<[Attribute]> {
+    static ONCE: LazyLock<Arc<[Attribute]>> = LazyLock::new(|| definition::<Vec<Attribute>>(COMMON).into());
+    Arc::clone(&ONCE)
 }
 
 fn user(common: Arc<[Attribute]>) -> ResourceType {

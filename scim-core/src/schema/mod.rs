@@ -4,6 +4,7 @@
 //! everything else obeys. User and Group are data to the same code; so is any schema to come.
 
 mod builtin;
+mod custom;
 mod model;
 mod resource_type;
 

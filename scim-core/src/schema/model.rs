@@ -9,6 +9,9 @@ pub enum SchemaError {
     /// It is not JSON of the shape of RFC 7643 §7.
     #[error("the schema definition cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// It can be read, but not be obeyed.
+    #[error("{0}")]
+    Unsound(String),
 }
 
 /// A schema: the JSON document that is served, and what it says.

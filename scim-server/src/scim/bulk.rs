@@ -9,12 +9,14 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use endpoint_store::directory::{self, Precondition, Record, Wanted};
+use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::{Caller, StoreError, Tx};
 use scim_core::bulk::{self, Bulk, Method, Operation, Step};
 use scim_core::dialect::Dialect;
 use scim_core::error::ScimError;
+use scim_core::notes::Notes;
 use scim_core::schema::{Catalog, ResourceType};
-use scim_core::{json, patch as protocol, resource};
+use scim_core::{json, password, patch as protocol, resource};
 use serde_json::{Value, json};
 
 use super::{Exchange, dialect, preconditions};
@@ -29,13 +31,14 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
     let steps = bulk::order(&request.operations);
     let mut run = Run {
         caller: x.caller.clone(),
-        catalog: x.scim.catalog.clone(),
+        catalog: x.endpoint().catalog.clone(),
         base: x.base.clone(),
         dialect: dialect(x),
         now: x.now,
         results: request.operations.iter().map(|_| None).collect(),
         request,
         made: HashMap::new(),
+        notes: Notes::default(),
         postponed: Vec::new(),
         failures: 0,
     };
@@ -50,6 +53,7 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
         .await?;
     }
     run = carry_out(x, run, Run::complete).await?;
+    x.note(&run.notes);
     Ok(x.json(StatusCode::OK, &bulk::response(run.results.into_iter().flatten().collect())))
 }
 
@@ -79,6 +83,7 @@ struct Run {
     results: Vec<Option<Value>>,
     /// Ids by bulkId.
     made: HashMap<String, String>,
+    notes: Notes,
     /// References in a circle, to be added when everything is there.
     postponed: Vec<Postponed>,
     failures: u64,
@@ -125,7 +130,12 @@ impl Run {
         Ok(())
     }
 
-    fn operation(&mut self, tx: &mut Tx<'_>, mut operation: Operation, step: Step) -> Result<Done, StoreError> {
+    fn operation(
+        &mut self,
+        tx: &mut Tx<'_>,
+        mut operation: Operation,
+        step: Step,
+    ) -> Result<Done, StoreError> {
         let (rt, has_id) = self.place(&operation)?;
         let mut postponed = Vec::new();
         if step.incomplete
@@ -135,7 +145,13 @@ impl Run {
         }
         bulk::resolve(&mut operation, &self.made)?;
         let id = operation.path.rsplit('/').next().filter(|_| has_id).unwrap_or_default().to_owned();
-        let done = tx.attempt(|tx| self.apply(tx, &rt, &id, &operation))?;
+        if self.caller.endpoint().settings.password == PasswordPolicy::Refuse
+            && password::is_named(&operation.data)
+        {
+            return Err(super::no_passwords().into());
+        }
+        let (done, notes) = tx.attempt(|tx| self.apply(tx, &rt, &id, &operation))?;
+        self.notes.absorb(notes);
         if let Some((_, record)) = &done.record {
             if let Some(bulk_id) = operation.bulk_id {
                 self.made.insert(bulk_id, record.id.clone());
@@ -177,24 +193,31 @@ impl Run {
         rt: &Arc<ResourceType>,
         id: &str,
         operation: &Operation,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<(Done, Notes), StoreError> {
+        let mut notes = Notes::default();
         let (caller, now, wanted) = (&self.caller, self.now, Wanted::NOTHING);
         let precondition = operation.version.as_deref().map_or(Precondition::None, preconditions::of_version);
         let (status, record) = match operation.method {
             Method::Post => {
                 let incoming = resource::read(rt, &operation.data, self.dialect)?;
-                let (record, _) = directory::create(tx, caller, rt, &incoming, wanted, now)?;
+                let (record, more) = directory::create(tx, caller, rt, &incoming, wanted, now)?;
+                notes.absorb(incoming.notes);
+                notes.absorb(more);
                 (StatusCode::CREATED, Some(record))
             }
             Method::Put => {
                 let incoming = resource::read(rt, &operation.data, self.dialect)?;
-                let (record, _) = directory::replace(tx, caller, rt, id, &incoming, &precondition, wanted, now)?;
+                let (record, more) =
+                    directory::replace(tx, caller, rt, id, &incoming, &precondition, wanted, now)?;
+                notes.absorb(incoming.notes);
+                notes.absorb(more);
                 (StatusCode::OK, Some(record))
             }
             Method::Patch => {
                 let patch = protocol::parse(rt, &operation.data, self.dialect)?;
                 let with = (self.dialect, &precondition);
                 let patched = directory::patch(tx, caller, rt, id, &patch, with, wanted, now)?;
+                notes.absorb(patched.notes);
                 (StatusCode::OK, Some(patched.record))
             }
             Method::Delete => {
@@ -202,19 +225,23 @@ impl Run {
                 (StatusCode::NO_CONTENT, None)
             }
         };
-        Ok(Done { status, record: record.map(|record| (rt.clone(), record)) })
+        Ok((Done { status, record: record.map(|record| (rt.clone(), record)) }, notes))
     }
 
     /// Adds the references that stood in a circle.
     fn complete(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         for Postponed { index, rt, id, bulk_ids } in std::mem::take(&mut self.postponed) {
-            let members: Vec<Value> =
-                bulk_ids.iter().filter_map(|bulk_id| self.made.get(bulk_id)).map(|id| json!({"value": id})).collect();
+            let members: Vec<Value> = bulk_ids
+                .iter()
+                .filter_map(|bulk_id| self.made.get(bulk_id))
+                .map(|id| json!({"value": id}))
+                .collect();
             let Some(relation) = rt.relation.as_deref().filter(|_| !members.is_empty()) else { continue };
             let body = json!({"schemas": [protocol::PATCH_URN], "Operations": [{"op": "add", "path": relation, "value": members}]});
             let patch = protocol::parse(&rt, &body, self.dialect)?;
             let with = (self.dialect, &Precondition::None);
-            let patched = directory::patch(tx, &self.caller, &rt, &id, &patch, with, Wanted::NOTHING, self.now)?;
+            let patched =
+                directory::patch(tx, &self.caller, &rt, &id, &patch, with, Wanted::NOTHING, self.now)?;
             let done = Done { status: StatusCode::CREATED, record: Some((rt, patched.record)) };
             let result = self.result(index, Ok(done));
             if let Some(slot) = self.results.get_mut(index) {
@@ -237,16 +264,25 @@ impl Run {
         match outcome {
             Ok(Done { status, record }) => {
                 if let Some((rt, record)) = record {
-                    result.insert("location".into(), json!(format!("{}/{}/{}", self.base, rt.endpoint, record.id)));
+                    result.insert(
+                        "location".into(),
+                        json!(format!("{}/{}/{}", self.base, rt.endpoint, record.id)),
+                    );
                     result.insert("version".into(), json!(format!("W/\"{}\"", record.version)));
                 } else if let Some(operation) = operation {
-                    result.insert("location".into(), json!(format!("{}/{}", self.base, operation.path.trim_start_matches('/'))));
+                    result.insert(
+                        "location".into(),
+                        json!(format!("{}/{}", self.base, operation.path.trim_start_matches('/'))),
+                    );
                 }
                 result.insert("status".into(), json!(status.as_str()));
             }
             Err(error) => {
                 if let Some(operation) = operation.filter(|operation| operation.method != Method::Post) {
-                    result.insert("location".into(), json!(format!("{}/{}", self.base, operation.path.trim_start_matches('/'))));
+                    result.insert(
+                        "location".into(),
+                        json!(format!("{}/{}", self.base, operation.path.trim_start_matches('/'))),
+                    );
                 }
                 result.insert("status".into(), json!(error.status().to_string()));
                 result.insert("response".into(), error.to_body());

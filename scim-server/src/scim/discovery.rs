@@ -7,8 +7,8 @@ use scim_core::error::ScimError;
 use scim_core::list::list_response;
 use serde_json::Value;
 
-use super::{Exchange, MAX_BODY, bulk, cursor};
 use super::list::{DEFAULT_PAGE, MAX_PAGE};
+use super::{Exchange, MAX_BODY, bulk, cursor};
 
 /// What is offered.
 pub(super) fn capabilities() -> Capabilities {
@@ -38,27 +38,28 @@ pub(super) fn service_provider_config(x: &Exchange) -> Result<HttpResponse, Scim
 }
 
 pub(super) fn resource_types(x: &Exchange) -> Result<HttpResponse, ScimError> {
-    let types = x.scim.catalog.resource_types();
+    let types = x.endpoint().catalog.resource_types();
     list(x, types.iter().map(|rt| discovery::resource_type(rt, &x.base)).collect())
 }
 
 pub(super) fn resource_type(x: &Exchange, name: &str) -> Result<HttpResponse, ScimError> {
     refuse_filter(x)?;
-    let rt = x.scim.catalog.by_name(name).ok_or_else(|| {
-        let known: Vec<&str> = x.scim.catalog.resource_types().iter().map(|rt| rt.name.as_str()).collect();
+    let rt = x.endpoint().catalog.by_name(name).ok_or_else(|| {
+        let known: Vec<&str> =
+            x.endpoint().catalog.resource_types().iter().map(|rt| rt.name.as_str()).collect();
         ScimError::not_found(format!("There is no such resource type; there are {}.", known.join(" and ")))
     })?;
     Ok(x.json(StatusCode::OK, &discovery::resource_type(rt, &x.base)))
 }
 
 pub(super) fn schemas(x: &Exchange) -> Result<HttpResponse, ScimError> {
-    let schemas = x.scim.catalog.schemas();
+    let schemas = x.endpoint().catalog.schemas();
     list(x, schemas.iter().map(|schema| discovery::schema(schema, &x.base)).collect())
 }
 
 pub(super) fn schema(x: &Exchange, urn: &str) -> Result<HttpResponse, ScimError> {
     refuse_filter(x)?;
-    let schema = x.scim.catalog.schema(urn).ok_or_else(|| {
+    let schema = x.endpoint().catalog.schema(urn).ok_or_else(|| {
         ScimError::not_found("There is no schema of this URN; GET /Schemas lists those that there are.")
     })?;
     Ok(x.json(StatusCode::OK, &discovery::schema(schema, &x.base)))

@@ -68,7 +68,9 @@ impl Asked {
                 Some(Value::Array(names)) if names.iter().all(Value::is_string) => {
                     Ok(Some(names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")))
                 }
-                Some(_) => Err(ScimError::invalid_syntax(format!("`{key}` of the search request has a wrong type."))),
+                Some(_) => {
+                    Err(ScimError::invalid_syntax(format!("`{key}` of the search request has a wrong type.")))
+                }
             }
         };
         Ok(Self {
@@ -102,7 +104,10 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
     let binding = Binding {
         key: x.scim.store.cursor_key(),
         endpoint: &x.endpoint().id,
-        query: format!("{:?} {filter:?} {sort:?}", by_ref.iter().map(|rt| rt.name.as_str()).collect::<Vec<_>>()),
+        query: format!(
+            "{:?} {filter:?} {sort:?}",
+            by_ref.iter().map(|rt| rt.name.as_str()).collect::<Vec<_>>()
+        ),
     };
     let window = window(&asked, &binding, x.now)?;
     let start_index = match &window {
@@ -110,7 +115,7 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
         Window::Cursor { .. } => None,
     };
     let views = Views {
-        catalog: x.scim.catalog.clone(),
+        catalog: x.endpoint().catalog.clone(),
         base: x.base.clone(),
         projections: types
             .iter()
@@ -122,7 +127,8 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
     let caller = x.caller.clone();
     let shown = x.scim.store.read(move |conn| {
         let listed = directory::list(conn, &caller, &query, &views)?;
-        let resources = listed.records.iter().filter_map(|(kind, record)| views.show(*kind, record)).collect();
+        let resources =
+            listed.records.iter().filter_map(|(kind, record)| views.show(*kind, record)).collect();
         Ok((listed.total, listed.next, resources))
     });
     let (total, next, resources) = shown.await.map_err(|e| explain(e, x.caller.request_id()))?;

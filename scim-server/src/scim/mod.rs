@@ -7,6 +7,7 @@
 mod bulk;
 mod cursor;
 mod discovery;
+mod fingerprint;
 mod list;
 pub mod negotiate;
 mod preconditions;
@@ -22,13 +23,17 @@ use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use endpoint_admin::{Clock, PublicUrl, RequestId};
 use endpoint_store::endpoints::Status;
+use endpoint_store::observations::Observed;
 use endpoint_store::registry::{Admitted, TurnedAway};
+use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::tokens::Scope;
 use endpoint_store::usage::{Cause, Seen};
 use endpoint_store::{Caller, Endpoint, Store};
 use scim_core::dialect::Dialect;
 use scim_core::error::{Kind, ScimError};
-use scim_core::schema::Catalog;
+use scim_core::notes::Notes;
+use scim_core::token::redact;
+use scim_core::{json, password};
 use serde_json::Value;
 
 use crate::error;
@@ -54,8 +59,6 @@ pub struct Scim {
     pub clock: Clock,
     /// Requests per second and endpoint.
     pub rates: RateLimits,
-    /// Schemas and resource types.
-    pub catalog: Arc<Catalog>,
 }
 
 /// Mounts the door.
@@ -81,6 +84,26 @@ impl Exchange {
         self.caller.endpoint()
     }
 
+    /// The body of a change, unless it holds a password that this endpoint refuses.
+    fn body(&self) -> Result<Value, ScimError> {
+        let body = json::parse(&self.body)?;
+        if self.endpoint().settings.password == PasswordPolicy::Refuse && password::is_named(&body) {
+            return Err(no_passwords());
+        }
+        Ok(body)
+    }
+
+    /// Keeps what had to be tolerated: in the log, and as evidence for the operator.
+    fn note(&self, notes: &Notes) {
+        Line::of(&self.req).notes(notes);
+        let usage = self.scim.store.usage();
+        let rules = notes.rules.iter().map(|rule| Observed::Rule(*rule));
+        let dropped = notes.dropped.iter().map(|path| Observed::Dropped(redact(path)));
+        for what in rules.chain(dropped) {
+            usage.observed(self.endpoint().id.clone(), what, seen(&self.req, self.now));
+        }
+    }
+
     fn json(&self, status: StatusCode, body: &Value) -> HttpResponse {
         HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(body.to_string())
     }
@@ -88,7 +111,7 @@ impl Exchange {
 
 /// What the endpoint's identity provider may do differently.
 fn dialect(x: &Exchange) -> Dialect {
-    Dialect::for_idp_name(x.endpoint().idp.as_str())
+    x.endpoint().settings.dialect(x.endpoint().idp)
 }
 
 async fn door(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
@@ -126,7 +149,7 @@ async fn serve(
     }
     let (operation, target) = match behind_base(segments)
         .map_err(Unrouted::NoPath)
-        .and_then(|rest| route::resolve(req.method(), rest, &scim.catalog))
+        .and_then(|rest| route::resolve(req.method(), rest, &caller.endpoint().catalog))
     {
         Ok(found) => found,
         Err(Unrouted::NoPath(error)) => {
@@ -149,6 +172,10 @@ async fn serve(
     }
     let query = Query::parse(req.query_string())?;
     let body = read_body(&req, payload).await?;
+    if let Some(idp) = fingerprint::guess(req.headers(), req.query_string(), &body) {
+        let what = Observed::LooksLike(idp);
+        scim.store.usage().observed(caller.endpoint().id.clone(), what, seen(&req, now));
+    }
     let base = scim.public_url.scim_base(&caller.endpoint().slug);
     let exchange = Exchange { scim, caller, query, base, media, req, body, now };
     run(&exchange, operation, target).await
@@ -163,9 +190,13 @@ async fn run(exchange: &Exchange, operation: Operation, target: Target) -> Resul
         (Operation::Schema, Target::Discovery(Some(urn))) => discovery::schema(exchange, &urn),
         (Operation::Bulk, _) => bulk::bulk(exchange).await,
         (Operation::Me, _) => Err(me()),
-        (Operation::List, Target::Root) => list::list(exchange, exchange.scim.catalog.resource_types()).await,
+        (Operation::List, Target::Root) => {
+            list::list(exchange, exchange.endpoint().catalog.resource_types()).await
+        }
         (Operation::List, Target::Collection(rt)) => list::list(exchange, &[rt]).await,
-        (Operation::Search, Target::Root) => list::search(exchange, exchange.scim.catalog.resource_types()).await,
+        (Operation::Search, Target::Root) => {
+            list::search(exchange, exchange.endpoint().catalog.resource_types()).await
+        }
         (Operation::Search, Target::Collection(rt)) => list::search(exchange, &[rt]).await,
         (Operation::Create, Target::Collection(rt)) => resources::create(exchange, &rt).await,
         (Operation::Get, Target::Item(rt, id)) => resources::get(exchange, &rt, &id).await,
@@ -178,6 +209,12 @@ async fn run(exchange: &Exchange, operation: Operation, target: Target) -> Resul
             Err(ScimError::internal())
         }
     }
+}
+
+fn no_passwords() -> ScimError {
+    ScimError::invalid_value(
+        "This endpoint takes no passwords. Remove `password` from what the identity provider sends.",
+    )
 }
 
 /// RFC 7644 §3.11: a token belongs to an identity provider, not to one of its people.

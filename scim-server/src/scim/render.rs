@@ -28,7 +28,7 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn of(exchange: &'a Exchange, rt: &'a ResourceType, projection: Projection) -> Self {
-        Self::new(&exchange.scim.catalog, &exchange.base, rt, projection)
+        Self::new(&exchange.endpoint().catalog, &exchange.base, rt, projection)
     }
 
     /// Which rows the answer shows: what it does not show is not read.

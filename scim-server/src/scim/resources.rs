@@ -8,13 +8,12 @@ use endpoint_store::directory::{self, Record, Wanted};
 use endpoint_store::settings::GroupPatchAnswer;
 use scim_core::error::ScimError;
 use scim_core::schema::ResourceType;
-use scim_core::{json, patch as protocol, resource};
+use scim_core::{patch as protocol, resource};
 use serde_json::Value;
 
 use super::render::{View, projection};
 use super::{Exchange, dialect, preconditions};
 use crate::error::explain;
-use crate::middleware::Line;
 
 pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
@@ -31,12 +30,12 @@ pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Resul
 
 pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
-    let incoming = resource::read(rt, &json::parse(&x.body)?, dialect(x))?;
-    Line::of(&x.req).notes(&incoming.notes);
+    let incoming = resource::read(rt, &x.body()?, dialect(x))?;
+    x.note(&incoming.notes);
     let (caller, rt_, wanted, now) = (x.caller.clone(), rt.clone(), view.wanted(), x.now);
     let made = x.scim.store.write(move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
     let (record, notes) = made.await.map_err(|e| explain(e, x.caller.request_id()))?;
-    Line::of(&x.req).notes(&notes);
+    x.note(&notes);
     Ok(answer(x, &view, StatusCode::CREATED, &record))
 }
 
@@ -46,8 +45,8 @@ pub(super) async fn replace(
     id: &str,
 ) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
-    let incoming = resource::read(rt, &json::parse(&x.body)?, dialect(x))?;
-    Line::of(&x.req).notes(&incoming.notes);
+    let incoming = resource::read(rt, &x.body()?, dialect(x))?;
+    x.note(&incoming.notes);
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt_, id, wanted, now) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted(), x.now);
     let replaced = x
@@ -55,13 +54,13 @@ pub(super) async fn replace(
         .store
         .write(move |tx| directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now));
     let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
-    Line::of(&x.req).notes(&notes);
+    x.note(&notes);
     Ok(answer(x, &view, StatusCode::OK, &record))
 }
 
 pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
-    let patch = protocol::parse(rt, &json::parse(&x.body)?, dialect(x))?;
+    let patch = protocol::parse(rt, &x.body()?, dialect(x))?;
     let precondition = preconditions::if_match(&x.req);
     let with_body = answers_with_body(x, rt);
     let wanted = if with_body { view.wanted() } else { Wanted::NOTHING };
@@ -70,7 +69,7 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
         directory::patch(tx, &caller, &rt_, &id, &patch, (dialect, &precondition), wanted, now)
     });
     let patched = patched.await.map_err(|e| explain(e, x.caller.request_id()))?;
-    Line::of(&x.req).notes(&patched.notes);
+    x.note(&patched.notes);
     if !with_body {
         return Ok(HttpResponseBuilder::new(StatusCode::NO_CONTENT)
             .insert_header((header::ETAG, tag(&patched.record)))
