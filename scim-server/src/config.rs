@@ -19,6 +19,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080
 const RATE: u32 = 50;
 const MAX_RATE: u32 = 100_000;
 const LOG: &str = "info";
+const EVERY: &str = "Options of every command";
 
 /// Everything the server needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -68,19 +69,19 @@ pub struct Common {
     ///
     /// [default: sqlite:data/scim.db] [env: SCIM_DATABASE] [file: database]
     // Read by `Config::load`, not by clap: clap repeats a wrong value, and this one may hold a password.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "URL")]
     pub database: Option<String>,
     /// Settings file in TOML; an unknown key in it is an error
     ///
     /// [default: scim-server.toml in the working directory, if there is one] [env: SCIM_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Prefix of every URL that is handed out; behind a proxy, what the identity provider sees
     ///
     /// http://… or https://…, without a slash at the end.
     ///
     /// [default: derived from --listen] [env: SCIM_PUBLIC_URL] [file: public_url]
-    #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
 }
 
@@ -127,6 +128,31 @@ pub struct ServeFlags {
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 }
+
+/// What `serve --help` says about settings, beside the options themselves.
+pub(crate) const HELP: &str = "\
+Settings:
+  Every option above can also be set in the environment (SCIM_…) or in the settings file. A flag wins over the
+  environment, the environment over the file, the file over the default. An environment variable that is empty
+  counts as not set; an unknown key in the file is an error. Relative paths start at the working directory.
+
+  A complete scim-server.toml:
+    database = \"sqlite:data/scim.db\"
+    listen = \"127.0.0.1:8080\"
+    console_listen = \"127.0.0.1:8081\"
+    public_url = \"https://scim.example.com\"
+    tls_cert = \"/etc/scim/cert.pem\"
+    tls_key = \"/etc/scim/key.pem\"
+    rate = 50                             # or \"unlimited\"
+    log = \"info\"
+    log_format = \"json\"
+
+Logs:
+  Below `info`, only the program's own parts are logged, whatever the filter says: those of libraries could hold
+  tokens.
+
+Signals:
+  SIGINT (Ctrl-C) and SIGTERM finish the requests under way, then stop; a second one stops at once.";
 
 /// A request rate as it is written: a number, or `unlimited`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

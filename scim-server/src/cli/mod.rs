@@ -39,7 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve SCIM and the console; what happens without a command
-    #[command(after_long_help = SETTINGS)]
+    #[command(after_long_help = crate::config::HELP)]
     Serve(Box<ServeFlags>),
     /// Make, list and change endpoints
     Endpoint(endpoint::EndpointArgs),
@@ -53,29 +53,8 @@ pub enum Command {
     Check(Format),
 }
 
-const SETTINGS: &str = "\
-Settings:
-  Every option above can also be set in the environment (SCIM_…) or in the settings file. A flag wins over the
-  environment, the environment over the file, the file over the default. An environment variable that is empty
-  counts as not set; an unknown key in the file is an error. Relative paths start at the working directory.
-
-  A complete scim-server.toml:
-    database = \"sqlite:data/scim.db\"
-    listen = \"127.0.0.1:8080\"
-    console_listen = \"127.0.0.1:8081\"
-    public_url = \"https://scim.example.com\"
-    tls_cert = \"/etc/scim/cert.pem\"
-    tls_key = \"/etc/scim/key.pem\"
-    rate = 50                             # or \"unlimited\"
-    log = \"info\"
-    log_format = \"json\"
-
-Logs:
-  Below `info`, only the program's own parts are logged, whatever the filter says: those of libraries could hold
-  tokens.
-
-Signals:
-  SIGINT (Ctrl-C) and SIGTERM finish the requests under way, then stop; a second one stops at once.";
+/// A signal so soon after the first one is its echo.
+const ECHO: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// How the outcome is printed.
 #[derive(Debug, Clone, Copy, Args)]
@@ -107,11 +86,18 @@ impl Failure {
     /// What to do about an error of the database at `url`.
     fn of_database(url: &str, error: &StoreError) -> Self {
         Self::new(&match error {
+            StoreError::Unavailable(why) if url.starts_with("postgres") => {
+                format!("the database {url} cannot be used: {}; check --database and its server", plain(why))
+            }
             StoreError::Unavailable(why) => format!(
-                "the database {url} cannot be used: {why}; check --database, the permissions and the free space"
+                "the database {url} cannot be used: {}; check --database, the permissions and the free space",
+                plain(why)
             ),
             StoreError::Damaged(why) => {
-                format!("the database {url} is damaged or is none: {why}; restore a backup of it")
+                format!(
+                    "the database {url} is damaged, or no database: {}; restore a backup of it",
+                    plain(why)
+                )
             }
             StoreError::Busy => format!("the database {url} is too busy; try again"),
             other => other.to_string(),
@@ -286,7 +272,7 @@ pub async fn serve(config: Config) -> Result<(), Failure> {
             actix_web::rt::spawn(stopper.stop());
             tokio::select! {
                 outcome = running => outcome,
-                _ = signals.next() => {
+                () = signals.insist() => {
                     return Err(Failure::new("stopped at once by a second signal; requests under way were cut off"));
                 }
             }
@@ -324,6 +310,18 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// Waits for a signal that is meant as a second one: `timeout`, and other programs that start programs, send
+    /// the first one both to the process and to its group.
+    async fn insist(&mut self) {
+        let first = std::time::Instant::now();
+        loop {
+            self.next().await;
+            if first.elapsed() > ECHO {
+                return;
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::{Args, Subcommand};
 use endpoint_admin::password;
+use endpoint_store::StoreError;
 use endpoint_store::operators::{self, Operator, Role};
 use serde_json::{Value, json};
 
@@ -81,7 +82,7 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
         OperatorCommand::Disable { name } => {
             let cx = Context::open(config)?;
             let now = cx.now;
-            let off = cx.write(move |tx| operators::disable(tx, &name, now)).await?;
+            let off = cx.write(move |tx| operators::disable(tx, &name, now).map_err(hint)).await?;
             Ok(done(
                 &off,
                 &format!(
@@ -94,12 +95,19 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
         OperatorCommand::ResetPassword { name, .. } => {
             let hash = read_hash()?;
             let cx = Context::open(config)?;
-            let on = cx.write(move |tx| operators::reset_password(tx, &name, &hash)).await?;
+            let on = cx.write(move |tx| operators::reset_password(tx, &name, &hash).map_err(hint)).await?;
             Ok(done(
                 &on,
                 &format!("`{}` can sign in with the new password, and is signed out everywhere.", on.name),
             ))
         }
+    }
+}
+
+fn hint(error: StoreError) -> StoreError {
+    match error {
+        StoreError::NotFound(what) => StoreError::NotFound(format!("{what}; `operator list` shows them")),
+        other => other,
     }
 }
 

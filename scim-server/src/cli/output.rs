@@ -9,6 +9,8 @@ const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// Length of a token's public id.
+const TOKEN_ID: usize = 12;
 
 /// The outcome of a command that was carried out, told in both ways.
 #[derive(Debug)]
@@ -49,7 +51,25 @@ pub fn plain(text: &str) -> String {
     }
     out.push_str(rest);
     let lines: Vec<&str> = out.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    scim_core::token::redact(&clean(&lines.join("; ")))
+    without_tokens(&clean(&lines.join("; ")))
+}
+
+/// Takes out what looks like a token, but leaves names that only begin like one, such as `scim_server`.
+fn without_tokens(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_token = |word: &str| {
+        let after = word.split_once("scim_").map_or("", |(_, after)| after);
+        let id = after.find('_').unwrap_or_default();
+        id == TOKEN_ID || after.len() > 2 * TOKEN_ID
+    };
+    let redacted = |word: &str| {
+        if is_token(word.trim_end_matches(|c| !is_part(c))) {
+            scim_core::token::redact(word)
+        } else {
+            word.to_owned()
+        }
+    };
+    text.split_inclusive(|c| !is_part(c)).map(redacted).collect()
 }
 
 /// Why the operating system refused.
@@ -82,12 +102,14 @@ pub fn moment(at: Option<Millis>, now: Millis) -> String {
 /// How far a moment is from now, in the unit that fits.
 pub fn distance(at: Millis, now: Millis) -> String {
     let away = at.saturating_sub(now);
-    let length = match away.saturating_abs() {
-        seconds if seconds < SECOND => return "just now".to_owned(),
-        seconds if seconds < MINUTE => count(seconds / SECOND, "second"),
-        minutes if minutes < HOUR => count(minutes / MINUTE, "minute"),
-        hours if hours < 48 * HOUR => count(hours / HOUR, "hour"),
-        days => count(days / DAY, "day"),
+    // Rounded to the nearest, so that 12 hours are still 12 hours a second later.
+    let rounded = |unit: i64| away.saturating_abs().saturating_add(unit / 2) / unit;
+    let length = match () {
+        () if rounded(SECOND) == 0 => return "just now".to_owned(),
+        () if rounded(SECOND) < 60 => count(rounded(SECOND), "second"),
+        () if rounded(MINUTE) < 60 => count(rounded(MINUTE), "minute"),
+        () if rounded(HOUR) < 48 => count(rounded(HOUR), "hour"),
+        () => count(rounded(DAY), "day"),
     };
     if away > 0 { format!("in {length}") } else { format!("{length} ago") }
 }
@@ -139,7 +161,9 @@ mod tests {
         assert_eq!(moment(Some(NOW - 3 * MINUTE), NOW), "2026-11-24T00:13:00Z (3 minutes ago)");
         assert_eq!(moment(None, NOW), "–");
         assert_eq!(distance(NOW, NOW), "just now");
-        assert_eq!(distance(NOW - 1500, NOW), "1 second ago");
+        assert_eq!(distance(NOW - 1400, NOW), "1 second ago");
+        assert_eq!(distance(NOW + 12 * HOUR - 1, NOW), "in 12 hours");
+        assert_eq!(distance(NOW - 59 * MINUTE - 59_000, NOW), "1 hour ago");
         assert_eq!(distance(NOW + 47 * HOUR, NOW), "in 47 hours");
         assert_eq!(distance(NOW + 365 * DAY, NOW), "in 365 days");
         assert_eq!(time(Some(NOW)), json!("2026-11-24T00:16:00.000Z"));
@@ -153,7 +177,14 @@ mod tests {
             "cannot open x: Permission denied; try again"
         );
         assert_eq!(plain("first\n\tsecond\n"), "first; second");
-        assert_eq!(plain("no token `scim_abc_def`"), "no token `scim_…`");
+        let token = format!("scim_{}_{}", "a".repeat(12), "b".repeat(49));
+        assert_eq!(plain(&format!("no token `{token}`; look")), "no token `scim_…`; look");
+        assert_eq!(plain(&format!("x{token}")), "xscim_…");
+        assert_eq!(plain(&format!("scim_{}", "b".repeat(40))), "scim_…");
+        assert_eq!(
+            plain("info,scim_server=debug in scim_production.db"),
+            "info,scim_server=debug in scim_production.db"
+        );
         assert_eq!(plain("a\u{1b}[2Jb"), "a\u{FFFD}[2Jb");
     }
 

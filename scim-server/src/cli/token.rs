@@ -234,7 +234,69 @@ fn past(token: &TokenRecord, now: Millis) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, HOUR, Lifetime, MINUTE, lifetime};
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use endpoint_store::settings::Idp;
+    use endpoint_store::usage::Seen;
+
+    use super::*;
+    use crate::cli::endpoint::{self, EndpointCommand};
+    use crate::config::{Common, Config, ServeFlags};
+
+    /// A context on a database of its own, with one endpoint, and what its making answered.
+    async fn furnished(folder: &std::path::Path) -> (Context, Value) {
+        let database = Some(format!("sqlite:{}", folder.join("scim.db").display()));
+        let common = Common { database, ..Common::default() };
+        let config = Config::load(&common, &ServeFlags::default(), &|_| None).unwrap();
+        let cx = Context::open(config).unwrap();
+        let create = EndpointCommand::Create { name: "One".into(), idp: Idp::OneLogin, tenant: None };
+        let made = endpoint::run(create, &cx).await.unwrap().json;
+        (cx, made)
+    }
+
+    fn keys(value: &Value) -> Vec<&str> {
+        value.as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    #[tokio::test]
+    async fn making_an_endpoint_answers_with_its_first_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, made) = furnished(folder.path()).await;
+        assert_eq!(keys(&made), ["id", "slug", "name", "tenant", "idp", "status", "base_url", "token"]);
+        let token = made.get("token").unwrap();
+        assert_eq!(keys(token), ["id", "secret", "label", "expires_at"]);
+        assert!(PlainToken::parse(token.get("secret").and_then(Value::as_str).unwrap()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_token_in_use_is_revoked_only_by_insistence() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cx, made) = furnished(folder.path()).await;
+        let token = |part: &str| made.pointer(&format!("/token/{part}")).and_then(Value::as_str).unwrap();
+        let revoke =
+            |token_id: &str, yes| run(TokenCommand::Revoke { token_id: token_id.to_owned(), yes }, &cx);
+        let seen =
+            Seen { at: cx.now, address: "10.0.0.7".into(), agent: String::new(), request: "GET /".into() };
+        cx.store.usage().used(token("id"), seen);
+        cx.store.flush_usage().await.unwrap();
+
+        let refusal = revoke(token("id"), false).await.unwrap_err().to_string();
+        for part in ["first token", "1 request,", "from 10.0.0.7", "just now", "--yes"] {
+            assert!(refusal.contains(part), "{part}: {refusal}");
+        }
+        let done = revoke(token("secret"), true).await.unwrap();
+        assert_eq!(done.json.get("state"), Some(&json!("revoked")));
+        assert!(revoke(token("id"), true).await.is_err(), "a second time");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_never_used_is_revoked_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cx, made) = furnished(folder.path()).await;
+        let token_id = made.pointer("/token/id").and_then(Value::as_str).unwrap().to_owned();
+        let done = run(TokenCommand::Revoke { token_id, yes: false }, &cx).await.unwrap();
+        assert!(done.text.contains("was never used"), "{}", done.text);
+    }
 
     #[test]
     fn lifetimes_are_numbers_with_units() {
