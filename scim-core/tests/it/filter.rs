@@ -150,6 +150,7 @@ fn a_filter_that_makes_no_sense_is_refused(#[case] filter: &str, #[case] hint: &
 #[case(r#"(userName pr"#, 12)]
 #[case(r#"emails[type eq "work"].value eq "a""#, 22)]
 #[case(r#"userName eq "a"and title pr"#, 15)]
+#[case("userName eq \u{7}a", 12)]
 fn an_error_points_at_the_byte(#[case] filter: &str, #[case] byte: usize) {
     let error = parse(filter).unwrap_err();
     assert!(error.detail().starts_with(&format!("Filter at byte {byte}:")), "{error}");
