@@ -1,1 +1,34 @@
-//! placeholder
+//! The console: pages that an operator uses, complete without JavaScript.
+//!
+//! One mount point, [`configure`], builds every page from one table, [`ROUTES`]. The table says
+//! who may see a page, and the `gate` module enforces it before a handler runs; a handler reaches
+//! the store through an `Operator` only, or, before anyone signed in, through a `Visitor`.
+//!
+//! ```text
+//! ROUTES → gate (origin, session, role, form, CSRF token) → handler → store
+//!                                                              ↓
+//!                              dress (error pages, headers) ← page (an askama struct)
+//! ```
+
+mod assets;
+mod backoff;
+mod console;
+mod csrf;
+mod dress;
+mod error;
+mod forms;
+mod frame;
+mod gate;
+mod guides;
+mod pages;
+pub mod password;
+mod routes;
+mod session;
+mod ui;
+
+pub use console::{Console, PublicUrl, RequestId};
+pub use routes::{Access, Method, ROUTES, Route, configure};
+pub use ui::Clock;
+
+/// The release, as the footer shows it.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -113,6 +113,23 @@ impl Store {
         blocking(move || read(&mut *checkout(&pool)?)).await
     }
 
+    /// Reads a row or two. On SQLite, where they are in memory, that is cheaper than handing the work to another
+    /// thread; with PostgreSQL, or when all connections are busy, it is [`Store::read`].
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn read_point<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if matches!(self.0.writes, Writes::Grouped(_))
+            && let Some(mut conn) = self.0.pool.try_get()
+        {
+            return read(&mut conn);
+        }
+        self.read(read).await
+    }
+
     /// Writes in one transaction, all or nothing, and returns once it is on disk.
     ///
     /// # Errors

@@ -29,6 +29,19 @@ impl Tx<'_> {
         self.registry_changed = true;
     }
 
+    /// Runs a part of the write that may fail alone: on an error nothing of the part stays, and the write goes on.
+    ///
+    /// # Errors
+    /// What `part` returns.
+    pub fn attempt<T>(
+        &mut self,
+        part: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (value, changed) = savepoint(self.conn, part)?;
+        self.registry_changed |= changed;
+        Ok(value)
+    }
+
     /// The last act of every write: a changed registry gets a new version, for the other processes.
     pub(crate) fn seal(&mut self) -> Result<(), StoreError> {
         if self.registry_changed { crate::registry::bump(self) } else { Ok(()) }

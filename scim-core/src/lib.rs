@@ -11,6 +11,7 @@
 //! | [`resource`] | bodies of POST and PUT become the canonical form that is kept |
 //! | [`relation`] | references that are kept as rows: the members of a group |
 //! | [`patch`] | PATCH: parse, then apply |
+//! | [`bulk`] | bulk requests: reading and ordering |
 //! | [`filter`], [`path`] | the query language and attribute paths |
 //! | [`index`], [`fold`] | what is searched by index, and the one case folding |
 //! | [`sort`], [`list`] | the order and the part of a result |
@@ -38,6 +39,7 @@
 //! # Ok::<(), scim_core::ScimError>(())
 //! ```
 
+pub mod bulk;
 mod coerce;
 pub mod dialect;
 pub mod discovery;

@@ -3,12 +3,14 @@
 //! [`build`] makes the whole server from its [`Config`]; `main` and the tests start the same one.
 
 mod app;
+pub mod cli;
 pub mod config;
 mod error;
 mod health;
 mod limits;
 mod middleware;
 pub mod scim;
+pub mod telemetry;
 mod tls;
 
 pub use app::{App, StartError, Stopper, build};

@@ -2,20 +2,22 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use scim_core::discovery::{self, Capabilities, Paging};
+use scim_core::discovery::{self, BulkLimits, Capabilities, Paging};
 use scim_core::error::ScimError;
 use scim_core::list::list_response;
 use serde_json::Value;
 
-use super::Exchange;
-use super::cursor;
+use super::{Exchange, MAX_BODY, bulk, cursor};
 use super::list::{DEFAULT_PAGE, MAX_PAGE};
 
 /// What is offered.
 pub(super) fn capabilities() -> Capabilities {
     Capabilities {
         patch: true,
-        bulk: None,
+        bulk: Some(BulkLimits {
+            max_operations: u64::try_from(bulk::MAX_OPERATIONS).unwrap_or(u64::MAX),
+            max_payload_size: u64::try_from(MAX_BODY).unwrap_or(u64::MAX),
+        }),
         filter_max_results: Some(MAX_PAGE),
         change_password: false,
         sort: true,

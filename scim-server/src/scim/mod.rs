@@ -4,6 +4,7 @@
 //! may the token do this, how fast do they come, what is asked, is the body one. Only then a handler runs,
 //! with a [`Caller`] bound to one endpoint.
 
+mod bulk;
 mod cursor;
 mod discovery;
 mod list;
@@ -160,6 +161,7 @@ async fn run(exchange: &Exchange, operation: Operation, target: Target) -> Resul
         (Operation::ResourceType, Target::Discovery(Some(name))) => discovery::resource_type(exchange, &name),
         (Operation::Schemas, _) => discovery::schemas(exchange),
         (Operation::Schema, Target::Discovery(Some(urn))) => discovery::schema(exchange, &urn),
+        (Operation::Bulk, _) => bulk::bulk(exchange).await,
         (Operation::Me, _) => Err(me()),
         (Operation::List, Target::Root) => list::list(exchange, exchange.scim.catalog.resource_types()).await,
         (Operation::List, Target::Collection(rt)) => list::list(exchange, &[rt]).await,

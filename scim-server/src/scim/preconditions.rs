@@ -16,6 +16,12 @@ pub(super) fn if_match(req: &HttpRequest) -> Precondition {
     }
 }
 
+/// The `version` of a bulk operation, an entity tag.
+pub(super) fn of_version(text: &str) -> Precondition {
+    let tag: Option<EntityTag> = text.parse().ok();
+    Precondition::Versions(tag.as_ref().and_then(version).into_iter().collect())
+}
+
 /// Whether the requester has this version already.
 pub(super) fn is_known(req: &HttpRequest, current: i64) -> bool {
     match IfNoneMatch::parse(req) {

@@ -19,7 +19,7 @@ use crate::middleware::Line;
 pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
     let (caller, rt_, id, wanted) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted());
-    let record = x.scim.store.read(move |conn| directory::get(conn, &caller, &rt_, &id, wanted));
+    let record = x.scim.store.read_point(move |conn| directory::get(conn, &caller, &rt_, &id, wanted));
     let record = record.await.map_err(|e| explain(e, x.caller.request_id()))?;
     if preconditions::is_known(&x.req, record.version) {
         return Ok(HttpResponseBuilder::new(StatusCode::NOT_MODIFIED)

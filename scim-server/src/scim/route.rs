@@ -19,6 +19,8 @@ pub enum Operation {
     Schemas,
     /// GET `/Schemas/{urn}`.
     Schema,
+    /// POST `/Bulk` (RFC 7644 §3.7).
+    Bulk,
     /// Anything on `/Me` (RFC 7644 §3.11).
     Me,
     /// GET on a resource type or on the base URL (RFC 7644 §3.4.2).
@@ -40,7 +42,7 @@ pub enum Operation {
 impl Operation {
     /// Whether a read-only token may do it.
     pub fn is_read(self) -> bool {
-        !matches!(self, Self::Create | Self::Replace | Self::Patch | Self::Delete)
+        !matches!(self, Self::Bulk | Self::Create | Self::Replace | Self::Patch | Self::Delete)
     }
 }
 
@@ -85,6 +87,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, Shape::NamedItem("ResourceTypes"), Operation::ResourceType),
     route(Method::GET, Shape::Named("Schemas"), Operation::Schemas),
     route(Method::GET, Shape::NamedItem("Schemas"), Operation::Schema),
+    route(Method::POST, Shape::Named("Bulk"), Operation::Bulk),
     route(Method::GET, Shape::Named("Me"), Operation::Me),
     route(Method::POST, Shape::Named("Me"), Operation::Me),
     route(Method::PUT, Shape::Named("Me"), Operation::Me),

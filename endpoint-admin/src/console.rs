@@ -1,0 +1,69 @@
+//! What the console is built from.
+
+use std::{fmt, sync::Arc};
+
+use endpoint_store::Store;
+
+use crate::{backoff::Backoff, password::Hasher, ui::Clock};
+
+/// The prefix of every address that is handed out, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(Arc<str>);
+
+impl PublicUrl {
+    /// From the configured text; slashes at its end are dropped, because identity providers add their own.
+    pub fn new(url: &str) -> Self {
+        Self(url.trim().trim_end_matches('/').into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether browsers reach the console by TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+
+    /// The SCIM base URL of the endpoint with this slug.
+    pub fn scim_base(&self, slug: &str) -> String {
+        format!("{}/scim/{slug}/v2", self.0)
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of the request, put into the request's extensions by whoever mounts the console, so that
+/// a page and the log name the same. Without it the console makes its own.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Everything the pages need. Clones share one sign-in back-off and one bound on password hashing.
+#[derive(Clone)]
+pub struct Console {
+    pub(crate) store: Store,
+    pub(crate) public_url: PublicUrl,
+    pub(crate) clock: Clock,
+    pub(crate) cookies_secure: bool,
+    pub(crate) hasher: Hasher,
+    pub(crate) backoff: Arc<Backoff>,
+}
+
+impl Console {
+    /// Make one per process and clone it for every worker. `cookies_secure` is true when browsers
+    /// reach the console by https, whether TLS ends here or at a proxy.
+    pub fn new(store: Store, public_url: PublicUrl, clock: Clock, cookies_secure: bool) -> Self {
+        Self { store, public_url, clock, cookies_secure, hasher: Hasher::new(), backoff: Arc::default() }
+    }
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Set-up guides: the steps in an identity provider's own words, with our values in place.
+
+mod generic;
+mod onelogin;
+
+use askama::Template;
+use endpoint_store::{
+    endpoints::Endpoint,
+    settings::{DeletePolicy, Idp},
+};
+
+use crate::{error::PageError, session::Operator};
+
+/// The guide of one endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Guide {
+    /// Its heading.
+    pub(crate) title: String,
+    /// What the provider calls the base URL.
+    pub(crate) url_field: &'static str,
+    /// What the provider calls the token.
+    pub(crate) token_field: &'static str,
+    /// The steps, rendered.
+    pub(crate) body: String,
+}
+
+/// What every guide fills in.
+pub(crate) struct Values<'a> {
+    /// The SCIM base URL.
+    pub(crate) base_url: String,
+    /// The endpoint's name.
+    pub(crate) name: &'a str,
+    /// Whether a delete deactivates only.
+    pub(crate) deactivates: bool,
+}
+
+impl Guide {
+    /// The guide for the identity provider of an endpoint.
+    pub(crate) fn of(operator: &Operator, endpoint: &Endpoint) -> Result<Self, PageError> {
+        let values = Values {
+            base_url: operator.public_url().scim_base(&endpoint.slug),
+            name: &endpoint.name,
+            deactivates: endpoint.settings.delete == DeletePolicy::Deactivate,
+        };
+        Self::new(endpoint.idp, values).map_err(PageError::internal)
+    }
+
+    /// The guide for an identity provider.
+    pub(crate) fn new(idp: Idp, values: Values<'_>) -> Result<Self, askama::Error> {
+        if idp == Idp::OneLogin {
+            return Ok(Self {
+                title: "Set it up in OneLogin".to_owned(),
+                url_field: "SCIM Base URL",
+                token_field: "SCIM Bearer Token",
+                body: onelogin::OneLogin { values }.render()?,
+            });
+        }
+        let names = generic::Names::of(idp);
+        Ok(Self {
+            title: match idp {
+                Idp::Generic => "Set it up in your identity provider".to_owned(),
+                known => format!("Set it up in {}", known.label()),
+            },
+            url_field: names.url,
+            token_field: names.token,
+            body: generic::Generic { values, names }.render()?,
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Connect: the two values to paste, the steps in the provider's own words, and what has arrived.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use endpoint_store::{
+    Conn, StoreError,
+    endpoints::{self, EndpointSummary},
+    tokens::{self, TokenRecord},
+    usage::{self, Cause, Refusal},
+};
+
+use super::{
+    failures::{Around, Failure},
+    progress::{Fragment, Progress},
+    tokens::{Issued, public_id},
+};
+use crate::{
+    error::PageError,
+    frame::{Frame, Head, Tab},
+    guides::Guide,
+    pages::{Answer, html, see},
+    session::Operator,
+    ui::When,
+};
+
+/// A token that was shown when it was issued, and cannot be shown again.
+pub(crate) struct Shown {
+    /// When.
+    pub(crate) when: When,
+    /// Its label.
+    pub(crate) label: String,
+    /// The part of it that is no secret.
+    pub(crate) public: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/connect.html")]
+pub(crate) struct ConnectPage {
+    pub(crate) frame: Frame,
+    pub(crate) head: Head,
+    pub(crate) base_url: String,
+    pub(crate) issued: Option<Issued>,
+    pub(crate) shown: Option<Shown>,
+    pub(crate) progress: Progress,
+    pub(crate) guide: Guide,
+}
+
+/// `/admin/endpoints/{slug}` leads to Connect.
+pub(crate) async fn door(slug: web::Path<String>, operator: Operator) -> Result<HttpResponse, PageError> {
+    let summary = operator.endpoint(&slug).await?;
+    Ok(see(format!("/admin/endpoints/{}/connect", summary.endpoint.slug)))
+}
+
+/// The page.
+pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    html(&page(&operator, &summary, None).await?)
+}
+
+/// The list alone.
+pub(crate) async fn progress(operator: Operator, slug: web::Path<String>) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    let seen = read(&operator, &summary).await?;
+    let guide = Guide::of(&operator, &summary.endpoint)?;
+    html(&Fragment { progress: arrived(&operator, &summary, &seen, &guide) })
+}
+
+/// The page, with a token that was just issued or without.
+pub(crate) async fn page(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    issued: Option<Issued>,
+) -> Result<ConnectPage, PageError> {
+    let now = operator.now();
+    let seen = read(operator, summary).await?;
+    let guide = Guide::of(operator, &summary.endpoint)?;
+    let newest = seen.tokens.iter().find(|token| token.state(now).is_live());
+    let shown = newest.map(|token| Shown {
+        when: When::new(token.created_at, now),
+        label: token.label.clone(),
+        public: public_id(&token.id),
+    });
+    let (frame, head) = operator.desk(summary, Tab::Connect);
+    Ok(ConnectPage {
+        frame,
+        head,
+        base_url: operator.public_url().scim_base(&summary.endpoint.slug),
+        issued,
+        shown,
+        progress: arrived(operator, summary, &seen, &guide),
+        guide,
+    })
+}
+
+/// What the store knows of an endpoint's connection.
+struct Seen {
+    steps: usage::Progress,
+    refusals: Vec<Refusal>,
+    tokens: Vec<TokenRecord>,
+    names: HashMap<String, String>,
+}
+
+async fn read(operator: &Operator, summary: &EndpointSummary) -> Result<Seen, PageError> {
+    let (id, now, heard) = (summary.endpoint.id.clone(), operator.now(), summary.last_heard);
+    operator
+        .read(move |conn| {
+            let mut refusals = usage::refusals(conn, &id, 20)?;
+            refusals.retain(|refusal| Failure::matters(refusal, heard, now));
+            refusals.truncate(5);
+            let tokens = tokens::list(conn, &id)?;
+            let mut names: HashMap<_, _> =
+                tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
+            for refusal in refusals.iter().filter(|refusal| refusal.cause == Cause::OtherEndpoint) {
+                if let Some(name) = owner(conn, &refusal.token_id)? {
+                    names.insert(refusal.token_id.clone(), name);
+                }
+            }
+            Ok(Seen { steps: usage::progress(conn, &id)?, refusals, tokens, names })
+        })
+        .await
+}
+
+/// The name of the endpoint that a token belongs to.
+fn owner(conn: &mut Conn, token_id: &str) -> Result<Option<String>, StoreError> {
+    let found = tokens::endpoint_of(conn, token_id).and_then(|id| endpoints::find(conn, id.as_str()));
+    match found {
+        Ok(endpoint) => Ok(Some(endpoint.name)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn arrived(operator: &Operator, summary: &EndpointSummary, seen: &Seen, guide: &Guide) -> Progress {
+    let (endpoint, now) = (&summary.endpoint, operator.now());
+    let base_url = operator.public_url().scim_base(&endpoint.slug);
+    let names = |id: &str| seen.names.get(id).cloned();
+    let around =
+        Around { base_url: &base_url, url_field: guide.url_field, token_field: guide.token_field, names: &names };
+    let failures = seen.refusals.iter().map(|refusal| Failure::new(refusal.clone(), &around, now)).collect();
+    Progress::new(&seen.steps, failures, endpoint.idp, now)
+}

@@ -1,0 +1,120 @@
+//! Attempts that were turned away, explained where the administrator looks for them: what came,
+//! and what exactly to do about it.
+
+use endpoint_store::usage::{Cause, Refusal};
+
+use crate::ui::{Num, When};
+
+const SHOWN: i64 = 7 * 24 * 60 * 60 * 1000;
+const RECENT: i64 = 60 * 60 * 1000;
+
+/// One kind of attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// What came.
+    pub(crate) what: String,
+    /// What to do about it.
+    pub(crate) fix: String,
+    /// How often.
+    pub(crate) times: String,
+    /// When last.
+    pub(crate) last: When,
+    /// From which address.
+    pub(crate) address: String,
+    /// The `User-Agent`.
+    pub(crate) agent: String,
+    /// Method and path.
+    pub(crate) request: String,
+}
+
+/// What an explanation names.
+pub(crate) struct Around<'a> {
+    /// The SCIM base URL of this endpoint.
+    pub(crate) base_url: &'a str,
+    /// The identity provider's field for the base URL.
+    pub(crate) url_field: &'a str,
+    /// Its field for the token.
+    pub(crate) token_field: &'a str,
+    /// The token's label or its endpoint's name, by public id.
+    pub(crate) names: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Failure {
+    /// Whether an attempt still matters: it came after the last good call, or within the hour.
+    pub(crate) fn matters(refusal: &Refusal, last_heard: Option<i64>, now: i64) -> bool {
+        let age = now.saturating_sub(refusal.last.at);
+        age < RECENT || (age < SHOWN && last_heard.is_none_or(|heard| refusal.last.at > heard))
+    }
+
+    /// The explanation.
+    pub(crate) fn new(refusal: Refusal, around: &Around<'_>, now: i64) -> Self {
+        let (what, fix) = explain(&refusal, around);
+        Self {
+            what,
+            fix,
+            times: Num::of(refusal.attempts).with("time", "times"),
+            last: When::new(refusal.last.at, now),
+            address: refusal.last.address,
+            agent: refusal.last.agent,
+            request: refusal.last.request,
+        }
+    }
+}
+
+fn explain(refusal: &Refusal, around: &Around<'_>) -> (String, String) {
+    let Around { base_url, url_field, token_field, names } = around;
+    let token = names(&refusal.token_id);
+    let named = token.as_ref().map_or_else(|| "a token".to_owned(), |label| format!("the token “{label}”"));
+    let (what, fix) = match refusal.cause {
+        Cause::NoToken => (
+            "A call came without a token".to_owned(),
+            format!("Paste the token into “{token_field}” and save. If you opened the address in a browser, this was you, and all is well."),
+        ),
+        Cause::NoBearer => (
+            "A token came without the word “Bearer”".to_owned(),
+            format!("The header must read “Authorization: Bearer scim_…”. Paste the token into “{token_field}”, choose bearer token as the way to authenticate, and remove an Authorization line of your own from the custom headers."),
+        ),
+        Cause::Malformed => (
+            "What came is no token of ours".to_owned(),
+            format!("Ours begin with “scim_”. Clear “{token_field}” and paste the token whole; issue another if it is lost."),
+        ),
+        Cause::Mistyped => (
+            "The token is cut off or mistyped".to_owned(),
+            format!("Its last six characters check the rest, and they do not fit. Paste it again with the copy button, without blanks, into “{token_field}”."),
+        ),
+        Cause::UnknownToken => (
+            "A token came that was never issued here".to_owned(),
+            format!("It has the right form, so it is probably from another installation. Issue one here and paste it into “{token_field}”."),
+        ),
+        Cause::OtherEndpoint => (
+            token.map_or_else(|| "Another endpoint's token came".to_owned(), |name| format!("The token of the endpoint “{name}” came")),
+            format!("Address and token belong to different endpoints. Paste this endpoint's token into “{token_field}”, or the other endpoint's address into “{url_field}”."),
+        ),
+        Cause::Revoked => (
+            format!("{} was revoked and is still in use", upper(&named)),
+            format!("Issue another and paste it into “{token_field}”; the revoked one stays closed."),
+        ),
+        Cause::Expired => (
+            format!("{} has expired", upper(&named)),
+            format!("Issue another and paste it into “{token_field}”."),
+        ),
+        Cause::UnknownEndpoint => (
+            "A good token came to an address where no endpoint is".to_owned(),
+            format!("“{url_field}” must be exactly {base_url}"),
+        ),
+        Cause::WrongPath => (
+            "A call with a good token went to a wrong path".to_owned(),
+            format!("“{url_field}” must be exactly {base_url} — the provider itself adds /Users and /Groups. The path that was called stands below."),
+        ),
+        Cause::ReadOnly => (
+            format!("{} may only read, and tried to write", upper(&named)),
+            format!("Issue a token that may read and write, and paste it into “{token_field}”."),
+        ),
+    };
+    (what, fix)
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,111 @@
+//! The groups of an endpoint, and a form for a new one: identity providers that cannot make groups
+//! find those that are here.
+
+use actix_web::{http::StatusCode, web};
+use askama::Template;
+use endpoint_store::{
+    directory::{self, Wanted, search},
+    endpoints::EndpointSummary,
+};
+use scim_core::{dialect::Dialect, resource};
+use serde_json::json;
+
+use crate::{
+    error::PageError,
+    forms::{Errors, Form},
+    frame::{Frame, Head, Tab},
+    pages::{Answer, html, html_as, resource_type, see, told},
+    session::Operator,
+    ui::{ListQuery, Num, Pager, When},
+};
+
+/// A line of the list.
+pub(crate) struct GroupRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) members: Num,
+    pub(crate) changed: When,
+}
+
+#[derive(Template)]
+#[template(path = "pages/groups.html")]
+pub(crate) struct GroupsPage {
+    pub(crate) frame: Frame,
+    pub(crate) head: Head,
+    pub(crate) rows: Vec<GroupRow>,
+    pub(crate) list: Pager,
+    pub(crate) name: String,
+    pub(crate) errors: Errors,
+}
+
+/// The list.
+pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    html(&page(&operator, &summary, String::new(), Errors::default()).await?)
+}
+
+async fn page(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    name: String,
+    errors: Errors,
+) -> Result<GroupsPage, PageError> {
+    let (query, rt) = (ListQuery::parse(operator.query()), resource_type("Group")?);
+    let (id, asked, now) = (summary.endpoint.id.clone(), query.clone(), operator.now());
+    let (found, counts) = operator
+        .read(move |conn| {
+            let found = search::search(conn, &id, &rt, &asked.search, asked.way(), asked.window())?;
+            let counts = found.lines.iter().map(|line| search::member_count(conn, &id, &line.id));
+            let counts = counts.collect::<Result<Vec<_>, _>>()?;
+            Ok((found, counts))
+        })
+        .await?;
+    let list = Pager::of(query, &found, "group", "groups");
+    let rows = found.lines.into_iter().zip(counts).map(|(line, members)| GroupRow {
+        id: line.id,
+        name: line.name,
+        members: Num::of(members),
+        changed: When::new(line.modified_at, now),
+    });
+    let (frame, head) = operator.desk(summary, Tab::Groups);
+    Ok(GroupsPage { frame, head, rows: rows.collect(), list, name, errors })
+}
+
+/// Makes a group, by the same way as SCIM does.
+pub(crate) async fn create(operator: Operator, slug: web::Path<String>, form: Form) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    let name = form.text("name").to_owned();
+    let outcome = if name.is_empty() {
+        Err("give the group a name".to_owned())
+    } else {
+        make(&operator, &summary, &name).await?
+    };
+    match outcome {
+        Ok(id) => Ok(see(format!("/admin/endpoints/{}/groups/{id}?done=group-created", summary.endpoint.slug))),
+        Err(sentence) => {
+            let page = page(&operator, &summary, name, Errors::one("name", sentence)).await?;
+            html_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}
+
+async fn make(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    name: &str,
+) -> Result<Result<String, String>, PageError> {
+    let rt = resource_type("Group")?;
+    let body = json!({"schemas": [rt.schema.id], "displayName": name});
+    let incoming = match resource::read(&rt, &body, Dialect::generic()) {
+        Ok(incoming) => incoming,
+        Err(error) => return told(error.into()).map(Err),
+    };
+    let (caller, now) = (operator.on(summary.endpoint.clone()), operator.now());
+    let made = operator
+        .write(move |tx| directory::create(tx, &caller, &rt, &incoming, Wanted::NOTHING, now))
+        .await;
+    match made {
+        Ok((record, _)) => Ok(Ok(record.id)),
+        Err(error) => told(error).map(Err),
+    }
+}

@@ -1,0 +1,140 @@
+//! What happened to a user or group: what changed, when, and by which token.
+
+use std::collections::HashMap;
+
+use endpoint_store::{
+    Conn, StoreError,
+    changes::{self, Change, ChangeKind},
+    directory::search,
+    endpoints::EndpointId,
+};
+use scim_core::schema::ResourceType;
+
+use super::{facts, tokens::public_id};
+use crate::ui::{Num, When};
+
+/// Changes on one page.
+const SHOWN: i64 = 50;
+/// Members whose names one change lists.
+const NAMED: usize = 5;
+
+/// One attribute that changed.
+pub(crate) struct Diff {
+    pub(crate) attribute: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+}
+
+/// One change.
+pub(crate) struct Event {
+    pub(crate) what: String,
+    pub(crate) at: When,
+    pub(crate) by: String,
+    pub(crate) request_id: String,
+    pub(crate) rows: Vec<Diff>,
+}
+
+/// The latest changes that concern a resource, newest first. `users` is the type of members.
+pub(crate) fn of(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    id: &str,
+    users: &ResourceType,
+    now: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let changes = changes::of_resource(conn, endpoint, id, SHOWN)?;
+    let mut names = HashMap::new();
+    for change in changes.iter().filter(|change| change.resource_id == id) {
+        for member in change.members.added.iter().take(NAMED).chain(change.members.removed.iter().take(NAMED)) {
+            if !names.contains_key(member) {
+                names.insert(member.clone(), name_of(conn, endpoint, member, users)?);
+            }
+        }
+    }
+    Ok(changes.into_iter().map(|change| event(change, id, &names, now)).collect())
+}
+
+fn name_of(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    id: &str,
+    users: &ResourceType,
+) -> Result<Option<String>, StoreError> {
+    match search::find(conn, endpoint, users, id) {
+        Ok(record) => Ok(Some(record.name)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn event(change: Change, id: &str, names: &HashMap<String, Option<String>>, now: i64) -> Event {
+    let own = change.resource_id == id;
+    let rows = change.attributes().into_iter().filter(|_| own && change.kind != ChangeKind::Created);
+    let rows: Vec<_> = rows
+        .map(|attribute| Diff {
+            attribute: attribute.path,
+            before: attribute.before.as_ref().map(facts::text),
+            after: attribute.after.as_ref().map(facts::text),
+        })
+        .collect();
+    Event {
+        what: if own { own_words(&change, &rows, names) } else { group_words(&change, id) },
+        at: When::new(change.at, now),
+        by: actor(&change),
+        request_id: change.request_id,
+        rows,
+    }
+}
+
+/// What happened to the resource itself.
+fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, Option<String>>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    match change.kind {
+        ChangeKind::Created => words.push("Created".into()),
+        ChangeKind::Deleted => words.push("Deleted".into()),
+        ChangeKind::Hidden => words.push("Deleted by the identity provider: deactivated and hidden from SCIM".into()),
+        ChangeKind::Restored => words.push("Created again by the identity provider: back under the same id".into()),
+        ChangeKind::Updated => match rows {
+            [] => {}
+            [one] if one.attribute == "active" => {
+                words.push(if one.after.as_deref() == Some("yes") { "Activated" } else { "Deactivated" }.into());
+            }
+            [one] => words.push(format!("{} changed", facts::label(one.attribute.rsplit('.').next().unwrap_or("")))),
+            many => words.push(format!("{} attributes changed", many.len())),
+        },
+    }
+    words.extend(people("added", &change.members.added, names));
+    words.extend(people("removed", &change.members.removed, names));
+    if words.is_empty() { "Changed".into() } else { words.join("; ") }
+}
+
+fn people(verb: &str, ids: &[String], names: &HashMap<String, Option<String>>) -> Option<String> {
+    if ids.is_empty() {
+        return None;
+    }
+    let known: Vec<_> = ids.iter().take(NAMED).filter_map(|id| names.get(id)?.as_deref()).collect();
+    let count = Num(ids.len() as u64).with("member", "members");
+    let more = if ids.len() > known.len() && !known.is_empty() { ", …" } else { "" };
+    Some(if known.is_empty() { format!("{count} {verb}") } else { format!("{count} {verb}: {}{more}", known.join(", ")) })
+}
+
+/// What happened to the resource by a change of a group.
+fn group_words(change: &Change, id: &str) -> String {
+    let group = &change.resource_name;
+    if change.members.added.iter().any(|member| member == id) {
+        format!("Added to the group “{group}”")
+    } else if change.kind == ChangeKind::Deleted {
+        format!("Left the group “{group}”, which was deleted")
+    } else {
+        format!("Removed from the group “{group}”")
+    }
+}
+
+fn actor(change: &Change) -> String {
+    match change.actor_kind.as_str() {
+        "token" => format!("token “{}” ({})", change.actor_label, public_id(&change.actor_id)),
+        "operator" => format!("{} in the console", change.actor_label),
+        _ if change.actor_label.is_empty() => "command line".to_owned(),
+        _ => format!("{} at the command line", change.actor_label),
+    }
+}

@@ -1,0 +1,113 @@
+//! The pages: one file each, with a struct per page and per partial, and the handlers that fill it.
+
+pub(crate) mod account;
+pub(crate) mod connect;
+pub(crate) mod errors;
+mod facts;
+mod failures;
+pub(crate) mod group;
+pub(crate) mod groups;
+mod history;
+pub(crate) mod new_endpoint;
+pub(crate) mod outside;
+pub(crate) mod overview;
+mod progress;
+pub(crate) mod settings;
+mod token_form;
+pub(crate) mod tokens;
+pub(crate) mod user;
+pub(crate) mod users;
+
+#[cfg(test)]
+mod preview;
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
+    },
+};
+use askama::Template;
+use endpoint_store::StoreError;
+use scim_core::schema::{Catalog, ResourceType};
+
+use crate::error::PageError;
+
+/// What a handler answers.
+pub(crate) type Answer = Result<HttpResponse, PageError>;
+
+/// A page with status 200.
+pub(crate) fn html(page: &impl Template) -> Answer {
+    html_as(StatusCode::OK, page)
+}
+
+/// A page with another status: 422 when a form comes back with what is wrong.
+pub(crate) fn html_as(status: StatusCode, page: &impl Template) -> Answer {
+    let text = page.render().map_err(PageError::internal)?;
+    Ok(HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(text))
+}
+
+/// What a browser asks for after a form: a reload then repeats nothing.
+pub(crate) fn see(path: impl AsRef<str>) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path.as_ref())).finish()
+}
+
+/// The sentence for `?done=…`, which a handler appends to where it redirects. Fixed sentences
+/// only: nobody can put words into a page with a link.
+pub(crate) fn done(query: &str) -> Option<&'static str> {
+    let code = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "done")?.1;
+    Some(match code.as_ref() {
+        "welcome" => "You are the owner of this console. Next: create an endpoint.",
+        "revoked" => "The token is revoked: whoever still uses it gets 401.",
+        "once" => "The token of that form was issued and shown then. It cannot be shown again; if it is lost, issue another.",
+        "group-created" => "The group is there. The identity provider sees it the next time it reads groups.",
+        "group-renamed" => "The group has its new name.",
+        "group-deleted" => "The group is deleted.",
+        "member-added" => "The member was added.",
+        "member-removed" => "The member was removed.",
+        "saved" => "The settings are saved and in force.",
+        "endpoint-renamed" => "The endpoint has its new name. Its old address keeps working.",
+        "active" => "The endpoint answers again.",
+        "paused" => "The endpoint is paused.",
+        "disabled" => "The endpoint is disabled.",
+        "endpoint-deleted" => "The endpoint is in the bin. For 30 days `scim-server endpoint undelete` brings it back.",
+        _ => return None,
+    })
+}
+
+/// One of several things to choose from.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    /// What the form sends.
+    pub(crate) value: &'static str,
+    /// The choice as a sentence.
+    pub(crate) label: String,
+    /// What follows from it.
+    pub(crate) hint: String,
+    /// Whether it is the one.
+    pub(crate) chosen: bool,
+}
+
+impl Choice {
+    /// A choice that is the one when its value is `chosen`.
+    pub(crate) fn new(value: &'static str, label: impl Into<String>, hint: impl Into<String>, chosen: &str) -> Self {
+        Self { value, label: label.into(), hint: hint.into(), chosen: value == chosen }
+    }
+}
+
+/// What a store refuses as a sentence for beside a field; anything else is a page of its own.
+pub(crate) fn told(error: StoreError) -> Result<String, PageError> {
+    match PageError::from(error) {
+        PageError::Refused(sentence) => Ok(sentence),
+        other => Err(other),
+    }
+}
+
+/// The resource type of users or groups.
+pub(crate) fn resource_type(name: &str) -> Result<Arc<ResourceType>, PageError> {
+    let found = Catalog::builtin().by_name(name).cloned();
+    found.ok_or_else(|| PageError::internal(format_args!("no resource type {name}")))
+}

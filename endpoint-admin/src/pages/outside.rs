@@ -1,0 +1,170 @@
+//! Pages for those who are not signed in: the one-use set-up link, and sign-in.
+
+use actix_web::{HttpResponse, http::StatusCode, web};
+use askama::Template;
+use endpoint_store::{StoreError, operators};
+use zeroize::Zeroizing;
+
+use crate::{
+    error::PageError,
+    forms::{Errors, Form, capitalise},
+    frame::Frame,
+    pages::{Answer, html, html_as, see},
+    password,
+    session::{self, Visitor},
+};
+
+/// `/` and `/admin` lead to the overview.
+pub(crate) async fn home() -> HttpResponse {
+    see("/admin/")
+}
+
+/// Every address of the console that no page has.
+pub(crate) async fn nothing_here() -> Answer {
+    Err(PageError::not_found("No page has this address."))
+}
+
+#[derive(Template)]
+#[template(path = "pages/setup.html")]
+struct SetUpPage {
+    frame: Frame,
+    code: String,
+    name: String,
+    errors: Errors,
+}
+
+/// The form for the first owner, behind the link that the server printed.
+pub(crate) async fn set_up(visitor: Visitor, code: web::Path<String>) -> Answer {
+    let code = code.into_inner();
+    let (asked, now) = (code.clone(), visitor.console().clock.now());
+    let good = visitor.console().store.read(move |conn| operators::is_setup_code(conn, &asked, now)).await?;
+    if !good {
+        return Err(PageError::not_found(
+            "This set-up link was used or has expired. If you have an account, sign in; if nobody has, restart the server: it prints a new link",
+        ));
+    }
+    html(&SetUpPage { frame: visitor.frame, code, name: String::new(), errors: Errors::default() })
+}
+
+/// Makes the first owner and signs them in.
+pub(crate) async fn redeem(visitor: Visitor, code: web::Path<String>, form: Form) -> Answer {
+    let (code, name) = (code.into_inner(), form.text("name").to_owned());
+    let console = visitor.console().clone();
+    let now = console.clock.now();
+    let mut errors = Errors::default();
+    if name.is_empty() {
+        errors.add("name", "say what you want to be called");
+    }
+    if let Err(wrong) = password::check(form.raw("password")) {
+        errors.add("password", wrong);
+    } else if form.raw("password") != form.raw("again") {
+        errors.add("again", "the two passwords differ");
+    }
+    if errors.is_empty() {
+        // Before the costly hash: whoever has no code gets no work done.
+        let asked = code.clone();
+        if !console.store.read(move |conn| operators::is_setup_code(conn, &asked, now)).await? {
+            return Err(PageError::not_found("This set-up link was used or has expired"));
+        }
+        let hash = console.hasher.hash(Zeroizing::new(form.raw("password").to_owned())).await;
+        let hash = hash.map_err(PageError::internal)?;
+        let (redeemed, owner, origin) = (code.clone(), name.clone(), visitor.origin.clone());
+        let made = console.store.write(move |tx| {
+            let account = operators::redeem_setup(tx, &redeemed, &owner, &hash, now)?;
+            session::open(tx, &account, &origin, now)
+        });
+        match made.await {
+            Ok(secret) => return Ok(enter_with(&secret, "/admin/?done=welcome", console.cookies_secure)),
+            Err(StoreError::Refused(sentence)) => errors.add("name", sentence),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    html_as(StatusCode::UNPROCESSABLE_ENTITY, &SetUpPage { frame: visitor.frame, code, name, errors })
+}
+
+#[derive(Template)]
+#[template(path = "pages/sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    name: String,
+    next: String,
+    reason: Option<&'static str>,
+    refusal: Option<String>,
+}
+
+/// The sign-in form.
+pub(crate) async fn sign_in(visitor: Visitor) -> Answer {
+    let asked = |key: &str| {
+        let mut pairs = form_urlencoded::parse(visitor.query.as_bytes());
+        pairs.find_map(|(name, value)| (name == key).then(|| value.into_owned()))
+    };
+    let next = local(asked("next").as_deref().unwrap_or_default());
+    let reason = match asked("out").as_deref() {
+        Some("1") => Some("You are signed out."),
+        Some("all") => Some("You are signed out in every browser."),
+        _ if next != HOME => Some("To see that page. A session ends after an hour without a click."),
+        _ => None,
+    };
+    html(&SignInPage { frame: visitor.frame, name: String::new(), next, reason, refusal: None })
+}
+
+/// Checks name and password. Wrong ones cost the same time whether the name exists or not.
+pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
+    let console = visitor.console().clone();
+    let (name, address) = (form.text("name").to_owned(), visitor.origin.address.clone());
+    let (now, next) = (console.clock.now(), local(form.raw("next")));
+    let again = |status: StatusCode, sentence: String| {
+        let (frame, name, next) = (visitor.frame.clone(), name.clone(), next.clone());
+        html_as(status, &SignInPage { frame, name, next, reason: None, refusal: Some(capitalise(&sentence)) })
+    };
+    if let Some(seconds) = console.backoff.wait(&name, &address, now) {
+        let wait = if seconds < 90 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) };
+        return again(StatusCode::TOO_MANY_REQUESTS, format!("too many wrong passwords: wait {wait}, then try again"));
+    }
+    if form.raw("password").len() > 4 * password::MAX_LENGTH || name.chars().count() > 100 {
+        return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
+    }
+    let wanted = name.clone();
+    let found = console.store.read(move |conn| operators::with_password(conn, &wanted)).await?;
+    let (account, hash) = found.filter(|(account, _)| account.disabled_at.is_none()).unzip();
+    let right = console.hasher.verify(Zeroizing::new(form.raw("password").to_owned()), hash).await;
+    let Some(account) = account.filter(|_| right) else {
+        console.backoff.failed(&name, &address, now);
+        tracing::warn!(%address, "a sign-in to the console failed");
+        return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
+    };
+    console.backoff.succeeded(&name, &address);
+    let origin = visitor.origin.clone();
+    let secret = console.store.write(move |tx| session::open(tx, &account, &origin, now)).await?;
+    Ok(enter_with(&secret, &next, console.cookies_secure))
+}
+
+fn enter_with(secret: &str, next: &str, secure: bool) -> HttpResponse {
+    let mut response = HttpResponse::SeeOther();
+    session::set_cookie(&mut response, secret, secure);
+    response.insert_header((actix_web::http::header::LOCATION, next)).finish()
+}
+
+const HOME: &str = "/admin/";
+
+/// Where to go after signing in: a page of this console, whatever the address says.
+pub(crate) fn local(next: &str) -> String {
+    let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+    // A form's address, or the sign-in page itself, is no place to come back to.
+    let inside = next.starts_with(HOME) && !next.starts_with("/admin/sign-");
+    if plain && inside && next.len() <= 1000 { next.to_owned() } else { HOME.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn after_signing_in_one_stays_in_the_console() {
+        assert_eq!(local("/admin/endpoints/a/users?q=b"), "/admin/endpoints/a/users?q=b");
+        for elsewhere in ["", "//evil.test", "https://evil.test/admin/", "/admin", "/\\evil.test", "/admin/\r\nX: y"] {
+            assert_eq!(local(elsewhere), "/admin/");
+        }
+        assert_eq!(local("/admin/sign-out"), "/admin/");
+    }
+}

@@ -1,0 +1,128 @@
+//! How far an endpoint's first connection has come: the list that ticks on the Connect page.
+
+use askama::Template;
+use endpoint_store::{settings::Idp, usage};
+
+use super::failures::Failure;
+use crate::ui::When;
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// What is waited for.
+    pub(crate) label: &'static str,
+    /// When it happened.
+    pub(crate) done: Option<When>,
+    /// What to do in the identity provider until it does.
+    pub(crate) todo: &'static str,
+    next: bool,
+}
+
+impl Step {
+    /// The class of the style sheet.
+    pub(crate) fn class(&self) -> &'static str {
+        match (self.done.is_some(), self.next) {
+            (true, _) => "done",
+            (false, true) => "now",
+            (false, false) => "later",
+        }
+    }
+
+    /// The icon beside it.
+    pub(crate) fn icon(&self) -> &'static str {
+        match (self.done.is_some(), self.next) {
+            (true, _) => "check",
+            (false, true) => "now",
+            (false, false) => "ring",
+        }
+    }
+
+    /// The same in a word, for those who do not see the icon.
+    pub(crate) fn word(&self) -> &'static str {
+        if self.done.is_some() { "done" } else { "not yet" }
+    }
+}
+
+/// The list, and the attempts that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    /// The four steps.
+    pub(crate) steps: Vec<Step>,
+    /// Attempts that were turned away, the latest first.
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl Progress {
+    /// The steps of an endpoint for this identity provider.
+    pub(crate) fn new(seen: &usage::Progress, failures: Vec<Failure>, idp: Idp, now: i64) -> Self {
+        let todo = todos(idp);
+        let times = [seen.first_request, seen.first_user, seen.first_group, seen.first_update];
+        let labels = ["Test call seen", "First user arrived", "First group arrived", "First change arrived"];
+        let next = times.iter().position(Option::is_none);
+        let steps = labels.into_iter().zip(times).zip(todo).enumerate();
+        let steps = steps.map(|(at, ((label, time), todo))| Step {
+            label,
+            done: When::maybe(time, now),
+            todo,
+            next: next == Some(at),
+        });
+        Self { steps: steps.collect(), failures }
+    }
+
+    /// What the live region says when it changes.
+    pub(crate) fn words(&self) -> String {
+        let mut done = self.steps.iter().filter(|step| step.done.is_some());
+        let count = done.clone().count();
+        let last = done.next_back().map_or("nothing has arrived yet", |step| step.label);
+        let failed = match self.failures.len() {
+            0 => String::new(),
+            1 => "; one kind of attempt failed".to_owned(),
+            more => format!("; {more} kinds of attempts failed"),
+        };
+        format!("{count} of {} done: {last}{failed}", self.steps.len())
+    }
+}
+
+/// What to do next, in the identity provider's own words where we know them.
+fn todos(idp: Idp) -> [&'static str; 4] {
+    match idp {
+        Idp::OneLogin => [
+            "Configuration tab: paste both values, then API Status → Enable.",
+            "Give a user the app, and approve the task under Users → Provisioning if it waits.",
+            "Rules tab: a rule that sets groups in this app, or make a group here.",
+            "Change a user in OneLogin, for example the last name.",
+        ],
+        Idp::Okta => [
+            "Configure API Integration: paste both values, then Test API Credentials.",
+            "Assignments: assign a user to the app.",
+            "Push Groups: push a group by name.",
+            "Change a profile in Okta.",
+        ],
+        Idp::Entra => [
+            "Provisioning: paste both values, then Test Connection.",
+            "Assign a user, then Provision on demand: it need not wait for the next cycle.",
+            "Assign a group, and wait for the next cycle (40 minutes).",
+            "Change a user in Entra, then Provision on demand again.",
+        ],
+        Idp::Google => [
+            "Auto-provisioning: paste both values and continue.",
+            "Turn the app on for a user. The next sync can take hours.",
+            "Google Workspace never sends groups: make them here if you need any.",
+            "Change a user in the Admin console.",
+        ],
+        _ => [
+            "Paste both values and press the provider's test.",
+            "Assign a user to the application.",
+            "Assign or push a group.",
+            "Change a user in the provider.",
+        ],
+    }
+}
+
+/// The list alone, for the page to replace its own while it is open.
+#[derive(Template)]
+#[template(path = "pages/progress.html")]
+pub(crate) struct Fragment {
+    /// The list.
+    pub(crate) progress: Progress,
+}

@@ -1,0 +1,258 @@
+//! Bearer tokens: who has which, where they are used, issuing and revoking.
+
+use std::collections::HashMap;
+
+use actix_web::{http::StatusCode, web};
+use askama::Template;
+use endpoint_store::{
+    StoreError,
+    endpoints::EndpointSummary,
+    tokens::{self, MAX_LIVE, Scope, TokenRecord, TokenState},
+    usage::{self, Refusal},
+};
+use scim_core::token::PlainToken;
+
+use super::token_form::{self, TokenForm};
+use crate::{
+    error::PageError,
+    forms::{Errors, Form},
+    frame::{Frame, Head, Tab},
+    pages::{Answer, html, html_as, see, told},
+    session::Operator,
+    ui::{Days, Num, State, Tone, When},
+};
+
+/// A token that was issued by this very request: the only time its secret is shown.
+pub(crate) struct Issued {
+    token: PlainToken,
+    /// Its label.
+    pub(crate) label: String,
+    /// What it may do.
+    pub(crate) scope: &'static str,
+    /// When it ends.
+    pub(crate) expires: String,
+}
+
+impl Issued {
+    /// From the store's answer.
+    pub(crate) fn new((token, record): (PlainToken, TokenRecord), now: i64) -> Self {
+        let expires = record.expires_at.map(|at| format!("expires {}", When::new(at, now).day()));
+        Self {
+            token,
+            label: record.label,
+            scope: scope_words(record.scope),
+            expires: expires.unwrap_or_else(|| "never expires".to_owned()),
+        }
+    }
+
+    /// The secret, for the page.
+    pub(crate) fn secret(&self) -> &str {
+        self.token.reveal()
+    }
+}
+
+/// The part of a token that is no secret, as it is shown everywhere.
+pub(crate) fn public_id(id: &str) -> String {
+    format!("scim_{id}_…")
+}
+
+fn scope_words(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "read only",
+        Scope::Write => "read and write",
+    }
+}
+
+/// A use of a token.
+pub(crate) struct Used {
+    pub(crate) at: When,
+    pub(crate) address: String,
+    pub(crate) agent: String,
+    pub(crate) operation: String,
+}
+
+/// A line of the list.
+pub(crate) struct TokenRow {
+    pub(crate) id: String,
+    pub(crate) label: String,
+    pub(crate) public: String,
+    pub(crate) state: State,
+    pub(crate) live: bool,
+    pub(crate) scope: &'static str,
+    pub(crate) made: When,
+    pub(crate) made_by: String,
+    pub(crate) expires: Option<(When, Days)>,
+    pub(crate) used: Option<Used>,
+    pub(crate) requests: Num,
+    pub(crate) ended: Option<When>,
+    pub(crate) ended_by: Option<String>,
+    pub(crate) attempts: Option<String>,
+}
+
+impl TokenRow {
+    /// A token as it is at `now`; `refusals` are attempts with it since it ended.
+    pub(crate) fn new(token: TokenRecord, refusals: &[Refusal], now: i64) -> Self {
+        let state = token.state(now);
+        let tried: i64 = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.attempts).sum();
+        let last = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.last.at).max();
+        let attempts = last.filter(|_| !state.is_live()).map(|last| {
+            format!("{} since, last {}", Num::of(tried).with("attempt", "attempts"), When::new(last, now).words())
+        });
+        Self {
+            public: public_id(&token.id),
+            id: token.id,
+            label: token.label,
+            state: match state {
+                TokenState::New => State::new("Not used yet", "new", Tone::Calm),
+                TokenState::Active => State::new("In use", "check", Tone::Ok),
+                TokenState::Expired => State::new("Expired", "clock", Tone::Bad),
+                TokenState::Revoked => State::new("Revoked", "stop", Tone::Calm),
+            },
+            live: state.is_live(),
+            scope: scope_words(token.scope),
+            made: When::new(token.created_at, now),
+            made_by: token.created_by,
+            expires: token.expires_at.map(|at| (When::new(at, now), Days::until(at, now))),
+            used: token.last_used.map(|used| Used {
+                at: When::new(used.at, now),
+                address: used.address,
+                agent: used.agent,
+                operation: used.request,
+            }),
+            requests: Num::of(token.requests),
+            ended: When::maybe(token.revoked_at, now),
+            ended_by: token.revoked_by,
+            attempts,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/tokens.html")]
+pub(crate) struct TokensPage {
+    pub(crate) frame: Frame,
+    pub(crate) head: Head,
+    pub(crate) issued: Option<Issued>,
+    pub(crate) live: Vec<TokenRow>,
+    pub(crate) retired: Vec<TokenRow>,
+    pub(crate) limit: usize,
+    pub(crate) form: TokenForm,
+}
+
+/// The list.
+pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    html(&page(&operator, &summary, None, TokenForm::new()).await?)
+}
+
+async fn page(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    issued: Option<Issued>,
+    form: TokenForm,
+) -> Result<TokensPage, PageError> {
+    let (id, now) = (summary.endpoint.id.clone(), operator.now());
+    let (records, refusals) =
+        operator.read(move |conn| Ok((tokens::list(conn, &id)?, usage::refusals(conn, &id, 100)?))).await?;
+    let rows = records.into_iter().map(|token| TokenRow::new(token, &refusals, now));
+    let (live, retired) = rows.partition(|row| row.live);
+    let (frame, head) = operator.desk(summary, Tab::Tokens);
+    Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, form })
+}
+
+/// Issues a token and shows it, in the answer to the form itself: it is kept nowhere to be shown later.
+pub(crate) async fn issue(operator: Operator, slug: web::Path<String>, form: Form) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    let label = form.text("label").to_owned();
+    if label.is_empty() {
+        let form = TokenForm::again(&form, Errors::one("label", "say where the token goes"));
+        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, None, form).await?);
+    }
+    let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
+    let new = token_form::wanted(&form, &label, now);
+    let issued = operator.write(move |tx| tokens::issue(tx, &id, &new, &actor, now)).await;
+    match issued {
+        Ok(issued) => {
+            let issued = Some(Issued::new(issued, now));
+            html(&page(&operator, &summary, issued, TokenForm::new()).await?)
+        }
+        Err(error) => {
+            if let Some(slug) = sent_before(&operator, &form).await? {
+                return Ok(see(format!("/admin/endpoints/{slug}/connect?done=once")));
+            }
+            let form = TokenForm::again(&form, Errors::one("label", told(error)?));
+            html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, None, form).await?)
+        }
+    }
+}
+
+/// The slug of the endpoint for which this very form has issued a token before: the browser sent it again.
+pub(crate) async fn sent_before(operator: &Operator, form: &Form) -> Result<Option<String>, PageError> {
+    let Some(key) = token_form::sent_key(form) else { return Ok(None) };
+    operator
+        .read(move |conn| {
+            let Some(id) = tokens::endpoint_of_request(conn, &key)? else { return Ok(None) };
+            Ok(Some(endpoint_store::endpoints::find(conn, id.as_str())?.slug))
+        })
+        .await
+}
+
+#[derive(Template)]
+#[template(path = "pages/revoke.html")]
+pub(crate) struct RevokePage {
+    pub(crate) frame: Frame,
+    pub(crate) head: Head,
+    pub(crate) token: TokenRow,
+    pub(crate) busy: bool,
+    pub(crate) last: bool,
+    pub(crate) errors: Errors,
+}
+
+/// Says what is at stake before a token is revoked.
+pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -> Answer {
+    let (slug, token) = path.into_inner();
+    let summary = operator.endpoint(&slug).await?;
+    html(&stake(&operator, &summary, &token, Errors::default()).await?)
+}
+
+async fn stake(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    token: &str,
+    errors: Errors,
+) -> Result<RevokePage, PageError> {
+    let (id, now) = (summary.endpoint.id.clone(), operator.now());
+    let mut all: HashMap<_, _> = operator
+        .read(move |conn| tokens::list(conn, &id))
+        .await?
+        .into_iter()
+        .map(|token| (token.id.clone(), token))
+        .collect();
+    let live = all.values().filter(|token| token.state(now).is_live()).count();
+    let record = all.remove(token).ok_or_else(|| PageError::not_found("This endpoint has no such token."))?;
+    if !record.state(now).is_live() {
+        return Err(PageError::Refused(format!("The token “{}” is revoked or expired already", record.label)));
+    }
+    let busy = record.is_busy(now);
+    let (frame, head) = operator.desk(summary, Tab::Tokens);
+    Ok(RevokePage { frame, head, busy, last: live == 1, token: TokenRow::new(record, &[], now), errors })
+}
+
+/// Revokes a token. One that carried traffic within the hour needs its label typed.
+pub(crate) async fn revoke(operator: Operator, path: web::Path<(String, String)>, form: Form) -> Answer {
+    let (slug, token) = path.into_inner();
+    let summary = operator.endpoint(&slug).await?;
+    let mut page = stake(&operator, &summary, &token, Errors::default()).await?;
+    if page.busy && form.text("confirm") != page.token.label {
+        page.errors.add("confirm", "that is not its label");
+        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
+    let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
+    let revoked = operator.write(move |tx| tokens::revoke(tx, &id, &token, &actor, now)).await;
+    match revoked {
+        Ok(_) | Err(StoreError::Refused(_)) => {
+            Ok(see(format!("/admin/endpoints/{}/tokens?done=revoked", summary.endpoint.slug)))
+        }
+        Err(other) => Err(other.into()),
+    }
+}

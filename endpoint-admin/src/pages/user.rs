@@ -1,0 +1,105 @@
+//! One user: names and addresses first, groups, history, raw JSON last.
+
+use actix_web::web;
+use askama::Template;
+use endpoint_store::directory::{Link, Record, search};
+use scim_core::{meta::Meta, project, schema::ResourceType};
+use serde_json::{Value, json};
+
+use super::{
+    facts::{self, Fact},
+    history::{self, Event},
+    users::{full_name, user_state},
+};
+use crate::{
+    frame::{Frame, Head, Tab},
+    pages::{Answer, html, resource_type},
+    session::Operator,
+    ui::{Num, State, When},
+};
+
+/// Groups that are listed; nobody reads more.
+const GROUPS: usize = 200;
+
+/// The user.
+pub(crate) struct UserView {
+    pub(crate) label: String,
+    pub(crate) user_name: String,
+    pub(crate) state: State,
+    pub(crate) hidden: bool,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) version: String,
+    pub(crate) json: String,
+}
+
+impl UserView {
+    /// The user as it is at `now`; `base_url` is the endpoint's.
+    pub(crate) fn new(rt: &ResourceType, record: &Record, base_url: &str, now: i64) -> Self {
+        let map = record.resource.as_map();
+        let name = full_name(map);
+        let meta = Meta {
+            id: record.id.clone(),
+            created: record.created_at,
+            last_modified: record.modified_at,
+            version: record.version,
+            location: format!("{base_url}/{}/{}", rt.endpoint, record.id),
+        };
+        let mut facts = facts::of(map);
+        facts.push(Fact::code("Id here", record.id.as_str()));
+        facts.push(Fact::text("Created", When::new(record.created_at, now).exact()));
+        facts.push(Fact::text("Last changed", When::new(record.modified_at, now).exact()));
+        Self {
+            label: if name.is_empty() { record.name.clone() } else { name },
+            user_name: record.name.clone(),
+            state: user_state(record.active, record.hidden),
+            hidden: record.hidden,
+            facts,
+            version: meta.etag(),
+            json: json_of(rt, record, &meta, base_url),
+        }
+    }
+}
+
+fn json_of(rt: &ResourceType, record: &Record, meta: &Meta, base_url: &str) -> String {
+    let group = |link: &Link| {
+        let location = format!("{base_url}/Groups/{}", link.id);
+        json!({"value": link.id, "$ref": location, "display": link.name, "type": if link.direct { "direct" } else { "indirect" }})
+    };
+    let groups: Vec<Value> = record.memberships.iter().flatten().map(group).collect();
+    let links = [("groups".to_owned(), groups)];
+    let shown = project::render(rt, &record.resource, meta, &links, &project::Projection::all());
+    serde_json::to_string_pretty(&Value::Object(shown)).unwrap_or_default()
+}
+
+#[derive(Template)]
+#[template(path = "pages/user.html")]
+pub(crate) struct UserPage {
+    pub(crate) frame: Frame,
+    pub(crate) head: Head,
+    pub(crate) user: UserView,
+    pub(crate) groups: Vec<Link>,
+    pub(crate) more_groups: Option<String>,
+    pub(crate) history: Vec<Event>,
+}
+
+/// The page.
+pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) -> Answer {
+    let (slug, user) = path.into_inner();
+    let summary = operator.endpoint(&slug).await?;
+    let (id, rt, now) = (summary.endpoint.id.clone(), resource_type("User")?, operator.now());
+    let kind = rt.clone();
+    let (record, history) = operator
+        .read(move |conn| {
+            let record = search::find(conn, &id, &kind, &user)?;
+            Ok((record, history::of(conn, &id, &user, &kind, now)?))
+        })
+        .await?;
+    let base_url = operator.public_url().scim_base(&summary.endpoint.slug);
+    let user = UserView::new(&rt, &record, &base_url, now);
+    let mut groups = record.memberships.unwrap_or_default();
+    let all = groups.len();
+    groups.truncate(GROUPS);
+    let more_groups = (all > GROUPS).then(|| format!("and {} more", Num((all - GROUPS) as u64)));
+    let (frame, head) = operator.desk(&summary, Tab::Users);
+    html(&UserPage { frame, head, user, groups, more_groups, history })
+}

@@ -1,0 +1,212 @@
+//! Every page of the console, on one screen. The handlers are registered from this table and from
+//! nothing else, so a page that is not listed does not exist.
+
+use actix_web::{
+    HttpResponse,
+    guard::{self, Guard, GuardContext},
+    http::{Method as HttpMethod, header::ALLOW},
+    middleware::from_fn,
+    web::{self, PayloadConfig, ServiceConfig},
+};
+
+use crate::{
+    assets,
+    console::Console,
+    dress::dress,
+    forms::FORM_LIMIT,
+    gate,
+    pages::{account, connect, group, groups, new_endpoint, outside, overview, settings, tokens, user, users},
+};
+
+/// How a page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads; HEAD is answered too.
+    Get,
+    /// Sends a form.
+    Post,
+}
+
+impl Method {
+    /// As in the request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// Who may ask for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever holds the one-use set-up code in the path.
+    SetUp,
+    /// Whoever is signed in; a POST also needs a role that may write.
+    Session,
+    /// The same, but asked for by a page by itself: it does not keep the session alive.
+    Poll,
+    /// Whoever is signed in, auditors too: it changes nothing but their own session.
+    SelfService,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// How.
+    pub method: Method,
+    /// Where; `{…}` stands for one segment.
+    pub path: &'static str,
+    /// Who.
+    pub access: Access,
+    handler: fn() -> actix_web::Route,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} ({:?})", self.method.as_str(), self.path, self.access)
+    }
+}
+
+const fn get(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
+    Route { method: Method::Get, path, access, handler }
+}
+
+const fn post(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
+    Route { method: Method::Post, path, access, handler }
+}
+
+use Access::{Poll, Public, SelfService, Session, SetUp};
+
+/// The table.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    get ("/", Public, || web::to(outside::home)),
+    get ("/setup/{code}", SetUp, || web::to(outside::set_up)),
+    post("/setup/{code}", SetUp, || web::to(outside::redeem)),
+    get ("/admin", Public, || web::to(outside::home)),
+    get ("/admin/assets/{hash}/{file}", Public, || web::to(assets::serve)),
+    get ("/admin/sign-in", Public, || web::to(outside::sign_in)),
+    post("/admin/sign-in", Public, || web::to(outside::enter)),
+    post("/admin/sign-out", SelfService, || web::to(account::sign_out)),
+    post("/admin/sign-out-everywhere", SelfService, || web::to(account::sign_out_everywhere)),
+    post("/admin/theme", SelfService, || web::to(account::theme)),
+    get ("/admin/account", Session, || web::to(account::show)),
+    get ("/admin/", Session, || web::to(overview::show)),
+    get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
+    post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)),
+    get ("/admin/endpoints/{slug}", Session, || web::to(connect::door)),
+    get ("/admin/endpoints/{slug}/connect", Session, || web::to(connect::show)),
+    get ("/admin/endpoints/{slug}/connect/progress", Poll, || web::to(connect::progress)),
+    get ("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::list)),
+    post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)),
+    get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),
+    post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)),
+    get ("/admin/endpoints/{slug}/users", Session, || web::to(users::list)),
+    get ("/admin/endpoints/{slug}/users/{id}", Session, || web::to(user::show)),
+    get ("/admin/endpoints/{slug}/groups", Session, || web::to(groups::list)),
+    post("/admin/endpoints/{slug}/groups", Session, || web::to(groups::create)),
+    get ("/admin/endpoints/{slug}/groups/{id}", Session, || web::to(group::show)),
+    post("/admin/endpoints/{slug}/groups/{id}/rename", Session, || web::to(group::rename)),
+    post("/admin/endpoints/{slug}/groups/{id}/members", Session, || web::to(group::add)),
+    post("/admin/endpoints/{slug}/groups/{id}/members/remove", Session, || web::to(group::remove)),
+    get ("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::ask)),
+    post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
+    get ("/admin/endpoints/{slug}/settings", Session, || web::to(settings::show)),
+    post("/admin/endpoints/{slug}/settings", Session, || web::to(settings::save)),
+    post("/admin/endpoints/{slug}/rename", Session, || web::to(settings::rename)),
+    post("/admin/endpoints/{slug}/status", Session, || web::to(settings::status)),
+    post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)),
+];
+
+/// Mounts the console: `/`, `/setup/…` and `/admin/…`.
+pub fn configure(cfg: &mut ServiceConfig, console: Console) {
+    cfg.app_data(console);
+    cfg.service(resource("/", "/").wrap(from_fn(dress)));
+    for prefix in ["/setup", "/admin"] {
+        let mut scope = web::scope(prefix)
+            .app_data(PayloadConfig::new(FORM_LIMIT))
+            .default_service(web::to(outside::nothing_here));
+        for path in paths().filter(|path| path.starts_with(prefix)) {
+            scope = scope.service(resource(path, path.strip_prefix(prefix).unwrap_or(path)));
+        }
+        cfg.service(scope.wrap(from_fn(dress)));
+    }
+}
+
+/// Each path of the table once, in its order: the first that matches answers.
+fn paths() -> impl Iterator<Item = &'static str> {
+    let first = |at: usize, path: &str| ROUTES.iter().position(|route| route.path == path) == Some(at);
+    ROUTES.iter().enumerate().filter(move |(at, route)| first(*at, route.path)).map(|(_, route)| route.path)
+}
+
+/// All that the table has at one path, each behind the gate; any other method is told which there are.
+fn resource(path: &'static str, below: &str) -> actix_web::Resource {
+    let mut resource = web::resource(below);
+    let mut allowed: Vec<&str> = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.path == path) {
+        let (access, method) = (route.access, route.method);
+        resource = resource.route(
+            (route.handler)().guard(Asks(method)).wrap(from_fn(move |request, next| gate::pass(access, request, next))),
+        );
+        allowed.push(method.as_str());
+    }
+    let allow = allowed.join(", ");
+    resource.default_service(web::to(move || {
+        let answer = HttpResponse::MethodNotAllowed().insert_header((ALLOW, allow.clone())).finish();
+        async move { answer }
+    }))
+}
+
+/// Guards one line of the table.
+struct Asks(Method);
+
+impl Guard for Asks {
+    fn check(&self, context: &GuardContext<'_>) -> bool {
+        match self.0 {
+            Method::Get => guard::Method(HttpMethod::GET).check(context) || guard::Method(HttpMethod::HEAD).check(context),
+            Method::Post => guard::Method(HttpMethod::POST).check(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Access, Method, ROUTES};
+
+    #[test]
+    fn no_line_is_listed_twice() {
+        let lines: BTreeSet<_> = ROUTES.iter().map(|route| (route.method.as_str(), route.path)).collect();
+        assert_eq!(lines.len(), ROUTES.len());
+    }
+
+    #[test]
+    fn only_the_door_is_open() {
+        let open: Vec<_> = ROUTES
+            .iter()
+            .filter(|route| matches!(route.access, Access::Public | Access::SetUp))
+            .map(|route| route.path)
+            .collect();
+        assert_eq!(
+            open,
+            [
+                "/",
+                "/setup/{code}",
+                "/setup/{code}",
+                "/admin",
+                "/admin/assets/{hash}/{file}",
+                "/admin/sign-in",
+                "/admin/sign-in"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_page_that_polls_only_reads() {
+        assert!(ROUTES.iter().filter(|r| r.access == Access::Poll).all(|r| r.method == Method::Get));
+    }
+}

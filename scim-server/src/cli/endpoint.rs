@@ -1,0 +1,399 @@
+//! `scim-server endpoint`: endpoints, their states, settings and life cycle.
+
+use clap::{Args, Subcommand};
+use endpoint_store::caller::Actor;
+use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Status};
+use endpoint_store::settings::{Idp, Settings};
+use endpoint_store::tokens::{self, NewToken, Scope};
+use endpoint_store::{Endpoint, Millis, StoreError, Tx};
+use scim_core::token::PlainToken;
+use serde_json::{Map, Value, json};
+
+use super::output::{Answer, clean, count, fields, moment, table, time};
+use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live};
+
+const FIRST_TOKEN: &str = "first token";
+const BIN: Millis = 30 * 24 * 3_600_000;
+/// Endpoints read at once for the list.
+const PAGE: i64 = 500;
+
+/// Options and commands.
+#[derive(Debug, Args)]
+pub struct EndpointArgs {
+    /// How the outcome is printed.
+    #[command(flatten)]
+    pub format: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EndpointCommand,
+}
+
+/// What can be done with endpoints.
+#[derive(Debug, Subcommand)]
+pub enum EndpointCommand {
+    /// Make an endpoint and its first token
+    Create {
+        /// What operators call it; its URL is made from it
+        name: String,
+        /// The identity provider: onelogin, okta, entra, jumpcloud, google, ping, sailpoint, rippling, authentik
+        /// or generic
+        #[arg(long, default_value = "generic")]
+        idp: Idp,
+        /// The customer it belongs to
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// List the endpoints
+    List {
+        /// Those in the bin instead
+        #[arg(long)]
+        deleted: bool,
+    },
+    /// Show one endpoint with its settings
+    Show(Which),
+    /// Change settings: all of them, or none if one is wrong
+    Set {
+        /// Names the endpoint.
+        #[command(flatten)]
+        which: Which,
+        /// delete=remove|deactivate, group-patch=204|200, rate=default|unlimited|N
+        #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+        settings: Vec<(String, String)>,
+    },
+    /// Give it another name and URL; the old URL keeps working
+    Rename {
+        /// Names the endpoint.
+        #[command(flatten)]
+        which: Which,
+        /// The new name
+        name: String,
+    },
+    /// Answer 503 until it is resumed: the identity provider tries again later
+    Pause(Which),
+    /// Answer again after a pause
+    Resume(Which),
+    /// Answer 403 until it is enabled
+    Disable(Which),
+    /// Answer again after it was disabled
+    Enable(Which),
+    /// Put it into the bin for 30 days
+    Delete(Which),
+    /// Take it out of the bin
+    Undelete(Which),
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE, for example rate=100".into()),
+    }
+}
+
+/// Carries out one of them.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failure> {
+    match command {
+        EndpointCommand::Create { name, idp, tenant } => create(cx, NewEndpoint { name, tenant, idp }).await,
+        EndpointCommand::List { deleted } => list(cx, deleted).await,
+        EndpointCommand::Show(which) => {
+            let summary = cx
+                .read(move |conn| {
+                    let endpoint = find(conn, &which.endpoint)?;
+                    endpoints::summary(conn, endpoint)
+                })
+                .await?;
+            Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })
+        }
+        EndpointCommand::Set { which, settings } => set(cx, which, settings).await,
+        EndpointCommand::Rename { which, name } => rename(cx, which, name).await,
+        EndpointCommand::Pause(which) => set_status(cx, which, Turn::Pause).await,
+        EndpointCommand::Resume(which) => set_status(cx, which, Turn::Resume).await,
+        EndpointCommand::Disable(which) => set_status(cx, which, Turn::Disable).await,
+        EndpointCommand::Enable(which) => set_status(cx, which, Turn::Enable).await,
+        EndpointCommand::Delete(which) => delete(cx, which).await,
+        EndpointCommand::Undelete(which) => undelete(cx, which).await,
+    }
+}
+
+async fn create(cx: &Context, new: NewEndpoint) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let (endpoint, (secret, token)) = cx
+        .write(move |tx| {
+            let endpoint = endpoints::create(tx, &new, now)?;
+            let first = NewToken {
+                label: FIRST_TOKEN.to_owned(),
+                scope: Scope::Write,
+                expires_at: None,
+                request_key: None,
+            };
+            let issued = tokens::issue(tx, &endpoint.id, &first, &Actor::cli(), now)?;
+            Ok((endpoint, issued))
+        })
+        .await?;
+    let json = json!({
+        "id": endpoint.id.as_str(),
+        "slug": endpoint.slug,
+        "name": endpoint.name,
+        "tenant": endpoint.tenant,
+        "idp": endpoint.idp.as_str(),
+        "status": endpoint.status.as_str(),
+        "base_url": cx.config.base_url(&endpoint.slug),
+        "token": {
+            "id": token.id,
+            "secret": secret.reveal(),
+            "label": token.label,
+            "expires_at": time(token.expires_at),
+        },
+    });
+    Ok(Answer { json, text: welcome(cx, &endpoint, &secret) })
+}
+
+fn welcome(cx: &Context, endpoint: &Endpoint, secret: &PlainToken) -> String {
+    let values = [
+        ("SCIM Base URL", cx.config.base_url(&endpoint.slug)),
+        ("SCIM Bearer Token", secret.reveal().to_owned()),
+    ];
+    format!(
+        "Endpoint `{}` for {} is ready.\n\n{}\n\n{SHOWN_ONCE}",
+        endpoint.slug,
+        endpoint.idp.label(),
+        fields(&values)
+    )
+}
+
+async fn list(cx: &Context, deleted: bool) -> Result<Answer, Failure> {
+    let summaries = cx
+        .read(move |conn| {
+            let mut all = Vec::new();
+            loop {
+                let offset = i64::try_from(all.len()).unwrap_or(i64::MAX);
+                let (page, total) = endpoints::list(conn, "", deleted, offset, PAGE)?;
+                let (end, read) = (page.is_empty(), page.len());
+                all.extend(page);
+                if end || offset.saturating_add(i64::try_from(read).unwrap_or(i64::MAX)) >= total {
+                    return Ok(all);
+                }
+            }
+        })
+        .await?;
+    let records: Vec<Value> = summaries.iter().map(|s| record(cx, s)).collect();
+    let text = match (summaries.is_empty(), deleted) {
+        (true, true) => "The bin is empty.".to_owned(),
+        (true, false) => "There is no endpoint yet; `endpoint create NAME` makes one.".to_owned(),
+        (false, _) => listing(cx, &summaries, deleted),
+    };
+    Ok(Answer { json: json!({ "endpoints": records }), text })
+}
+
+fn listing(cx: &Context, summaries: &[EndpointSummary], deleted: bool) -> String {
+    let row = |s: &EndpointSummary| {
+        let e = &s.endpoint;
+        let last = if deleted { e.deleted_at } else { s.last_heard };
+        [
+            e.slug.clone(),
+            e.name.clone(),
+            e.tenant.clone().unwrap_or_else(|| "–".to_owned()),
+            e.idp.as_str().to_owned(),
+            e.status.as_str().to_owned(),
+            s.users.to_string(),
+            s.groups.to_string(),
+            moment(last, cx.now),
+        ]
+    };
+    let rows: Vec<_> = summaries.iter().map(row).collect();
+    let last = if deleted { "DELETED" } else { "LAST HEARD" };
+    table(["SLUG", "NAME", "TENANT", "IDP", "STATUS", "USERS", "GROUPS", last], &rows)
+}
+
+/// Everything known of an endpoint, for programs.
+fn record(cx: &Context, summary: &EndpointSummary) -> Value {
+    let e = &summary.endpoint;
+    json!({
+        "id": e.id.as_str(),
+        "slug": e.slug,
+        "name": e.name,
+        "tenant": e.tenant,
+        "idp": e.idp.as_str(),
+        "status": e.status.as_str(),
+        "base_url": cx.config.base_url(&e.slug),
+        "users": summary.users,
+        "groups": summary.groups,
+        "last_heard": time(summary.last_heard),
+        "created_at": time(Some(e.created_at)),
+        "deleted_at": time(e.deleted_at),
+        "settings": settings_as_set(&e.settings),
+    })
+}
+
+fn details(cx: &Context, summary: &EndpointSummary) -> String {
+    let e = &summary.endpoint;
+    let mut pairs = vec![
+        ("Name", e.name.clone()),
+        ("Slug", e.slug.clone()),
+        ("Id", e.id.as_str().to_owned()),
+        ("Tenant", e.tenant.clone().unwrap_or_else(|| "–".to_owned())),
+        ("Identity provider", e.idp.label().to_owned()),
+        ("Status", e.status.as_str().to_owned()),
+        ("SCIM Base URL", cx.config.base_url(&e.slug)),
+        ("Users", summary.users.to_string()),
+        ("Groups", summary.groups.to_string()),
+        ("Last heard", moment(summary.last_heard, cx.now)),
+        ("Made", moment(Some(e.created_at), cx.now)),
+    ];
+    if let Some(at) = e.deleted_at {
+        pairs.push(("In the bin since", moment(Some(at), cx.now)));
+    }
+    let settings = settings_as_set(&e.settings);
+    let settings: Vec<String> =
+        settings.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    pairs.push(("Settings", settings.join(" ")));
+    fields(&pairs)
+}
+
+/// Settings as `endpoint set` takes them: what is shown can be given back.
+fn settings_as_set(settings: &Settings) -> Map<String, Value> {
+    let text = |value: Value| match value {
+        Value::Object(map) => map.into_iter().next().map_or(Value::Null, |(_, number)| number),
+        other => other,
+    };
+    let map = match serde_json::to_value(settings) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    let as_text = |value: Value| match text(value) {
+        Value::String(text) => Value::String(text),
+        other => Value::String(other.to_string()),
+    };
+    map.into_iter().map(|(key, value)| (key, as_text(value))).collect()
+}
+
+/// Changes an endpoint and returns it with what the list shows of it.
+async fn change(
+    cx: &Context,
+    change: impl FnOnce(&mut Tx<'_>) -> Result<Endpoint, StoreError> + Send + 'static,
+) -> Result<EndpointSummary, Failure> {
+    cx.write(|tx| {
+        let endpoint = change(tx)?;
+        endpoints::summary(tx, endpoint)
+    })
+    .await
+}
+
+async fn set(cx: &Context, which: Which, settings: Vec<(String, String)>) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let summary = change(cx, move |tx| {
+        let mut endpoint = find_live(tx, &which.endpoint)?;
+        for (key, value) in &settings {
+            endpoint.settings.set(key, value)?;
+        }
+        endpoints::set_settings(tx, &endpoint.id, &endpoint.settings, now)?;
+        Ok(endpoint)
+    })
+    .await?;
+    Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })
+}
+
+async fn rename(cx: &Context, which: Which, name: String) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let (old, summary) = cx
+        .write(move |tx| {
+            let old = find_live(tx, &which.endpoint)?;
+            let renamed = endpoints::rename(tx, &old.id, &name, now)?;
+            Ok((old, endpoints::summary(tx, renamed)?))
+        })
+        .await?;
+    let (slug, name) = (&summary.endpoint.slug, clean(&summary.endpoint.name));
+    let text = if *slug == old.slug {
+        format!("Endpoint `{slug}` is now called {name}; its URL stays {}.", cx.config.base_url(slug))
+    } else {
+        let (new_url, old_url) = (cx.config.base_url(slug), cx.config.base_url(&old.slug));
+        format!("Endpoint `{slug}` is now called {name}.\nIts URL is {new_url}; {old_url} keeps working.")
+    };
+    Ok(Answer { text, json: record(cx, &summary) })
+}
+
+/// A change of state that was asked for.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Pause,
+    Resume,
+    Disable,
+    Enable,
+}
+
+impl Turn {
+    /// The state afterwards. Only what undoes a state leaves it: `resume` never enables what was disabled.
+    fn from(self, slug: &str, status: Status) -> Result<Status, StoreError> {
+        match (self, status) {
+            (Self::Pause | Self::Resume, Status::Disabled) => Err(StoreError::refused(format!(
+                "endpoint `{slug}` is disabled; `endpoint enable {slug}` lets it answer again"
+            ))),
+            (Self::Enable, Status::Paused) => Err(StoreError::refused(format!(
+                "endpoint `{slug}` is paused; `endpoint resume {slug}` lets it answer again"
+            ))),
+            (Self::Pause, _) => Ok(Status::Paused),
+            (Self::Disable, _) => Ok(Status::Disabled),
+            (Self::Resume | Self::Enable, _) => Ok(Status::Active),
+        }
+    }
+}
+
+async fn set_status(cx: &Context, which: Which, turn: Turn) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let summary = change(cx, move |tx| {
+        let mut endpoint = find_live(tx, &which.endpoint)?;
+        endpoint.status = turn.from(&endpoint.slug, endpoint.status)?;
+        endpoints::set_status(tx, &endpoint.id, endpoint.status, now)?;
+        Ok(endpoint)
+    })
+    .await?;
+    let slug = &summary.endpoint.slug;
+    let text = match summary.endpoint.status {
+        Status::Active => format!("Endpoint `{slug}` is active: it answers."),
+        Status::Paused => {
+            format!("Endpoint `{slug}` is paused: it answers 503 until `endpoint resume {slug}`.")
+        }
+        Status::Disabled => {
+            format!("Endpoint `{slug}` is disabled: it answers 403 until `endpoint enable {slug}`.")
+        }
+    };
+    Ok(Answer { text, json: record(cx, &summary) })
+}
+
+async fn delete(cx: &Context, which: Which) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let summary = change(cx, move |tx| {
+        let endpoint = find_live(tx, &which.endpoint)?;
+        endpoints::set_deleted(tx, &endpoint.id, Some(now))?;
+        Ok(Endpoint { deleted_at: Some(now), ..endpoint })
+    })
+    .await?;
+    let slug = &summary.endpoint.slug;
+    let text = format!(
+        "Endpoint `{slug}` with {} and {} is in the bin until {} and answers nobody.\n\
+         `endpoint undelete {slug}` takes it out again, with everything in it.",
+        count(summary.users, "user"),
+        count(summary.groups, "group"),
+        moment(Some(now.saturating_add(BIN)), now),
+    );
+    Ok(Answer { text, json: record(cx, &summary) })
+}
+
+async fn undelete(cx: &Context, which: Which) -> Result<Answer, Failure> {
+    let summary = change(cx, move |tx| {
+        let endpoint = find(tx, &which.endpoint)?;
+        if endpoint.deleted_at.is_none() {
+            return Err(StoreError::refused(format!("endpoint `{}` is not in the bin", endpoint.slug)));
+        }
+        endpoints::set_deleted(tx, &endpoint.id, None)?;
+        Ok(Endpoint { deleted_at: None, ..endpoint })
+    })
+    .await?;
+    let (slug, status) = (&summary.endpoint.slug, summary.endpoint.status.as_str());
+    Ok(Answer {
+        text: format!("Endpoint `{slug}` is out of the bin and {status}, as it was before."),
+        json: record(cx, &summary),
+    })
+}

@@ -1,0 +1,262 @@
+//! `scim-server token`: bearer tokens of endpoints.
+
+use clap::{Args, Subcommand};
+use endpoint_store::caller::Actor;
+use endpoint_store::tokens::{self, NewToken, Scope, TokenRecord};
+use endpoint_store::{Millis, StoreError};
+use scim_core::token::PlainToken;
+use serde_json::{Value, json};
+
+use super::output::{Answer, clean, count, fields, moment, table, time};
+use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live};
+
+const MINUTE: Millis = 60_000;
+const HOUR: Millis = 60 * MINUTE;
+const DAY: Millis = 24 * HOUR;
+/// The longest life that a token may be given.
+const LONGEST: Millis = 100 * 365 * DAY;
+
+/// Options and commands.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// How the outcome is printed.
+    #[command(flatten)]
+    pub format: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Issue a token; it is shown once
+    Issue {
+        /// Names the endpoint.
+        #[command(flatten)]
+        which: Which,
+        /// What to call it
+        #[arg(long, default_value = "", hide_default_value = true)]
+        label: String,
+        /// What it may do: read, or write (everything)
+        #[arg(long, default_value = "write")]
+        scope: Scope,
+        /// When it ends by itself: 90m, 12h, 365d, 52w, or never
+        #[arg(long, value_name = "TIME", default_value = "never", value_parser = lifetime)]
+        expires_in: Lifetime,
+    },
+    /// List the tokens of an endpoint, dead ones too
+    List(Which),
+    /// End a token for good, from the next request on
+    Revoke {
+        /// Id of the token, as `token list` shows it
+        token_id: String,
+        /// Revoke it even if it was used within the last hour
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// How long a token lives; `None` is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime(Option<Millis>);
+
+fn lifetime(text: &str) -> Result<Lifetime, String> {
+    if text == "never" {
+        return Ok(Lifetime(None));
+    }
+    let units = [("m", MINUTE), ("h", HOUR), ("d", DAY), ("w", 7 * DAY)];
+    let length = units.iter().find_map(|(unit, length)| {
+        let number = text.strip_suffix(unit).filter(|n| n.bytes().all(|b| b.is_ascii_digit()))?;
+        number.parse::<Millis>().ok()?.checked_mul(*length)
+    });
+    match length {
+        Some(length) if (1..=LONGEST).contains(&length) => Ok(Lifetime(Some(length))),
+        Some(_) => Err("a token lives for at least a minute and at most 36500d, or write never".into()),
+        None => Err(format!(
+            "`{text}` is no time; write a number with m (minutes), h, d or w, for example 365d, or never"
+        )),
+    }
+}
+
+/// Carries out one of them.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure> {
+    match command {
+        TokenCommand::Issue { which, label, scope, expires_in: Lifetime(length) } => {
+            let expires_at = length.map(|length| cx.now.saturating_add(length));
+            issue(cx, which, NewToken { label, scope, expires_at, request_key: None }).await
+        }
+        TokenCommand::List(which) => list(cx, which).await,
+        TokenCommand::Revoke { token_id, yes } => revoke(cx, id_of(token_id), yes).await,
+    }
+}
+
+/// Somebody who holds the whole token may paste it where its id belongs.
+fn id_of(text: String) -> String {
+    PlainToken::parse(&text).map_or(text, |token| token.id().to_owned())
+}
+
+async fn issue(cx: &Context, which: Which, new: NewToken) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let (slug, (secret, token)) = cx
+        .write(move |tx| {
+            let endpoint = find_live(tx, &which.endpoint)?;
+            Ok((endpoint.slug, tokens::issue(tx, &endpoint.id, &new, &Actor::cli(), now)?))
+        })
+        .await?;
+    let json = json!({
+        "id": token.id,
+        "secret": secret.reveal(),
+        "label": token.label,
+        "scope": token.scope.as_str(),
+        "endpoint": slug,
+        "created_at": time(Some(token.created_at)),
+        "expires_at": time(token.expires_at),
+    });
+    let values = [
+        ("SCIM Base URL", cx.config.base_url(&slug)),
+        ("SCIM Bearer Token", secret.reveal().to_owned()),
+        ("Token id", token.id.clone()),
+        ("Scope", token.scope.as_str().to_owned()),
+        ("Expires", expiry(&token, now)),
+    ];
+    let title = format!("Token “{}” of endpoint `{slug}` is issued.", clean(&token.label));
+    Ok(Answer { json, text: format!("{title}\n\n{}\n\n{SHOWN_ONCE}", fields(&values)) })
+}
+
+fn expiry(token: &TokenRecord, now: Millis) -> String {
+    token.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at), now))
+}
+
+async fn list(cx: &Context, which: Which) -> Result<Answer, Failure> {
+    let (slug, tokens) = cx
+        .read(move |conn| {
+            let endpoint = find(conn, &which.endpoint)?;
+            Ok((endpoint.slug, tokens::list(conn, &endpoint.id)?))
+        })
+        .await?;
+    let rows: Vec<[String; 8]> = tokens
+        .iter()
+        .map(|t| {
+            [
+                t.id.clone(),
+                t.label.clone(),
+                t.state(cx.now).as_str().to_owned(),
+                t.scope.as_str().to_owned(),
+                moment(Some(t.created_at), cx.now),
+                expiry(t, cx.now),
+                t.requests.to_string(),
+                moment(t.last_used.as_ref().map(|used| used.at), cx.now),
+            ]
+        })
+        .collect();
+    let text = if rows.is_empty() {
+        format!("Endpoint `{slug}` has no token; `token issue {slug}` issues one.")
+    } else {
+        table(["ID", "LABEL", "STATE", "SCOPE", "MADE", "EXPIRES", "REQUESTS", "LAST USED"], &rows)
+    };
+    let records: Vec<Value> = tokens.iter().map(|t| record(t, &slug, cx.now)).collect();
+    Ok(Answer { json: json!({ "tokens": records }), text })
+}
+
+fn record(token: &TokenRecord, slug: &str, now: Millis) -> Value {
+    json!({
+        "id": token.id,
+        "label": token.label,
+        "scope": token.scope.as_str(),
+        "state": token.state(now).as_str(),
+        "endpoint": slug,
+        "created_at": time(Some(token.created_at)),
+        "created_by": token.created_by,
+        "expires_at": time(token.expires_at),
+        "revoked_at": time(token.revoked_at),
+        "revoked_by": token.revoked_by,
+        "requests": token.requests,
+        "first_used_at": time(token.first_used_at),
+        "last_used_at": time(token.last_used.as_ref().map(|used| used.at)),
+        "last_used": token.last_used.as_ref().map(|used| json!({
+            "at": time(Some(used.at)),
+            "address": used.address,
+            "agent": used.agent,
+            "request": used.request,
+        })),
+    })
+}
+
+async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let (slug, token) = cx
+        .write(move |tx| {
+            let owner = tokens::endpoint_of(tx, &id)?;
+            let endpoint = find(tx, owner.as_str())?;
+            let token = tokens::get(tx, &owner, &id)?;
+            // Judged in the same transaction: a use that is written now is seen.
+            if token.state(now).is_live() && token.is_busy(now) && !yes {
+                return Err(StoreError::refused(busy(&token, &endpoint.slug, now)));
+            }
+            Ok((endpoint.slug, tokens::revoke(tx, &owner, &id, &Actor::cli(), now)?))
+        })
+        .await?;
+    let text = format!(
+        "Token `{}` (“{}”) of endpoint `{slug}` is revoked; it {}.",
+        token.id,
+        clean(&token.label),
+        past(&token, now)
+    );
+    Ok(Answer { json: record(&token, &slug, now), text })
+}
+
+fn busy(token: &TokenRecord, slug: &str, now: Millis) -> String {
+    format!(
+        "token `{}` (“{}”) of endpoint `{slug}` is in use: it {}; whatever sends them would fail at once, so give \
+         that a new token first (`token issue {slug}`), or revoke this one all the same with --yes",
+        token.id,
+        token.label,
+        past(token, now)
+    )
+}
+
+/// What a token has done so far.
+fn past(token: &TokenRecord, now: Millis) -> String {
+    match &token.last_used {
+        None => "was never used".to_owned(),
+        Some(used) => format!(
+            "opened {}, the last {} from {}",
+            count(token.requests, "request"),
+            moment(Some(used.at), now),
+            if used.address.is_empty() { "an unknown address".to_owned() } else { clean(&used.address) }
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY, HOUR, Lifetime, MINUTE, lifetime};
+
+    #[test]
+    fn lifetimes_are_numbers_with_units() {
+        let known = [
+            ("never", None),
+            ("90m", Some(90 * MINUTE)),
+            ("12h", Some(12 * HOUR)),
+            ("365d", Some(365 * DAY)),
+            ("52w", Some(364 * DAY)),
+            ("36500d", Some(36_500 * DAY)),
+        ];
+        for (text, length) in known {
+            assert_eq!(lifetime(text), Ok(Lifetime(length)), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused_with_an_example() {
+        for text in
+            ["", "d", "365", "1y", "-1d", "+1d", "1.5d", "1 d", "0d", "36501d", "Never", "99999999999999999d"]
+        {
+            assert!(lifetime(text).is_err_and(|why| why.contains("never")), "{text}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! How the server is set up: flag, then environment, then file, then default.
+//!
+//! One name serves all three: the flag `--public-url` is `SCIM_PUBLIC_URL` in the environment and `public_url`
+//! in the file. An environment variable that is empty counts as not set.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use endpoint_admin::Clock;
+use endpoint_store::DatabaseUrl;
+use serde::Deserialize;
+
+const FILE: &str = "scim-server.toml";
+const DATABASE: &str = "sqlite:data/scim.db";
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const RATE: u32 = 50;
+const MAX_RATE: u32 = 100_000;
+const LOG: &str = "info";
+
+/// Everything the server needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where everything is kept.
+    pub database: DatabaseUrl,
+    /// Where SCIM answers, and the console unless it has an address of its own.
+    pub listen: SocketAddr,
+    /// Where the console answers, if apart from SCIM.
+    pub console_listen: Option<SocketAddr>,
+    /// Prefix of every URL that is handed out; `None` derives it from the bound address.
+    pub public_url: Option<String>,
+    /// Certificate and key; `None` serves plain HTTP.
+    pub tls: Option<Tls>,
+    /// Requests per second and endpoint where the endpoint says nothing else; `None` is unlimited.
+    pub rate: Option<u32>,
+    /// Which log lines are written.
+    pub log: String,
+    /// How they are written.
+    pub log_format: LogFormat,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+/// Files for serving TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM chain, the server's own certificate first.
+    pub cert: PathBuf,
+    /// PEM private key.
+    pub key: PathBuf,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text each.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// Where everything is kept: sqlite:PATH (its folder is made if missing) or postgres://USER@HOST/NAME
+    ///
+    /// [default: sqlite:data/scim.db] [env: SCIM_DATABASE] [file: database]
+    // Read by `Config::load`, not by clap: clap repeats a wrong value, and this one may hold a password.
+    #[arg(long, global = true, value_name = "URL")]
+    pub database: Option<String>,
+    /// Settings file in TOML; an unknown key in it is an error
+    ///
+    /// [default: scim-server.toml in the working directory, if there is one] [env: SCIM_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Prefix of every URL that is handed out; behind a proxy, what the identity provider sees
+    ///
+    /// http://… or https://…, without a slash at the end.
+    ///
+    /// [default: derived from --listen] [env: SCIM_PUBLIC_URL] [file: public_url]
+    #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeFlags {
+    /// Address and port for SCIM, and for the console unless --console-listen is given
+    ///
+    /// [default: 127.0.0.1:8080] [env: SCIM_LISTEN] [file: listen]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub listen: Option<SocketAddr>,
+    /// Address and port for the console alone, so that it can stay inside
+    ///
+    /// [default: the same as --listen] [env: SCIM_CONSOLE_LISTEN] [file: console_listen]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub console_listen: Option<SocketAddr>,
+    /// Certificate chain in PEM, the server's own first; needs --tls-key
+    ///
+    /// [default: none, plain HTTP] [env: SCIM_TLS_CERT] [file: tls_cert]
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate in PEM; needs --tls-cert
+    ///
+    /// [default: none, plain HTTP] [env: SCIM_TLS_KEY] [file: tls_key]
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Requests per second that each endpoint may send, or `unlimited`; the burst is four times as many
+    ///
+    /// `endpoint set E rate=…` sets it for one endpoint.
+    ///
+    /// [default: 50] [env: SCIM_RATE] [file: rate]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub rate: Option<Rate>,
+    /// Which log lines are written to stderr: a level, or a filter such as `info,scim_server=debug`
+    ///
+    /// Levels are error, warn, info, debug, trace, off.
+    ///
+    /// [default: info] [env: SCIM_LOG] [file: log]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// How log lines are written
+    ///
+    /// [default: text] [env: SCIM_LOG_FORMAT] [file: log_format]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// A request rate as it is written: a number, or `unlimited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate(pub Option<u32>);
+
+/// A setting that cannot be used. The sentence names where it was set.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// The settings file. Values are text, as in the environment; the rate may be a number.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    database: Option<String>,
+    listen: Option<String>,
+    console_listen: Option<String>,
+    public_url: Option<String>,
+    tls_cert: Option<String>,
+    tls_key: Option<String>,
+    rate: Option<RateInFile>,
+    log: Option<String>,
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum RateInFile {
+    Number(i64),
+    Text(String),
+}
+
+/// How the environment is read; a parameter, so that tests have their own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The environment of the process.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The system's clock. Everything else is told the time.
+#[expect(clippy::disallowed_methods, reason = "this is the one clock that the rest takes as a parameter")]
+pub fn system_clock() -> Clock {
+    Clock(Arc::new(|| jiff::Timestamp::now().as_millisecond()))
+}
+
+impl Config {
+    /// Puts the layers together.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value that is wrong, with the place where it stands.
+    pub fn load(common: &Common, flags: &ServeFlags, env: Environment<'_>) -> Result<Self, ConfigError> {
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let chosen = common.config.clone().or_else(|| env("SCIM_CONFIG").map(PathBuf::from));
+        let path = chosen.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        let file = File::read(&path, chosen.is_some())?;
+        let from = Lower { env: &env, path: &path };
+        let path_of = |text: &str| Ok(PathBuf::from(text));
+        let in_file = |rate: RateInFile| match rate {
+            RateInFile::Number(number) => number.to_string(),
+            RateInFile::Text(text) => text,
+        };
+        let cert = from.pick(flags.tls_cert.clone(), "TLS_CERT", file.tls_cert, path_of)?;
+        let key = from.pick(flags.tls_key.clone(), "TLS_KEY", file.tls_key, path_of)?;
+        Ok(Self {
+            database: database(common, &from, file.database)?,
+            listen: from.pick(flags.listen, "LISTEN", file.listen, address)?.unwrap_or(LISTEN),
+            console_listen: from.pick(
+                flags.console_listen,
+                "CONSOLE_LISTEN",
+                file.console_listen,
+                address,
+            )?,
+            public_url: from.pick(common.public_url.clone(), "PUBLIC_URL", file.public_url, public_url)?,
+            tls: tls(cert, key)?,
+            rate: from
+                .pick(flags.rate, "RATE", file.rate.map(in_file), rate)?
+                .map_or(Some(RATE), |Rate(rate)| rate),
+            log: from.pick(flags.log.clone(), "LOG", file.log, text)?.unwrap_or_else(|| LOG.to_owned()),
+            log_format: from
+                .pick(flags.log_format, "LOG_FORMAT", file.log_format, log_format)?
+                .unwrap_or(LogFormat::Text),
+            clock: system_clock(),
+        })
+    }
+
+    /// The prefix of every URL that is handed out, by a server that is bound to `address`.
+    pub fn public_url_at(&self, address: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| {
+            let scheme = if self.tls.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", reachable(address))
+        })
+    }
+
+    /// The SCIM base URL of the endpoint with this slug, for a server with this configuration.
+    pub fn base_url(&self, slug: &str) -> String {
+        format!("{}/scim/{slug}/v2", self.public_url_at(self.listen))
+    }
+}
+
+/// An address that a client on this machine can use: `0.0.0.0` is none.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The layers below the flags.
+struct Lower<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+    path: &'a Path,
+}
+
+impl Lower<'_> {
+    /// The flag's value, else the environment's, else the file's.
+    fn pick<T>(
+        &self,
+        flag: Option<T>,
+        name: &str,
+        file: Option<String>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        if flag.is_some() {
+            return Ok(flag);
+        }
+        let variable = format!("SCIM_{name}");
+        let (value, place) = match ((self.env)(&variable), file) {
+            (Some(value), _) => (value, variable),
+            (None, Some(value)) => {
+                (value, format!("{} in {}", name.to_ascii_lowercase(), self.path.display()))
+            }
+            (None, None) => return Ok(None),
+        };
+        parse(&value).map(Some).map_err(|why| ConfigError(format!("{place}: {why}")))
+    }
+}
+
+impl File {
+    fn read(path: &Path, chosen: bool) -> Result<Self, ConfigError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && !chosen => return Ok(Self::default()),
+            Err(error) => {
+                return Err(ConfigError(format!(
+                    "the settings file {} cannot be read: {}",
+                    path.display(),
+                    crate::cli::output::reason(&error)
+                )));
+            }
+        };
+        toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            ConfigError(format!("{}, line {line}: {}", path.display(), error.message().replace('\n', ", ")))
+        })
+    }
+}
+
+fn database(common: &Common, from: &Lower<'_>, file: Option<String>) -> Result<DatabaseUrl, ConfigError> {
+    let flag = common.database.as_deref().map(str::parse).transpose();
+    let flag = flag.map_err(|why| ConfigError(format!("--database: {why}")))?;
+    match from.pick(flag, "DATABASE", file, str::parse)? {
+        Some(url) => Ok(url),
+        None => DATABASE.parse().map_err(ConfigError),
+    }
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError("TLS needs the key too: set --tls-key beside --tls-cert".into())),
+        (None, Some(_)) => {
+            Err(ConfigError("TLS needs the certificate too: set --tls-cert beside --tls-key".into()))
+        }
+    }
+}
+
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("`{text}` is no address; write IP:PORT, for example 127.0.0.1:8080 or [::]:8080")
+    })
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    if text == "unlimited" {
+        return Ok(Rate(None));
+    }
+    let number = text.parse().ok().filter(|n| (1..=MAX_RATE).contains(n));
+    number.map(|n| Rate(Some(n))).ok_or_else(|| {
+        format!("`{text}` is no rate; write whole requests per second from 1 to {MAX_RATE}, or `unlimited`")
+    })
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    LogFormat::from_str(text, false).map_err(|_| format!("`{text}` is no log format; it is `text` or `json`"))
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest =
+        rest.ok_or("a public URL begins with http:// or https://, for example https://scim.example.com")?;
+    if rest.ends_with('/') {
+        return Err(format!("the public URL has no slash at the end: {}", text.trim_end_matches('/')));
+    }
+    if rest.is_empty()
+        || rest.starts_with('/')
+        || rest.contains(|c: char| " ?#@\\".contains(c) || c.is_control())
+    {
+        return Err("a public URL is a scheme, a host and perhaps a port and a path, \
+                    for example https://scim.example.com"
+            .into());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

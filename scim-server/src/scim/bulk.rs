@@ -1,0 +1,257 @@
+//! Bulk (RFC 7644 §3.7).
+//!
+//! Operations are carried out in portions, each one commit, so that a large request does not keep other
+//! tenants' writes waiting. Each operation succeeds or fails alone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use endpoint_store::directory::{self, Precondition, Record, Wanted};
+use endpoint_store::{Caller, StoreError, Tx};
+use scim_core::bulk::{self, Bulk, Method, Operation, Step};
+use scim_core::dialect::Dialect;
+use scim_core::error::ScimError;
+use scim_core::schema::{Catalog, ResourceType};
+use scim_core::{json, patch as protocol, resource};
+use serde_json::{Value, json};
+
+use super::{Exchange, dialect, preconditions};
+use crate::error::explain;
+
+/// The most operations of one request.
+pub(super) const MAX_OPERATIONS: usize = 1000;
+const PORTION: usize = 50;
+
+pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
+    let request = bulk::parse(&json::parse(&x.body)?, MAX_OPERATIONS)?;
+    let steps = bulk::order(&request.operations);
+    let mut run = Run {
+        caller: x.caller.clone(),
+        catalog: x.scim.catalog.clone(),
+        base: x.base.clone(),
+        dialect: dialect(x),
+        now: x.now,
+        results: request.operations.iter().map(|_| None).collect(),
+        request,
+        made: HashMap::new(),
+        postponed: Vec::new(),
+        failures: 0,
+    };
+    for portion in steps.chunks(PORTION) {
+        let steps = portion.to_vec();
+        run = carry_out(x, run, move |run, tx| {
+            for step in &steps {
+                run.step(tx, *step)?;
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    run = carry_out(x, run, Run::complete).await?;
+    Ok(x.json(StatusCode::OK, &bulk::response(run.results.into_iter().flatten().collect())))
+}
+
+/// One commit. When the store fails, nothing of this portion was done; what portions before it did was.
+async fn carry_out(
+    x: &Exchange,
+    run: Run,
+    portion: impl FnOnce(&mut Run, &mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+) -> Result<Run, ScimError> {
+    let mut next = run;
+    let written = x.scim.store.write(move |tx| {
+        portion(&mut next, tx)?;
+        Ok(next)
+    });
+    written.await.map_err(|e| explain(e, x.caller.request_id()))
+}
+
+/// A bulk request under way.
+struct Run {
+    caller: Caller,
+    catalog: Arc<Catalog>,
+    base: String,
+    dialect: Dialect,
+    now: i64,
+    request: Bulk,
+    /// In the order of the request; `None` for what was not tried.
+    results: Vec<Option<Value>>,
+    /// Ids by bulkId.
+    made: HashMap<String, String>,
+    /// References in a circle, to be added when everything is there.
+    postponed: Vec<Postponed>,
+    failures: u64,
+}
+
+struct Postponed {
+    index: usize,
+    rt: Arc<ResourceType>,
+    id: String,
+    bulk_ids: Vec<String>,
+}
+
+/// What an operation led to.
+struct Done {
+    status: StatusCode,
+    record: Option<(Arc<ResourceType>, Record)>,
+}
+
+impl Run {
+    /// Carries out one operation; only a failure of the store itself ends the portion.
+    fn step(&mut self, tx: &mut Tx<'_>, step: Step) -> Result<(), StoreError> {
+        if self.request.fail_on_errors.is_some_and(|most| self.failures >= most) {
+            return Ok(());
+        }
+        let outcome = match self.request.operations.get(step.index) {
+            Some(Ok(operation)) => {
+                let operation = operation.clone();
+                match self.operation(tx, operation, step) {
+                    Err(StoreError::Scim(error)) => Err(error),
+                    Err(fault) => return Err(fault),
+                    Ok(done) => Ok(done),
+                }
+            }
+            Some(Err(error)) => Err(error.clone()),
+            None => return Ok(()),
+        };
+        if outcome.is_err() {
+            self.failures += 1;
+        }
+        let result = self.result(step.index, outcome);
+        if let Some(slot) = self.results.get_mut(step.index) {
+            *slot = Some(result);
+        }
+        Ok(())
+    }
+
+    fn operation(&mut self, tx: &mut Tx<'_>, mut operation: Operation, step: Step) -> Result<Done, StoreError> {
+        let (rt, has_id) = self.place(&operation)?;
+        let mut postponed = Vec::new();
+        if step.incomplete
+            && let Some(relation) = &rt.relation
+        {
+            postponed = bulk::postpone(&mut operation.data, relation, &self.made);
+        }
+        bulk::resolve(&mut operation, &self.made)?;
+        let id = operation.path.rsplit('/').next().filter(|_| has_id).unwrap_or_default().to_owned();
+        let done = tx.attempt(|tx| self.apply(tx, &rt, &id, &operation))?;
+        if let Some((_, record)) = &done.record {
+            if let Some(bulk_id) = operation.bulk_id {
+                self.made.insert(bulk_id, record.id.clone());
+            }
+            if !postponed.is_empty() {
+                let id = record.id.clone();
+                self.postponed.push(Postponed { index: step.index, rt, id, bulk_ids: postponed });
+            }
+        }
+        Ok(done)
+    }
+
+    /// The resource type of an operation's path, and whether the path names one resource.
+    fn place(&self, operation: &Operation) -> Result<(Arc<ResourceType>, bool), ScimError> {
+        let path = operation.path.strip_prefix(&self.base).unwrap_or(&operation.path);
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let (segment, has_id) = match segments.as_slice() {
+            [segment] => (*segment, false),
+            [segment, _] => (*segment, true),
+            _ => ("", false),
+        };
+        let rt = self.catalog.by_endpoint(segment).cloned().ok_or_else(|| {
+            ScimError::invalid_value("The path of an operation is /<resource type> for POST and /<resource type>/<id> for all others.")
+        })?;
+        match (operation.method, has_id) {
+            (Method::Post, false) | (Method::Put | Method::Patch | Method::Delete, true) => Ok((rt, has_id)),
+            _ => Err(ScimError::invalid_value(format!(
+                "{} does not fit the path: POST takes /{}, all others /{}/<id>.",
+                operation.method.as_str(),
+                rt.endpoint,
+                rt.endpoint
+            ))),
+        }
+    }
+
+    fn apply(
+        &self,
+        tx: &mut Tx<'_>,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        operation: &Operation,
+    ) -> Result<Done, StoreError> {
+        let (caller, now, wanted) = (&self.caller, self.now, Wanted::NOTHING);
+        let precondition = operation.version.as_deref().map_or(Precondition::None, preconditions::of_version);
+        let (status, record) = match operation.method {
+            Method::Post => {
+                let incoming = resource::read(rt, &operation.data, self.dialect)?;
+                let (record, _) = directory::create(tx, caller, rt, &incoming, wanted, now)?;
+                (StatusCode::CREATED, Some(record))
+            }
+            Method::Put => {
+                let incoming = resource::read(rt, &operation.data, self.dialect)?;
+                let (record, _) = directory::replace(tx, caller, rt, id, &incoming, &precondition, wanted, now)?;
+                (StatusCode::OK, Some(record))
+            }
+            Method::Patch => {
+                let patch = protocol::parse(rt, &operation.data, self.dialect)?;
+                let with = (self.dialect, &precondition);
+                let patched = directory::patch(tx, caller, rt, id, &patch, with, wanted, now)?;
+                (StatusCode::OK, Some(patched.record))
+            }
+            Method::Delete => {
+                directory::delete(tx, caller, rt, id, &precondition, now)?;
+                (StatusCode::NO_CONTENT, None)
+            }
+        };
+        Ok(Done { status, record: record.map(|record| (rt.clone(), record)) })
+    }
+
+    /// Adds the references that stood in a circle.
+    fn complete(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for Postponed { index, rt, id, bulk_ids } in std::mem::take(&mut self.postponed) {
+            let members: Vec<Value> =
+                bulk_ids.iter().filter_map(|bulk_id| self.made.get(bulk_id)).map(|id| json!({"value": id})).collect();
+            let Some(relation) = rt.relation.as_deref().filter(|_| !members.is_empty()) else { continue };
+            let body = json!({"schemas": [protocol::PATCH_URN], "Operations": [{"op": "add", "path": relation, "value": members}]});
+            let patch = protocol::parse(&rt, &body, self.dialect)?;
+            let with = (self.dialect, &Precondition::None);
+            let patched = directory::patch(tx, &self.caller, &rt, &id, &patch, with, Wanted::NOTHING, self.now)?;
+            let done = Done { status: StatusCode::CREATED, record: Some((rt, patched.record)) };
+            let result = self.result(index, Ok(done));
+            if let Some(slot) = self.results.get_mut(index) {
+                *slot = Some(result);
+            }
+        }
+        Ok(())
+    }
+
+    /// One element of the answer (RFC 7644 §3.7.3).
+    fn result(&self, index: usize, outcome: Result<Done, ScimError>) -> Value {
+        let operation = self.request.operations.get(index).and_then(|operation| operation.as_ref().ok());
+        let mut result = serde_json::Map::new();
+        if let Some(operation) = operation {
+            result.insert("method".into(), json!(operation.method.as_str()));
+            if let Some(bulk_id) = &operation.bulk_id {
+                result.insert("bulkId".into(), json!(bulk_id));
+            }
+        }
+        match outcome {
+            Ok(Done { status, record }) => {
+                if let Some((rt, record)) = record {
+                    result.insert("location".into(), json!(format!("{}/{}/{}", self.base, rt.endpoint, record.id)));
+                    result.insert("version".into(), json!(format!("W/\"{}\"", record.version)));
+                } else if let Some(operation) = operation {
+                    result.insert("location".into(), json!(format!("{}/{}", self.base, operation.path.trim_start_matches('/'))));
+                }
+                result.insert("status".into(), json!(status.as_str()));
+            }
+            Err(error) => {
+                if let Some(operation) = operation.filter(|operation| operation.method != Method::Post) {
+                    result.insert("location".into(), json!(format!("{}/{}", self.base, operation.path.trim_start_matches('/'))));
+                }
+                result.insert("status".into(), json!(error.status().to_string()));
+                result.insert("response".into(), error.to_body());
+            }
+        }
+        Value::Object(result)
+    }
+}
