@@ -93,7 +93,9 @@ pub fn parse(body: &Value, max_operations: usize) -> Result<Bulk, ScimError> {
     let fail_on_errors = match field(fields, "failOnErrors") {
         None | Some(Value::Null) => None,
         Some(value) => Some(value.as_u64().filter(|n| *n > 0).ok_or_else(|| {
-            ScimError::invalid_syntax("failOnErrors is a whole number of at least 1: after so many failures the rest is not tried.")
+            ScimError::invalid_syntax(
+                "failOnErrors is a whole number of at least 1: after so many failures the rest is not tried.",
+            )
         })?),
     };
     Ok(Bulk { fail_on_errors, operations: list.iter().map(operation).collect() })
@@ -118,7 +120,9 @@ fn operation(value: &Value) -> Result<Operation, ScimError> {
     })?;
     let bulk_id = text("bulkId")?.filter(|id| !id.is_empty());
     if method == Method::Post && bulk_id.is_none() {
-        return Err(ScimError::invalid_syntax("A POST in a bulk request needs a `bulkId`, so that its answer can be told."));
+        return Err(ScimError::invalid_syntax(
+            "A POST in a bulk request needs a `bulkId`, so that its answer can be told.",
+        ));
     }
     let path = text("path")?
         .filter(|path| !path.is_empty())
@@ -230,12 +234,15 @@ fn id_of(reference: &str, made: &HashMap<String, String>) -> Result<String, Scim
 /// bulkIds they refer to.
 pub fn postpone(data: &mut Value, attribute: &str, made: &HashMap<String, String>) -> Vec<String> {
     let list = data.as_object_mut().and_then(|map| {
-        map.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(attribute)).and_then(|(_, v)| v.as_array_mut())
+        map.iter_mut()
+            .find(|(key, _)| key.eq_ignore_ascii_case(attribute))
+            .and_then(|(_, v)| v.as_array_mut())
     });
     let Some(list) = list else { return Vec::new() };
     let mut postponed = Vec::new();
     list.retain(|element| {
-        let reference = element.get("value").and_then(Value::as_str).and_then(|text| text.strip_prefix(REFERENCE));
+        let reference =
+            element.get("value").and_then(Value::as_str).and_then(|text| text.strip_prefix(REFERENCE));
         match reference {
             Some(reference) if !made.contains_key(reference) => {
                 postponed.push(reference.to_owned());
