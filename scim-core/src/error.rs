@@ -273,20 +273,17 @@ impl ScimError {
 
 /// Foreign text for use in an error: in quotes, cut to a short excerpt, control characters escaped.
 pub(crate) fn quote(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(EXCERPT)
-        .flat_map(|c| {
-            let hidden = c.is_control();
-            let shown = (!hidden).then_some(c);
-            shown.into_iter().chain(hidden.then(|| c.escape_default()).into_iter().flatten())
-        })
-        .take(EXCERPT)
-        .collect();
-    if text.chars().nth(EXCERPT).is_some() {
-        shown.push('…');
+    let mut shown = String::from('"');
+    for c in text.chars().take(EXCERPT) {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
     }
-    format!("\"{shown}\"")
+    let cut = text.chars().nth(EXCERPT).is_some();
+    shown.push_str(if cut { "…\"" } else { "\"" });
+    shown
 }
 
 /// What a JSON value is, for an error text: `the text "abc"`, `the number 5`, `a list`.

@@ -8,7 +8,9 @@
 ///
 /// The mapping is character by character (lower, upper, lower), so the fold of a beginning is
 /// the beginning of the fold, as `sw` needs it. The Turkish dotless `ı` stays itself, as in
-/// Unicode's own table. Normalisation is not part of it: `é` and `e` + accent stay different.
+/// Unicode's own table. Normalisation is not part of it: `é` and `e` + accent stay different. Keys that
+/// are kept stay valid when the tables grow with a new compiler: characters that are known do not
+/// change their folding.
 #[must_use]
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {

@@ -19,6 +19,25 @@
 //! | [`dialect`], [`notes`] | what is tolerated, and what was |
 //! | [`token`] | bearer tokens |
 //! | [`error`] | why not |
+//!
+//! ```
+//! use scim_core::{Dialect, json, patch, resource, schema::Catalog};
+//!
+//! let catalog = Catalog::builtin();
+//! let user = catalog.by_endpoint("users").expect("users are built in");
+//! let dialect = Dialect::for_idp_name("entra");
+//!
+//! let body = json::parse(br#"{"userName": "robertt", "name": {"givenName": "Robert"}}"#)?;
+//! let mut robert = resource::read(user, &body, dialect)?.resource;
+//!
+//! let body = json::parse(br#"{"Operations": [{"op": "Replace", "path": "active", "value": "False"}]}"#)?;
+//! let patch = patch::parse(user, &body, dialect)?;
+//! let patched = patch::apply(user, &mut robert, &patch, dialect)?;
+//!
+//! assert!(patched.changed);
+//! assert_eq!(robert.as_map()["active"], false);
+//! # Ok::<(), scim_core::ScimError>(())
+//! ```
 
 pub mod bulk;
 mod coerce;

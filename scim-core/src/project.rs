@@ -146,7 +146,7 @@ fn names(resource_type: &ResourceType, text: &str) -> Result<BTreeSet<String>, S
         } else if resource_type.schema.is_named(entry) {
             let core = resource_type.schema.attributes.iter();
             names.extend(core.map(|attribute| attribute.name.to_ascii_lowercase()));
-        } else if let Some(resolved) = resource_type.resolve(&AttrPath::parse(entry)?) {
+        } else if let Some(resolved) = resource_type.resolve_for_reading(&AttrPath::parse(entry)?) {
             names.insert(resolved.canonical().to_ascii_lowercase());
         } else {
             // Kept, so that asking for unknown attributes only does not mean asking for all.

@@ -65,9 +65,7 @@ impl Coercer<'_> {
                 elements.merge(element);
             }
         }
-        let mut elements = elements.into_list();
-        self.settle_primary(at, &mut elements, &[])?;
-        Ok(elements)
+        self.settle_primary(at, elements.into_list(), &[])
     }
 
     /// One value of the attribute, whether it is multi-valued or not.
@@ -210,9 +208,9 @@ impl Coercer<'_> {
     pub(crate) fn settle_primary(
         &mut self,
         at: &str,
-        elements: &mut [Value],
+        mut elements: Vec<Value>,
         touched: &[usize],
-    ) -> Result<(), ScimError> {
+    ) -> Result<Vec<Value>, ScimError> {
         let primary: Vec<usize> = elements
             .iter()
             .enumerate()
@@ -220,7 +218,7 @@ impl Coercer<'_> {
             .map(|(index, _)| index)
             .collect();
         if primary.len() < 2 {
-            return Ok(());
+            return Ok(elements);
         }
         let is_work = |index: &&usize| {
             let kind = elements.get(**index).and_then(|e| e.get("type"));
@@ -240,7 +238,8 @@ impl Coercer<'_> {
                 element.insert("primary".into(), Value::Bool(false));
             }
         }
-        Ok(())
+        // Two that differed in nothing else are the same now.
+        Ok(elements.into_iter().collect::<Elements>().into_list())
     }
 
     /// Whether a text counts as no value.

@@ -22,7 +22,7 @@ impl<'a> Scope<'a> {
     pub(super) fn leaf(self, path: &AttrPath) -> Option<&'a Attribute> {
         match self {
             Self::Resource(resource_type) => {
-                let resolved = resource_type.resolve(path)?;
+                let resolved = resource_type.resolve_for_reading(path)?;
                 Some(resolved.sub.unwrap_or(resolved.attribute))
             }
             Self::Element(attribute) if path.sub.is_none() => {

@@ -46,7 +46,7 @@ fn reach<'v>(
     resource: &'v Map<String, Value>,
     path: &AttrPath,
 ) -> Vec<&'v Value> {
-    let Some(resolved) = resource_type.resolve(path) else {
+    let Some(resolved) = resource_type.resolve_for_reading(path) else {
         return Vec::new();
     };
     let holder = match resolved.extension {

@@ -48,6 +48,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Spanned<'_>>, ScimError> {
                 (Token::Word(word), end)
             }
         };
+        if matches!(token, Token::Word(word) if word.contains(char::is_control)) {
+            return Err(ScimError::invalid_filter(format!(
+                "Filter at byte {at}: there is a control character. Remove it."
+            )));
+        }
         out.push(Spanned { token, at, spaced });
         rest = trimmed.get(length..).unwrap_or_default();
     }

@@ -8,7 +8,8 @@
 //! compareOp  = "eq" / "ne" / "co" / "sw" / "ew" / "gt" / "lt" / "ge" / "le"
 //! compValue  = false / null / true / number / string  ; as in JSON
 //! ```
-//! Keywords and names match in any case. Beyond the grammar, blanks may stand inside brackets.
+//! Keywords and names match in any case. Beyond the grammar, blanks may stand inside brackets, and an
+//! extension attribute may be named without its URN where the core has no such name.
 //!
 //! [`Filter::parse`] reads the text, [`Filter::check`] compares it with a resource type (unknown
 //! names, comparisons that make no sense), [`Filter::matches`] decides. Whoever decides elsewhere,

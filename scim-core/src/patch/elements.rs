@@ -42,7 +42,7 @@ impl Edit<'_> {
             (Op::Add | Op::Replace, Some(sub), _) => self.put_part(op, list, sub, coercer)?,
         };
         bounded(self.at, list.len())?;
-        coercer.settle_primary(self.at, &mut list, &touched)?;
+        list = coercer.settle_primary(self.at, list, &touched)?;
         list.retain(|element| element.as_object().is_none_or(|map| !map.is_empty()));
         if self.sub.is_some() || self.filter.is_some() {
             // Two elements may have become the same.

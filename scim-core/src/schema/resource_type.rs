@@ -113,6 +113,20 @@ impl ResourceType {
         Some(Resolved { extension, attribute, sub })
     }
 
+    /// As [`ResourceType::resolve`], but an extension attribute may also be named without its URN, if
+    /// the core has no such name: `manager eq "x"` is what some clients ask. For reading only; what is
+    /// written is named in full.
+    #[must_use]
+    pub fn resolve_for_reading(&self, path: &AttrPath) -> Option<Resolved<'_>> {
+        self.resolve(path).or_else(|| {
+            let bare = path.urn.is_none() && self.attribute(&path.name).is_none();
+            let mut extensions = self.extensions.iter().filter(|_| bare);
+            extensions.find_map(|extension| {
+                self.resolve(&AttrPath { urn: Some(extension.schema.id.clone()), ..path.clone() })
+            })
+        })
+    }
+
     /// Every attribute of the core schema and of the extensions, with its extension.
     pub fn attributes(&self) -> impl Iterator<Item = (Option<&Schema>, &Attribute)> {
         let core = self.schema.attributes.iter().map(|a| (None, a));

@@ -76,6 +76,7 @@ fn a_resource_is_shown_in_the_order_of_its_schemas() {
     Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"), None,
     json!({ENTERPRISE: {"department": "Sales"}})
 )]
+#[case::of_an_extension_without_urn(Some("department"), None, json!({ENTERPRISE: {"department": "Sales"}}))]
 #[case::unknown(Some("shoeSize"), None, json!({}))]
 #[case::both(Some("userName, name"), Some("name.familyName"), json!({"userName": "BJensen", "name": {"givenName": "Barbara"}}))]
 #[case::secret(Some("password"), None, json!({}))]

@@ -98,6 +98,8 @@ fn barbara() -> Value {
     r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "m1""#,
     true
 )]
+#[case::extension_without_urn(r#"id eq "AbC" and manager eq "m1""#, true)]
+#[case::part_of_an_extension_without_urn(r#"manager.value eq "m2""#, false)]
 #[case::old_urn(r#"urn:scim:schemas:extension:enterprise:1.0:employeeNumber eq "701984""#, true)]
 #[case::number_for_text(
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq 701984",
@@ -127,7 +129,7 @@ fn a_user_fulfils(#[case] filter: &str, #[case] expected: bool) {
 #[case::unknown(r#"usrName eq "a""#, "Did you mean userName?")]
 #[case::unknown_part(r#"name.givenname2 eq "a""#, "Did you mean name.givenName?")]
 #[case::unknown_in_brackets(r#"emails[typ eq "a"]"#, "Did you mean type?")]
-#[case::extension_without_urn(r#"department eq "a""#, "extension:enterprise:2.0:User:department?")]
+#[case::extension_misspelt(r#"departmend eq "a""#, "extension:enterprise:2.0:User:department?")]
 #[case::order_of_booleans("active gt true", "Use eq, ne or pr")]
 #[case::text_in_booleans(r#"active co "t""#, "Use eq, ne or pr")]
 #[case::no_boolean(r#"active eq "yes""#, "true or false")]
@@ -150,6 +152,7 @@ fn a_filter_that_makes_no_sense_is_refused(#[case] filter: &str, #[case] hint: &
 #[case(r#"(userName pr"#, 12)]
 #[case(r#"emails[type eq "work"].value eq "a""#, 22)]
 #[case(r#"userName eq "a"and title pr"#, 15)]
+#[case("userName eq \u{7}a", 12)]
 fn an_error_points_at_the_byte(#[case] filter: &str, #[case] byte: usize) {
     let error = parse(filter).unwrap_err();
     assert!(error.detail().starts_with(&format!("Filter at byte {byte}:")), "{error}");

@@ -34,6 +34,7 @@ fn kept(key: &str, value: &Value, at: &str) -> Value {
 #[case::doubles_are_merged("emails", json!([{"value": "a", "type": "work"}, {"value": "a", "type": "Work", "display": "A"}]), "/emails", json!([{"value": "a", "type": "Work", "display": "A"}]))]
 #[case::first_primary_stays("emails", json!([{"value": "a", "primary": true}, {"value": "b", "primary": "True"}]), "/emails", json!([{"value": "a", "primary": true}, {"value": "b", "primary": false}]))]
 #[case::or_the_one_at_work("emails", json!([{"value": "a", "primary": true}, {"value": "b", "type": "work", "primary": true}]), "/emails/0/primary", json!(false))]
+#[case::primaries_without_value("emails", json!([{"value": "a", "primary": true}, {"primary": true}, {"primary": false}]), "/emails", json!([{"value": "a", "primary": true}, {"primary": false}]))]
 #[case::null("title", json!(null), "/title", json!(null))]
 #[case::empty("title", json!(""), "/title", json!(null))]
 #[case::blank("title", json!(" "), "/title", json!(null))]
