@@ -102,7 +102,11 @@ pub(crate) async fn show(operator: Operator) -> Answer {
 }
 
 fn calm(watched: &[EndpointSummary], all: i64, now: i64) -> String {
-    let answering = Num::of(all).with("endpoint answers", "endpoints answer");
+    let off = watched.iter().filter(|summary| summary.endpoint.status == Status::Disabled).count() as i64;
+    let mut answering = Num::of(all - off).with("endpoint answers", "endpoints answer");
+    if off > 0 {
+        answering.push_str(&format!(", {} switched off", if off == 1 { "one is".to_owned() } else { format!("{off} are") }));
+    }
     match watched.iter().filter_map(|summary| summary.last_heard).max() {
         Some(last) => format!("{answering}; the last call came {}.", When::new(last, now).words()),
         None => format!("{answering}."),
@@ -170,8 +174,9 @@ pub(crate) fn of_endpoint(
         ));
     }
     let attempts: i64 = refusals.iter().map(|refusal| refusal.attempts).sum();
-    if attempts > 0 {
-        let text = format!("turned away {}.", Num::of(attempts).with("attempt", "attempts"));
+    if let Some(last) = refusals.iter().map(|refusal| refusal.last.at).max() {
+        let attempts = Num::of(attempts).with("attempt", "attempts");
+        let text = format!("turned away {attempts}, the last {}.", When::new(last, now).words());
         todo.push(item(Tone::Bad, "cross", text, "See why", "connect"));
     }
     for token in live {

@@ -2,7 +2,10 @@
 
 use actix_web::web;
 use askama::Template;
-use endpoint_store::directory::{Link, Record, search};
+use endpoint_store::{
+    StoreError,
+    directory::{Link, Record, search},
+};
 use scim_core::{meta::Meta, project, schema::ResourceType};
 use serde_json::{Value, json};
 
@@ -90,7 +93,12 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
     let kind = rt.clone();
     let (record, history) = operator
         .read(move |conn| {
-            let record = search::find(conn, &id, &kind, &user)?;
+            let record = match search::find(conn, &id, &kind, &user) {
+                Err(StoreError::NotFound(sentence)) => {
+                    return Err(StoreError::NotFound(history::end(conn, &id, &user, now)?.unwrap_or(sentence)));
+                }
+                found => found?,
+            };
             Ok((record, history::of(conn, &id, &user, &kind, now)?))
         })
         .await?;
