@@ -5,6 +5,7 @@
 //! * Text is compared by [`fold`](crate::fold), unless the attribute is `caseExact`; times as times.
 //! * `eq null` means: no value. Empty lists, empty objects and empty texts are no value for `pr`.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
@@ -134,12 +135,11 @@ fn test(attribute: &Attribute, value: &Value, op: CompareOp, literal: &Literal) 
         let (Some(value), Some(literal)) = (text(value), literal_text(literal)) else {
             return false;
         };
-        let (value, literal) =
-            if attribute.case_exact { (value, literal) } else { (fold(&value), fold(&literal)) };
+        let (value, literal) = (keyed(attribute, value), keyed(attribute, literal));
         return match op {
-            CompareOp::Co => value.contains(&literal),
-            CompareOp::Sw => value.starts_with(&literal),
-            _ => value.ends_with(&literal),
+            CompareOp::Co => value.contains(&*literal),
+            CompareOp::Sw => value.starts_with(&*literal),
+            _ => value.ends_with(&*literal),
         };
     }
     let ordering = order(attribute, value, literal);
@@ -181,27 +181,37 @@ fn order(attribute: &Attribute, value: &Value, literal: &Literal) -> Option<Orde
             Some(time::parse(value.as_str()?)?.cmp(&literal))
         }
         AttributeType::String | AttributeType::Binary | AttributeType::Reference | AttributeType::Complex => {
-            let (value, literal) = (text(value)?, literal_text(literal)?);
-            Some(if attribute.case_exact { value.cmp(&literal) } else { fold(&value).cmp(&fold(&literal)) })
+            let value = keyed(attribute, text(value)?);
+            Some(value.cmp(&keyed(attribute, literal_text(literal)?)))
         }
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+/// The text as it is compared: folded unless case matters.
+fn keyed<'t>(attribute: &Attribute, text: Cow<'t, str>) -> Cow<'t, str> {
+    // Most of what is compared is in small letters already and need not be copied.
+    let folded = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if attribute.case_exact || text.bytes().all(folded) {
+        return text;
+    }
+    Cow::Owned(fold(&text))
+}
+
+fn text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
+        Value::String(text) => Some(text.into()),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(flag) => Some(flag.to_string().into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
 /// A number or boolean without quotes, compared with a text, is meant as text.
-fn literal_text(literal: &Literal) -> Option<String> {
+fn literal_text(literal: &Literal) -> Option<Cow<'_, str>> {
     match literal {
-        Literal::String(text) => Some(text.clone()),
-        Literal::Number(number) => Some(number.to_string()),
-        Literal::Bool(flag) => Some(flag.to_string()),
+        Literal::String(text) => Some(text.into()),
+        Literal::Number(number) => Some(number.to_string().into()),
+        Literal::Bool(flag) => Some(flag.to_string().into()),
         Literal::Null => None,
     }
 }

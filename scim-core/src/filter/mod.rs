@@ -144,6 +144,16 @@ impl Filter {
         parser::parse(text, dialect)
     }
 
+    /// How many comparisons it has.
+    #[must_use]
+    pub fn terms(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::terms).sum(),
+            Self::Not(inner) | Self::ValuePath { filter: inner, .. } => inner.terms(),
+            Self::Compare { .. } | Self::Present(_) => 1,
+        }
+    }
+
     /// The `eq` comparisons that all hold for whatever fulfils the filter, if it consists of
     /// nothing else: `type eq "work" and primary eq true`. `None` for any other filter.
     #[must_use]

@@ -13,6 +13,10 @@ use crate::resource::Resource;
 use crate::schema::{Attribute, Mutability, Resolved, ResourceType, Schema};
 use crate::schemas;
 
+/// The most that one PATCH may look at: comparisons times elements. Many filtered operations on a long
+/// list would keep a processor busy for many seconds.
+const MAX_WORK: usize = 1_000_000;
+
 /// Carries out a PATCH, all of it or nothing: on `Err` the resource is as it was.
 ///
 /// # Errors
@@ -21,6 +25,7 @@ use crate::schemas;
 /// * 400 `mutability`: a read-only or immutable attribute would change, or a required one go
 /// * 400 `invalidValue`: a value of the wrong type, or none where one is needed
 /// * 400 `invalidFilter`: a filter that makes no sense for the attribute
+/// * 413: more than [`MAX_OPERATIONS`] attributes are edited, or too much is compared
 pub fn apply(
     resource_type: &ResourceType,
     resource: &mut Resource,
@@ -34,6 +39,7 @@ pub fn apply(
         resource: resource.clone(),
         relation: Vec::new(),
         edits: 0,
+        work: 0,
     };
     for (index, operation) in patch.operations.iter().enumerate() {
         let place = |error: ScimError| error.at(format_args!("Operation {} ({operation})", index + 1));
@@ -58,6 +64,8 @@ struct Editor<'a> {
     relation: Vec<RelationEdit>,
     /// How many attributes were edited. An operation without a path edits several.
     edits: usize,
+    /// How many elements were looked at, times the comparisons of the filter.
+    work: usize,
 }
 
 /// Where and with what, once the path is found in the schema.
@@ -272,6 +280,12 @@ impl<'a> Editor<'a> {
             Some(one) => vec![one],
             None => Vec::new(),
         };
+        self.work += list.len() * (1 + target.filter.map_or(0, Filter::terms));
+        if self.work > MAX_WORK {
+            return Err(ScimError::too_large(
+                "the PATCH selects among too many elements with too many conditions. Send several requests.",
+            ));
+        }
         let edit = elements::Edit {
             at: &target.at,
             attribute: target.resolved.attribute,

@@ -282,6 +282,20 @@ fn edits_are_counted_also_within_one_operation() {
 }
 
 #[test]
+fn comparisons_are_counted() {
+    let user = user();
+    let roles: Vec<Value> = (0..1000).map(|number| json!({ "value": number.to_string() })).collect();
+    let (mut resource, _) = kept(&user, &json!({ "userName": "b", "roles": roles }));
+    let filter = vec!["value eq \"x\""; 100].join(" or ");
+    let operation = json!({ "op": "remove", "path": format!("roles[{filter}]") });
+    let few = json!(vec![operation.clone(); 9]);
+    assert!(apply(&user, &mut resource, &few, Dialect::generic()).is_ok());
+    let many = json!(vec![operation; 100]);
+    let error = apply(&user, &mut resource, &many, Dialect::generic()).unwrap_err();
+    assert_eq!(error.status(), 413, "{error}");
+}
+
+#[test]
 fn several_operations_fill_one_element() {
     let user = user();
     let (mut resource, _) = kept(&user, &barbara());
