@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer, web};
-use endpoint_admin::{Console, PublicUrl};
-use endpoint_store::{Store, StoreError, operators};
+use endpoint_admin::{Clock, Console, PublicUrl};
+use endpoint_store::{Store, StoreError, endpoints, operators};
 
 use crate::config::{Config, Tls};
 use crate::health;
@@ -19,6 +19,8 @@ use crate::scim::{self, Scim};
 const DRAIN: u64 = 15;
 /// How often other processes' changes are looked for, and counted uses are written.
 const TICK: Duration = Duration::from_millis(300);
+/// How often the bin is looked into.
+const BIN_ROUND: Duration = Duration::from_secs(600);
 /// How long a set-up link lives, in milliseconds.
 const SETUP_LIFETIME: i64 = 24 * 3600 * 1000;
 
@@ -34,7 +36,7 @@ pub enum StartError {
         error: StoreError,
     },
     /// The address to listen on.
-    #[error("cannot listen on {address}: {error}; is another server running there?")]
+    #[error("cannot listen on {address}: {error}; choose another address with --listen or --console-listen")]
     Listen {
         /// Which one.
         address: SocketAddr,
@@ -54,6 +56,7 @@ pub struct App {
     setup_link: Option<String>,
     servers: Vec<Server>,
     store: Store,
+    clock: Clock,
 }
 
 /// Stops a running [`App`].
@@ -87,8 +90,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let store = Store::open(&config.database).map_err(failed)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let address = address_of(&listener, config.listen)?;
-    let public_url =
-        PublicUrl::new(&config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}")));
+    let public_url = PublicUrl::new(&config.public_url_at(address));
     let console_base = match &console_listener {
         Some(own) => format!("{scheme}://{}", address_of(own, config.listen)?),
         None => public_url.as_str().to_owned(),
@@ -112,7 +114,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             serve(&parts, Mount::Console, own, config.tls.as_ref())?,
         ],
     };
-    Ok(App { address, console_base, public_url, setup_link, servers, store })
+    Ok(App { address, console_base, public_url, setup_link, servers, store, clock: config.clock })
 }
 
 impl App {
@@ -147,6 +149,7 @@ impl App {
     /// When the server cannot start its workers.
     pub async fn run(self) -> std::io::Result<()> {
         let ticking = actix_web::rt::spawn(tick(self.store.clone()));
+        let emptying = actix_web::rt::spawn(empty_bin(self.store.clone(), self.clock));
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
         for server in running {
@@ -154,6 +157,7 @@ impl App {
             outcome = outcome.and(ended);
         }
         ticking.abort();
+        emptying.abort();
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");
         }
@@ -234,6 +238,21 @@ async fn tick(store: Store) {
         for outcome in [store.refresh_registry().await, store.flush_usage().await] {
             if let Err(error) = outcome {
                 tracing::warn!(%error, "the database is not available to the background task");
+            }
+        }
+    }
+}
+
+/// Removes for good what has been in the bin for 30 days, a little at a time.
+async fn empty_bin(store: Store, clock: Clock) {
+    loop {
+        let before = clock.now() - endpoints::BIN_LIFETIME;
+        match store.write(move |tx| endpoints::purge(tx, before)).await {
+            Ok(true) => tokio::time::sleep(TICK).await,
+            Ok(false) => tokio::time::sleep(BIN_ROUND).await,
+            Err(error) => {
+                tracing::warn!(%error, "the bin could not be emptied");
+                tokio::time::sleep(BIN_ROUND).await;
             }
         }
     }

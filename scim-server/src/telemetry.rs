@@ -11,8 +11,9 @@ use tracing_subscriber::{Layer as _, Registry};
 
 use crate::config::{Config, LogFormat};
 
-/// The crates that are checked for what they log.
-const OWN: [&str; 5] = ["scim_server", "endpoint_admin", "endpoint_targets", "endpoint_store", "scim_core"];
+/// The targets that are checked for what they log: our crates, and the line per request.
+const OWN: [&str; 6] =
+    ["request", "scim_server", "endpoint_admin", "endpoint_targets", "endpoint_store", "scim_core"];
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
@@ -61,11 +62,11 @@ fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {
     if whole { EnvFilter::try_new(directives).map_err(|_| wrong()) } else { Err(wrong()) }
 }
 
-/// Below `info`, HTTP libraries write down headers and frames; tokens are among them. What is asked for in the
-/// filter therefore reaches our own crates only.
+/// Libraries are heard from `warn` on: what they say at `info` nobody needs, and below that HTTP libraries write
+/// down headers and frames, with tokens among them.
 fn harmless(metadata: &Metadata<'_>) -> bool {
     let root = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::INFO || OWN.contains(&root)
+    *metadata.level() <= Level::WARN || OWN.contains(&root)
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Endpoints: their names and addresses, states, and life cycle.
 
+mod life;
+mod list;
+
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -9,9 +12,14 @@ use scim_core::schema::Catalog;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::{Millis, new_id};
-use crate::schema::{endpoint_progress, endpoint_slugs, endpoints, resource_counts, token_usage, tokens};
+use crate::schema::{endpoint_progress, endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
 use crate::writer::Tx;
+
+pub use life::{
+    BIN_LIFETIME, purge, rename, set_definitions, set_deleted, set_idp, set_settings, set_status,
+};
+pub use list::{EndpointSummary, list, summary};
 
 const SLUG_LENGTH: usize = 63;
 const NAME_LENGTH: usize = 100;
@@ -206,165 +214,6 @@ pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Endpoint>, StoreError> {
     rows.into_iter().map(Endpoint::try_from).collect()
 }
 
-/// One line of the endpoint list.
-#[derive(Debug, Clone)]
-pub struct EndpointSummary {
-    /// The endpoint.
-    pub endpoint: Endpoint,
-    /// Users that SCIM shows.
-    pub users: i64,
-    /// Groups that SCIM shows.
-    pub groups: i64,
-    /// When a live token was last used.
-    pub last_heard: Option<Millis>,
-    /// When the oldest token that was not revoked was made.
-    pub oldest_token: Option<Millis>,
-}
-
-/// One page of the endpoints whose name starts with `search`, by name, and how many there are in all.
-pub fn list(
-    conn: &mut Conn,
-    search: &str,
-    binned: bool,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<EndpointSummary>, i64), StoreError> {
-    let from = fold(search);
-    let to = format!("{from}\u{10FFFF}");
-    macro_rules! matching {
-        () => {{
-            let q = endpoints::table
-                .filter(endpoints::name_key.ge(from.clone()))
-                .filter(endpoints::name_key.le(to.clone()))
-                .into_boxed();
-            if binned {
-                q.filter(endpoints::deleted_at.is_not_null())
-            } else {
-                q.filter(endpoints::deleted_at.is_null())
-            }
-        }};
-    }
-    let total: i64 = matching!().count().get_result(conn)?;
-    let rows: Vec<Row> = matching!()
-        .order((endpoints::name_key, endpoints::id))
-        .limit(limit)
-        .offset(offset)
-        .select(Row::as_select())
-        .load(conn)?;
-    let summaries = rows.into_iter().map(|row| summary(conn, row.try_into()?)).collect::<Result<_, _>>()?;
-    Ok((summaries, total))
-}
-
-/// Counts and times of one endpoint, as in the list.
-pub fn summary(conn: &mut Conn, endpoint: Endpoint) -> Result<EndpointSummary, StoreError> {
-    let counts: Vec<(String, i64)> = resource_counts::table
-        .filter(resource_counts::endpoint_id.eq(endpoint.id.as_str()))
-        .select((resource_counts::resource_type, resource_counts::visible))
-        .load(conn)?;
-    let count_of = |name: &str| counts.iter().find(|(t, _)| t == name).map_or(0, |(_, n)| *n);
-    let (last_heard, oldest_token): (Option<i64>, Option<i64>) = tokens::table
-        .inner_join(token_usage::table)
-        .filter(tokens::endpoint_id.eq(endpoint.id.as_str()))
-        .filter(tokens::revoked_at.is_null())
-        .select((diesel::dsl::max(token_usage::last_at), diesel::dsl::min(tokens::created_at)))
-        .get_result(conn)?;
-    Ok(EndpointSummary {
-        users: count_of("User"),
-        groups: count_of("Group"),
-        last_heard,
-        oldest_token,
-        endpoint,
-    })
-}
-
-/// Gives a new name and slug; the old slug keeps working.
-pub fn rename(tx: &mut Tx<'_>, id: &EndpointId, name: &str, now: Millis) -> Result<Endpoint, StoreError> {
-    let name = check_name(name)?;
-    let current = find(tx, id.as_str())?;
-    let own: Vec<String> = endpoint_slugs::table
-        .filter(endpoint_slugs::endpoint_id.eq(id.as_str()))
-        .select(endpoint_slugs::slug)
-        .load(&mut **tx)?;
-    let wanted = slug_for(&name).unwrap_or_default();
-    let slug = if own.contains(&wanted) {
-        wanted
-    } else {
-        let slug = free_slug(tx, &name)?;
-        diesel::insert_into(endpoint_slugs::table)
-            .values((endpoint_slugs::slug.eq(&slug), endpoint_slugs::endpoint_id.eq(id.as_str())))
-            .execute(&mut **tx)?;
-        slug
-    };
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
-        .set((
-            endpoints::name.eq(&name),
-            endpoints::name_key.eq(fold(&name)),
-            endpoints::slug.eq(&slug),
-            endpoints::updated_at.eq(now),
-        ))
-        .execute(&mut **tx)?;
-    tx.registry_changed();
-    Ok(Endpoint { name, slug, ..current })
-}
-
-/// Pauses, resumes, disables or enables.
-pub fn set_status(tx: &mut Tx<'_>, id: &EndpointId, status: Status, now: Millis) -> Result<(), StoreError> {
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
-        .set((endpoints::status.eq(status.as_str()), endpoints::updated_at.eq(now)))
-        .execute(&mut **tx)?;
-    tx.registry_changed();
-    Ok(())
-}
-
-/// Replaces the settings.
-pub fn set_settings(
-    tx: &mut Tx<'_>,
-    id: &EndpointId,
-    settings: &Settings,
-    now: Millis,
-) -> Result<(), StoreError> {
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
-        .set((endpoints::settings.eq(to_json(settings)?), endpoints::updated_at.eq(now)))
-        .execute(&mut **tx)?;
-    tx.registry_changed();
-    Ok(())
-}
-
-/// Makes the endpoint one for another identity provider, with its preset.
-pub fn set_idp(tx: &mut Tx<'_>, id: &EndpointId, idp: Idp, now: Millis) -> Result<(), StoreError> {
-    let settings = Settings { delete: find(tx, id.as_str())?.settings.delete, ..Settings::preset(idp) };
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
-        .set((
-            endpoints::idp.eq(idp.as_str()),
-            endpoints::settings.eq(to_json(&settings)?),
-            endpoints::updated_at.eq(now),
-        ))
-        .execute(&mut **tx)?;
-    tx.registry_changed();
-    Ok(())
-}
-
-/// Replaces the extensions and resource types of an endpoint's own; `None` takes all away. Index keys of what is
-/// there follow.
-///
-/// # Errors
-/// [`StoreError::Refused`] for definitions that are not sound, or that take away a type that has resources.
-pub fn set_definitions(
-    tx: &mut Tx<'_>,
-    id: &EndpointId,
-    definitions: Option<&str>,
-    now: Millis,
-) -> Result<Endpoint, StoreError> {
-    let new = catalog(definitions).map_err(StoreError::Refused)?;
-    let current = find(tx, id.as_str())?;
-    crate::directory::follow_catalog(tx, &current, &new)?;
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
-        .set((endpoints::definitions.eq(definitions), endpoints::updated_at.eq(now)))
-        .execute(&mut **tx)?;
-    tx.registry_changed();
-    find(tx, id.as_str())
-}
-
 fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {
     const LARGEST: usize = 256 * 1024;
     let Some(text) = definitions else { return Ok(Catalog::builtin()) };
@@ -373,15 +222,6 @@ fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {
     }
     let json = scim_core::json::parse(text.as_bytes()).map_err(|e| e.to_string())?;
     Catalog::with_definitions(&json).map(Arc::new).map_err(|e| e.to_string())
-}
-
-/// Puts an endpoint into the bin (`Some(now)`), where it answers nobody, or takes it out again (`None`).
-pub fn set_deleted(tx: &mut Tx<'_>, id: &EndpointId, at: Option<Millis>) -> Result<(), StoreError> {
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
-        .set(endpoints::deleted_at.eq(at))
-        .execute(&mut **tx)?;
-    tx.registry_changed();
-    Ok(())
 }
 
 fn to_json(settings: &Settings) -> Result<String, StoreError> {
