@@ -56,12 +56,23 @@ pub(crate) fn of(
 }
 
 /// How a resource that is no longer there came to its end.
-pub(crate) fn end(conn: &mut Conn, endpoint: &EndpointId, id: &str, now: i64) -> Result<Option<String>, StoreError> {
+pub(crate) fn end(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    id: &str,
+    now: i64,
+) -> Result<Option<String>, StoreError> {
     let last = changes::of_resource(conn, endpoint, id, 1)?.into_iter().next();
     let deleted = last.filter(|change| change.kind == ChangeKind::Deleted && change.resource_id == id);
     Ok(deleted.map(|change| {
         let when = When::new(change.at, now);
-        format!("“{}” was deleted {} ({}) by {}", change.resource_name, when.words(), when.exact(), actor(&change))
+        format!(
+            "“{}” was deleted {} ({}) by {}",
+            change.resource_name,
+            when.words(),
+            when.exact(),
+            actor(&change)
+        )
     }))
 }
 

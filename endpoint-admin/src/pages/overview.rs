@@ -105,7 +105,10 @@ fn calm(watched: &[EndpointSummary], all: i64, now: i64) -> String {
     let off = watched.iter().filter(|summary| summary.endpoint.status == Status::Disabled).count() as i64;
     let mut answering = Num::of(all - off).with("endpoint answers", "endpoints answer");
     if off > 0 {
-        answering.push_str(&format!(", {} switched off", if off == 1 { "one is".to_owned() } else { format!("{off} are") }));
+        answering.push_str(&format!(
+            ", {} switched off",
+            if off == 1 { "one is".to_owned() } else { format!("{off} are") }
+        ));
     }
     match watched.iter().filter_map(|summary| summary.last_heard).max() {
         Some(last) => format!("{answering}; the last call came {}.", When::new(last, now).words()),

@@ -95,7 +95,9 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
         .read(move |conn| {
             let record = match search::find(conn, &id, &kind, &user) {
                 Err(StoreError::NotFound(sentence)) => {
-                    return Err(StoreError::NotFound(history::end(conn, &id, &user, now)?.unwrap_or(sentence)));
+                    return Err(StoreError::NotFound(
+                        history::end(conn, &id, &user, now)?.unwrap_or(sentence),
+                    ));
                 }
                 found => found?,
             };
