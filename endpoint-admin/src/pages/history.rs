@@ -115,10 +115,10 @@ fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, Option<Stri
         ChangeKind::Created => words.push("Created".into()),
         ChangeKind::Deleted => words.push("Deleted".into()),
         ChangeKind::Hidden => {
-            words.push("Deleted by the identity provider: deactivated and hidden from SCIM".into())
+            words.push("Deleted by the identity provider: deactivated and hidden from SCIM".into());
         }
         ChangeKind::Restored => {
-            words.push("Created again by the identity provider: back under the same id".into())
+            words.push("Created again by the identity provider: back under the same id".into());
         }
         ChangeKind::Updated => match rows {
             [] => {}

@@ -129,8 +129,10 @@ fn admitted_again(store: &Store, secret: &str) -> endpoint_store::Caller {
 
 async fn rename(store: &Store, caller: endpoint_store::Caller, id: String, mut body: Value) {
     let rt = resource_type("User").unwrap();
-    body["userName"] = json!("robertty");
-    body["emails"] = json!([{"value": "robertty@acme.example", "type": "work", "primary": true}]);
+    let fields = body.as_object_mut().unwrap();
+    fields.insert("userName".into(), json!("robertty"));
+    let email = json!([{"value": "robertty@acme.example", "type": "work", "primary": true}]);
+    fields.insert("emails".into(), email);
     let incoming = resource::read(&rt, &body, Dialect::generic()).unwrap();
     let change = move |tx: &mut endpoint_store::Tx<'_>| {
         directory::replace(
