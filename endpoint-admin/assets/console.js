@@ -26,8 +26,9 @@
     selection.addRange(range);
   };
   const write = async (node) => {
-    const text = node.textContent;
-    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+    if (navigator.clipboard && window.isSecureContext) {
+      try { return await navigator.clipboard.writeText(node.textContent); } catch { /* not allowed: try the old way */ }
+    }
     // Plain http to another machine has no clipboard interface: select and use the old command.
     select(node);
     if (!document.execCommand("copy")) throw new Error("refused");

@@ -18,8 +18,10 @@ pub(crate) struct Guide {
     pub(crate) title: String,
     /// What the provider calls the base URL.
     pub(crate) url_field: &'static str,
-    /// What the provider calls the token.
+    /// What the provider calls the field for the token.
     pub(crate) token_field: &'static str,
+    /// What the token itself is called.
+    pub(crate) token_name: &'static str,
     /// The steps, rendered.
     pub(crate) body: String,
 }
@@ -52,6 +54,7 @@ impl Guide {
                 title: "Set it up in OneLogin".to_owned(),
                 url_field: "SCIM Base URL",
                 token_field: "SCIM Bearer Token",
+                token_name: "SCIM Bearer Token",
                 body: onelogin::OneLogin { values }.render()?,
             });
         }
@@ -63,6 +66,8 @@ impl Guide {
             },
             url_field: names.url,
             token_field: names.token,
+            // Okta names the field after the header.
+            token_name: if names.token == "Authorization" { "Bearer Token" } else { names.token },
             body: generic::Generic { values, names }.render()?,
         })
     }

@@ -19,7 +19,11 @@ pub(crate) mod user;
 pub(crate) mod users;
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod preview;
+#[cfg(test)]
+mod walls;
 
 use std::sync::Arc;
 
@@ -76,7 +80,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "paused" => "The endpoint is paused.",
         "disabled" => "The endpoint is disabled.",
         "endpoint-deleted" => {
-            "The endpoint is in the bin. For 30 days `scim-server endpoint undelete` brings it back."
+            "The endpoint is in the bin. Within 30 days the command “scim-server endpoint undelete” brings it back."
         }
         _ => return None,
     })

@@ -5,15 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::{fs, future::Future, path::PathBuf, pin::Pin, rc::Rc, sync::Arc};
-
-use actix_web::{
-    App,
-    body::BoxBody,
-    dev::ServiceResponse,
-    http::{StatusCode, header},
-    test::{TestRequest, call_service, init_service, read_body},
-};
+use actix_web::http::StatusCode;
 use endpoint_store::{
     Store,
     directory::{self, Precondition, Wanted},
@@ -23,118 +15,8 @@ use endpoint_store::{
 use scim_core::{dialect::Dialect, resource};
 use serde_json::{Value, json};
 
-use crate::{Clock, Console, PublicUrl, configure, pages::resource_type};
-
-/// 24 November 2026, shortly after midnight.
-const NOW: i64 = 1_795_479_360_000;
-const MINUTE: i64 = 60_000;
-const DAY: i64 = 24 * 60 * MINUTE;
-
-type Asked = Pin<Box<dyn Future<Output = ServiceResponse<BoxBody>>>>;
-
-/// A browser without JavaScript: one cookie, forms, redirects by hand.
-struct Browser {
-    app: Box<dyn Fn(TestRequest) -> Asked>,
-    cookie: String,
-    folder: PathBuf,
-}
-
-/// What came back.
-struct Page {
-    status: StatusCode,
-    location: String,
-    text: String,
-}
-
-impl Browser {
-    async fn new(console: Console, folder: PathBuf) -> Self {
-        let app = App::new().configure(|cfg| configure(cfg, console));
-        let app = Rc::new(init_service(app).await);
-        let ask = move |request: TestRequest| -> Asked {
-            let app = app.clone();
-            Box::pin(async move { call_service(&*app, request.to_request()).await.map_into_boxed_body() })
-        };
-        Self { app: Box::new(ask), cookie: String::new(), folder }
-    }
-
-    async fn ask(&mut self, request: TestRequest) -> Page {
-        let request = request.insert_header((header::COOKIE, self.cookie.clone()));
-        let response = (self.app)(request).await;
-        if let Some(cookie) = response.headers().get(header::SET_COOKIE) {
-            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-        }
-        assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
-        let status = response.status();
-        let location = response.headers().get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
-        let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
-        Page { status, location: location.unwrap_or_default(), text }
-    }
-
-    async fn get(&mut self, path: &str) -> Page {
-        self.ask(TestRequest::get().uri(path)).await
-    }
-
-    /// Sends a form of the page at `from`, with its hidden fields.
-    async fn send(&mut self, from: &str, to: &str, fields: &[(&str, &str)]) -> Page {
-        let page = self.get(from).await;
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        for hidden in ["csrf", "request_key"] {
-            if let Some(value) = hidden_field(&page.text, hidden) {
-                form.append_pair(hidden, value);
-            }
-        }
-        form.extend_pairs(fields);
-        self.post(to, form.finish()).await
-    }
-
-    async fn post(&mut self, to: &str, body: String) -> Page {
-        let kind = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.ask(TestRequest::post().uri(to).insert_header(kind).set_payload(body)).await
-    }
-
-    /// Keeps a page to be looked at.
-    fn keep(&self, name: &str, page: &Page) {
-        let mut text = page.text.clone();
-        while let Some(at) = text.find("/admin/assets/") {
-            let end = at + "/admin/assets/".len() + 13;
-            text.replace_range(at..end, "");
-        }
-        fs::write(self.folder.join(format!("{name}.html")), text).unwrap();
-    }
-
-    async fn look(&mut self, name: &str, path: &str) -> Page {
-        let page = self.get(path).await;
-        assert_eq!(page.status, StatusCode::OK, "{path}");
-        self.keep(name, &page);
-        page
-    }
-}
-
-fn hidden_field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let start = format!("name=\"{name}\" value=\"");
-    let (_, rest) = text.split_once(&start)?;
-    Some(rest.split_once('"')?.0)
-}
-
-async fn world() -> (Store, tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("scim.db").display());
-    let store = Store::open(&url.parse().unwrap()).unwrap();
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let preview = root.join("../target/console-preview");
-    fs::create_dir_all(&preview).unwrap();
-    for asset in ["console.css", "console.js", "mark.svg"] {
-        fs::copy(root.join("assets").join(asset), preview.join(asset)).unwrap();
-    }
-    (store, folder, preview)
-}
-
-fn console(store: &Store, now: i64) -> Console {
-    let clock = Clock(Arc::new(move || now));
-    Console::new(store.clone(), PublicUrl::new("https://scim.example.com/"), clock, true)
-}
-
-const PASSWORD: &str = "four words are enough";
+use super::browser::{Browser, DAY, MINUTE, NOW, PASSWORD, console, hidden_field, world};
+use crate::pages::resource_type;
 
 #[actix_web::test]
 async fn every_page_works_without_javascript() {
@@ -247,8 +129,10 @@ fn admitted_again(store: &Store, secret: &str) -> endpoint_store::Caller {
 
 async fn rename(store: &Store, caller: endpoint_store::Caller, id: String, mut body: Value) {
     let rt = resource_type("User").unwrap();
-    body["userName"] = json!("robertty");
-    body["emails"] = json!([{"value": "robertty@acme.example", "type": "work", "primary": true}]);
+    let fields = body.as_object_mut().unwrap();
+    fields.insert("userName".into(), json!("robertty"));
+    let email = json!([{"value": "robertty@acme.example", "type": "work", "primary": true}]);
+    fields.insert("emails".into(), email);
     let incoming = resource::read(&rt, &body, Dialect::generic()).unwrap();
     let change = move |tx: &mut endpoint_store::Tx<'_>| {
         directory::replace(
