@@ -104,15 +104,7 @@ impl ResourceType {
                 let schema = self.extension(urn)?;
                 (Some(schema), schema.attribute(&path.name)?)
             }
-            Some(_) => (None, self.attribute(&path.name)?),
-            // Some clients leave the URN of an extension away: `manager eq "…"`.
-            None => match self.attribute(&path.name) {
-                Some(attribute) => (None, attribute),
-                None => self.extensions.iter().find_map(|extension| {
-                    let schema = &*extension.schema;
-                    Some((Some(schema), schema.attribute(&path.name)?))
-                })?,
-            },
+            _ => (None, self.attribute(&path.name)?),
         };
         let sub = match path.sub.as_deref() {
             Some(sub) => Some(attribute.sub(sub)?),
