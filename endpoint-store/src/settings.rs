@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use scim_core::dialect::{Dialect, Rule};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::StoreError;
 
@@ -215,6 +216,26 @@ impl Settings {
         })
     }
 
+    /// All of them as [`Settings::set`] takes them: what is shown can be given back.
+    pub fn entries(&self) -> Vec<(String, String)> {
+        let mut entries: Vec<(String, String)> = [
+            ("delete", word(self.delete)),
+            ("group-patch", word(self.group_patch)),
+            ("rate", word(self.rate)),
+            ("password", word(self.password)),
+            ("unknown-members", word(self.unknown_members)),
+            ("group-names", word(self.group_names)),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        let switched = self
+            .dialect
+            .iter()
+            .map(|(rule, on)| (format!("dialect.{rule}"), if *on { "on" } else { "off" }.into()));
+        entries.extend(switched);
+        entries
+    }
+
     /// Sets one by name, as the CLI does.
     ///
     /// # Errors
@@ -266,6 +287,16 @@ impl Settings {
     }
 }
 
+/// The word of a choice, as it is stored.
+fn word(choice: impl Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(Value::String(word)) => word,
+        // A rate of its own is kept as {"persecond": N}.
+        Ok(Value::Object(map)) => map.values().next().map(Value::to_string).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
 fn unknown(key: &str) -> StoreError {
     let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
     StoreError::refused(format!(
@@ -277,4 +308,44 @@ fn unknown(key: &str) -> StoreError {
 
 fn wrong(key: &str, value: &str, expected: &str) -> StoreError {
     StoreError::refused(format!("`{value}` is no value for `{key}`; it takes {expected}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_given_back() {
+        let mut settings = Settings::preset(Idp::Okta);
+        for (key, value) in [
+            ("delete", "deactivate"),
+            ("group-patch", "200"),
+            ("rate", "17"),
+            ("password", "refuse"),
+            ("unknown-members", "refuse"),
+            ("group-names", "free"),
+            ("dialect.boolean-text", "off"),
+        ] {
+            settings.set(key, value).unwrap();
+        }
+        let mut again = Settings::preset(Idp::Generic);
+        for (key, value) in settings.entries() {
+            again.set(&key, &value).unwrap();
+        }
+        assert_eq!(again, settings);
+        let kept: Settings = serde_json::from_str(&serde_json::to_string(&settings).unwrap()).unwrap();
+        assert_eq!(kept, settings);
+        assert!(!settings.dialect(Idp::Okta).has(Rule::BooleanText));
+    }
+
+    #[test]
+    fn wrong_keys_and_values_are_named() {
+        let mut settings = Settings::preset(Idp::Generic);
+        for (key, value) in [("colour", "red"), ("rate", "0"), ("delete", "x"), ("dialect.nothing", "on")] {
+            let sentence = settings.set(key, value).unwrap_err().to_string();
+            assert!(sentence.contains(key), "{sentence}");
+        }
+    }
 }

@@ -3,17 +3,17 @@
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
 use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Status};
-use endpoint_store::settings::{Idp, Settings};
+use endpoint_store::settings::Idp;
 use endpoint_store::tokens::{self, NewToken, Scope};
-use endpoint_store::{Endpoint, Millis, StoreError, Tx};
+use endpoint_store::{Endpoint, StoreError, Tx};
 use scim_core::token::PlainToken;
 use serde_json::{Map, Value, json};
 
 use super::output::{Answer, clean, count, fields, moment, table, time};
+use super::schema::{self, SchemaArgs};
 use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live};
 
 const FIRST_TOKEN: &str = "first token";
-const BIN: Millis = 30 * 24 * 3_600_000;
 /// Endpoints read at once for the list.
 const PAGE: i64 = 500;
 
@@ -56,10 +56,13 @@ pub enum EndpointCommand {
         /// Names the endpoint.
         #[command(flatten)]
         which: Which,
-        /// delete=remove|deactivate, group-patch=204|200, rate=default|unlimited|N
+        /// delete=remove|deactivate, group-patch=204|200, rate=default|unlimited|N, password=accept|refuse,
+        /// unknown-members=skip|refuse, group-names=unique|free, dialect.RULE=on|off|preset
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
         settings: Vec<(String, String)>,
     },
+    /// Show or replace the extensions and resource types of its own
+    Schema(SchemaArgs),
     /// Give it another name and URL; the old URL keeps working
     Rename {
         /// Names the endpoint.
@@ -107,6 +110,7 @@ pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failu
             Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })
         }
         EndpointCommand::Set { which, settings } => set(cx, which, settings).await,
+        EndpointCommand::Schema(args) => schema::run(args, cx).await,
         EndpointCommand::Rename { which, name } => rename(cx, which, name).await,
         EndpointCommand::Pause(which) => set_status(cx, which, Turn::Pause).await,
         EndpointCommand::Resume(which) => set_status(cx, which, Turn::Resume).await,
@@ -223,7 +227,7 @@ fn record(cx: &Context, summary: &EndpointSummary) -> Value {
         "last_heard": time(summary.last_heard),
         "created_at": time(Some(e.created_at)),
         "deleted_at": time(e.deleted_at),
-        "settings": settings_as_set(&e.settings),
+        "settings": Map::from_iter(e.settings.entries().into_iter().map(|(key, value)| (key, Value::String(value)))),
     })
 }
 
@@ -245,28 +249,10 @@ fn details(cx: &Context, summary: &EndpointSummary) -> String {
     if let Some(at) = e.deleted_at {
         pairs.push(("In the bin since", moment(Some(at), cx.now)));
     }
-    let settings = settings_as_set(&e.settings);
     let settings: Vec<String> =
-        settings.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+        e.settings.entries().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.push(("Settings", settings.join(" ")));
     fields(&pairs)
-}
-
-/// Settings as `endpoint set` takes them: what is shown can be given back.
-fn settings_as_set(settings: &Settings) -> Map<String, Value> {
-    let text = |value: Value| match value {
-        Value::Object(map) => map.into_iter().next().map_or(Value::Null, |(_, number)| number),
-        other => other,
-    };
-    let map = match serde_json::to_value(settings) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    };
-    let as_text = |value: Value| match text(value) {
-        Value::String(text) => Value::String(text),
-        other => Value::String(other.to_string()),
-    };
-    map.into_iter().map(|(key, value)| (key, as_text(value))).collect()
 }
 
 /// Changes an endpoint and returns it with what the list shows of it.
@@ -376,7 +362,7 @@ async fn delete(cx: &Context, which: Which) -> Result<Answer, Failure> {
          `endpoint undelete {slug}` takes it out again, with everything in it.",
         count(summary.users, "user"),
         count(summary.groups, "group"),
-        moment(Some(now.saturating_add(BIN)), now),
+        moment(Some(now.saturating_add(endpoints::BIN_LIFETIME)), now),
     );
     Ok(Answer { text, json: record(cx, &summary) })
 }

@@ -6,6 +6,7 @@ pub mod database;
 pub mod endpoint;
 pub mod operator;
 pub mod output;
+mod schema;
 pub mod token;
 
 use std::ffi::OsString;
