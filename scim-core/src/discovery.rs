@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::schema::{ResourceType, Schema};
 
 const SPC_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 
 /// Limits of the Bulk endpoint.
@@ -137,6 +138,8 @@ pub fn resource_type(resource_type: &ResourceType, base_url: &str) -> Value {
 pub fn schema(schema: &Schema, base_url: &str) -> Value {
     let mut out = schema.json().clone();
     if let Value::Object(out) = &mut out {
+        // Definitions of an endpoint's own may come without it.
+        out.entry("schemas").or_insert_with(|| json!([SCHEMA_URN]));
         let location = format!("{}/Schemas/{}", base_url.trim_end_matches('/'), schema.id);
         out.insert("meta".into(), meta("Schema", &location));
     }

@@ -70,7 +70,7 @@ pub(super) fn sync(
             .execute(&mut **tx)
             .map_err(|e| match StoreError::is_unique_violation(&e) {
                 true => ScimError::uniqueness(format!(
-                    "{attribute} must be unique: another {} of this endpoint has this value already (compared without case). \
+                    "{attribute} must be unique: another {} of this endpoint has this value already. \
                      Look it up with the filter `{attribute} eq \"…\"` and update that one.",
                     rt.name
                 ))
