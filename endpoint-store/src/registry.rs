@@ -125,8 +125,10 @@ impl Registry {
 
 impl Snapshot {
     fn endpoint(&self, slug_or_id: &str) -> Option<Arc<Endpoint>> {
-        let by_slug = self.slugs.get(slug_or_id).and_then(|id| self.endpoints.get(id));
-        by_slug.or_else(|| self.endpoints.get(&EndpointId(slug_or_id.to_owned()))).cloned()
+        // Slugs and ids are lower-case; people type what they like.
+        let wanted = slug_or_id.to_ascii_lowercase();
+        let id = self.slugs.get(&wanted).cloned().unwrap_or(EndpointId(wanted));
+        self.endpoints.get(&id).cloned()
     }
 
     fn read(conn: &mut Conn) -> Result<Self, StoreError> {
