@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App as HttpApp, HttpServer, web};
+use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, endpoints, operators};
 
@@ -192,6 +192,7 @@ fn serve(
             cfg.app_data(web::Data::new(parts.scim.store.clone())).configure(health::configure);
             if mount != Mount::Console {
                 scim::configure(cfg, parts.scim);
+                cfg.default_service(web::to(elsewhere));
             }
             if mount != Mount::Scim {
                 endpoint_admin::configure(cfg, parts.console);
@@ -208,6 +209,16 @@ fn serve(
         None => server.listen(listener),
     };
     Ok(server.map_err(|e| StartError::Tls(e.to_string()))?.run())
+}
+
+/// A path that nothing serves.
+async fn elsewhere(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
+    if scim::is_ours(req.path()) {
+        return scim::door(req, payload, scim).await;
+    }
+    let text =
+        "There is nothing here. The console is at /admin/, a SCIM base URL looks like /scim/{endpoint}/v2.\n";
+    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

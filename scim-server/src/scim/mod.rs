@@ -66,6 +66,11 @@ pub fn configure(cfg: &mut web::ServiceConfig, scim: web::Data<Scim>) {
     cfg.app_data(scim).service(web::scope("/scim").default_service(web::to(door)));
 }
 
+/// Whether a path that no route matched is SCIM's after all: doubled slashes at its beginning are no fault.
+pub(crate) fn is_ours(path: &str) -> bool {
+    path.split('/').find(|segment| !segment.is_empty()) == Some("scim")
+}
+
 /// One admitted request, as handlers see it.
 struct Exchange {
     scim: web::Data<Scim>,
@@ -114,7 +119,7 @@ fn dialect(x: &Exchange) -> Dialect {
     x.endpoint().settings.dialect(x.endpoint().idp)
 }
 
-async fn door(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
+pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
     let media = MediaType::wanted_by(&req);
     let segments = path_segments(req.path());
     let slug = segments.first().map(String::as_str).unwrap_or_default();
