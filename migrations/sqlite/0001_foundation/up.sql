@@ -116,7 +116,7 @@ CREATE TABLE resource_keys (
     FOREIGN KEY (endpoint_id, resource_id) REFERENCES resources (endpoint_id, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX resource_keys_unique ON resource_keys (endpoint_id, resource_type, attribute, value_key) WHERE is_unique = 1;
-CREATE INDEX resource_keys_of ON resource_keys (endpoint_id, resource_id);
+CREATE INDEX resource_keys_of ON resource_keys (endpoint_id, resource_id, attribute, value_key, is_unique);
 
 CREATE TABLE resource_counts (
     endpoint_id    TEXT    NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
