@@ -12,7 +12,7 @@ use scim_core::sort::{Key, Sort};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::read::{Record, Wanted, record};
+use super::read::{Record, Wanted, record, records};
 use super::{counts, rows};
 use crate::caller::Caller;
 use crate::conn::Conn;
@@ -241,10 +241,7 @@ fn as_made(
     }
     let next =
         page.last().filter(|_| more).map(|row| Position { key: Key::Nothing, kind: 0, id: row.id.clone() });
-    let records = page
-        .into_iter()
-        .map(|row| Ok((0, record(conn, endpoint, rt, row, wanted)?)))
-        .collect::<Result<_, StoreError>>()?;
+    let records = records(conn, endpoint, rt, page, wanted)?.into_iter().map(|record| (0, record)).collect();
     Ok(Listed { total: u64::try_from(total).unwrap_or_default(), records, next })
 }
 

@@ -1,6 +1,6 @@
 //! Members as rows: adding or removing one neither reads nor writes the others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use scim_core::error::ScimError;
@@ -23,6 +23,8 @@ use crate::writer::Tx;
 
 /// Nested groups are followed this deep, and no further than there are groups.
 const NESTING: usize = 32;
+/// Ids in one query: SQLite binds 32,766 variables at most.
+const VARIABLES: usize = 1000;
 
 /// Adds members; those that are in already stay as they are, and those that do not exist are left out and
 /// noted, so that one stale id does not fail a whole push.
@@ -181,41 +183,84 @@ pub fn page(
     Ok((links.collect(), total))
 }
 
-/// The groups a resource is in: directly, and through groups that are members of groups. A circle of groups
-/// is walked once.
+/// The groups that hold each of these resources: directly, and through groups that are members of groups. A circle
+/// of groups is walked once. One query per level of nesting, however many resources are asked about.
 pub(super) fn groups_of(
     conn: &mut Conn,
     endpoint: &EndpointId,
-    member: &str,
-) -> Result<Vec<Link>, StoreError> {
-    let mut seen: HashSet<String> = HashSet::from([member.to_owned()]);
-    let mut links = Vec::new();
-    let mut frontier = vec![member.to_owned()];
-    for depth in 0..NESTING {
+    members: &[&str],
+) -> Result<HashMap<String, Vec<Link>>, StoreError> {
+    let mut holders: HashMap<String, Vec<Link>> = HashMap::new();
+    let mut frontier: Vec<String> = members.iter().map(ToString::to_string).collect();
+    let mut asked: HashSet<String> = frontier.iter().cloned().collect();
+    for _ in 0..NESTING {
         let mut next = Vec::new();
-        for id in &frontier {
-            let groups: Vec<(String, String, String)> = members::table
-                .inner_join(resources::table.on(
-                    resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id)),
-                ))
-                .filter(members::endpoint_id.eq(endpoint.as_str()))
-                .filter(members::member_id.eq(id))
-                .order(members::group_id)
-                .select((members::group_id, resources::resource_type, resources::name))
-                .load(conn)?;
-            for (id, resource_type, name) in groups {
-                if seen.insert(id.clone()) {
-                    next.push(id.clone());
-                    links.push(Link { id, resource_type, name, direct: depth == 0 });
-                }
+        for (member, group) in direct_groups(conn, endpoint, &frontier)? {
+            if asked.insert(group.id.clone()) {
+                next.push(group.id.clone());
             }
+            holders.entry(member).or_default().push(group);
         }
         if next.is_empty() {
             break;
         }
         frontier = next;
     }
-    Ok(links)
+    Ok(members.iter().map(|member| ((*member).to_owned(), closure(member, &holders))).collect())
+}
+
+/// Everything that holds a member, the direct holders first.
+fn closure(member: &str, holders: &HashMap<String, Vec<Link>>) -> Vec<Link> {
+    let mut seen: HashSet<&str> = HashSet::from([member]);
+    let mut links: Vec<Link> = Vec::new();
+    let mut level: Vec<&str> = vec![member];
+    for depth in 0..NESTING {
+        let found: Vec<&Link> = level.iter().flat_map(|id| holders.get(*id).into_iter().flatten()).collect();
+        level = found
+            .into_iter()
+            .filter(|group| seen.insert(&group.id))
+            .map(|group| {
+                links.push(Link { direct: depth == 0, ..group.clone() });
+                group.id.as_str()
+            })
+            .collect();
+        if level.is_empty() {
+            break;
+        }
+    }
+    links
+}
+
+/// Pairs of member and group.
+fn direct_groups(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    ids: &[String],
+) -> Result<Vec<(String, Link)>, StoreError> {
+    type Row = (String, String, String, String);
+    macro_rules! holding {
+        ($which:expr) => {
+            members::table
+                .inner_join(resources::table.on(
+                    resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id)),
+                ))
+                .filter(members::endpoint_id.eq(endpoint.as_str()))
+                .filter($which)
+                .order((members::member_id, members::group_id))
+                .select((members::member_id, members::group_id, resources::resource_type, resources::name))
+                .load::<Row>(conn)?
+        };
+    }
+    let mut rows = Vec::new();
+    for some in ids.chunks(VARIABLES) {
+        match some {
+            // The same text every time: its statement is prepared once.
+            [id] => rows.extend(holding!(members::member_id.eq(id))),
+            some => rows.extend(holding!(members::member_id.eq_any(some))),
+        }
+    }
+    let pair = |(member, id, resource_type, name)| (member, Link { id, resource_type, name, direct: true });
+    Ok(rows.into_iter().map(pair).collect())
 }
 
 /// Whether a member fulfils the filter of a path such as `members[type eq "User"]`.

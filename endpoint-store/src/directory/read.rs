@@ -88,24 +88,44 @@ pub(super) fn record(
     row: rows::Row,
     wanted: Wanted,
 ) -> Result<Record, StoreError> {
-    let relation = (wanted.relation && rt.relation.is_some())
-        .then(|| members::of(conn, endpoint, &row.id))
-        .transpose()?;
-    let memberships = (wanted.memberships && has_memberships(rt))
-        .then(|| members::groups_of(conn, endpoint, &row.id))
-        .transpose()?;
-    Ok(Record {
-        resource: row.resource()?,
-        id: row.id,
-        version: row.version,
-        created_at: row.created_at,
-        modified_at: row.modified_at,
-        hidden: row.hidden,
-        active: row.active,
-        name: row.name,
-        relation,
-        memberships,
-    })
+    let mut records = records(conn, endpoint, rt, vec![row], wanted)?;
+    records.pop().ok_or_else(|| StoreError::Damaged("a row was lost while it was read".into()))
+}
+
+/// Rows with the rows that belong to them, in their order.
+pub(super) fn records(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    rows: Vec<rows::Row>,
+    wanted: Wanted,
+) -> Result<Vec<Record>, StoreError> {
+    let mut memberships = match wanted.memberships && has_memberships(rt) {
+        true => {
+            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            Some(members::groups_of(conn, endpoint, &ids)?)
+        }
+        false => None,
+    };
+    rows.into_iter()
+        .map(|row| {
+            let relation = (wanted.relation && rt.relation.is_some())
+                .then(|| members::of(conn, endpoint, &row.id))
+                .transpose()?;
+            Ok(Record {
+                resource: row.resource()?,
+                relation,
+                memberships: memberships.as_mut().map(|all| all.remove(&row.id).unwrap_or_default()),
+                id: row.id,
+                version: row.version,
+                created_at: row.created_at,
+                modified_at: row.modified_at,
+                hidden: row.hidden,
+                active: row.active,
+                name: row.name,
+            })
+        })
+        .collect()
 }
 
 /// Types with a read-only `groups` show where they are a member (RFC 7643 §4.1.2).
