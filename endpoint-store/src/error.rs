@@ -59,7 +59,10 @@ impl StoreError {
 /// Sorted by what the caller can do about it: SQLite and PostgreSQL tell most of it only in their messages.
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
-        const AWAY: [&str; 11] = [
+        const AWAY: [&str; 14] = [
+            "deadlock detected",
+            "canceling statement",
+            "the database system is",
             "database is locked",
             "database table is locked",
             "disk is full",
@@ -74,9 +77,13 @@ impl From<DieselError> for StoreError {
         ];
         const DAMAGED: [&str; 3] = ["malformed", "not a database", "invalid page"];
         let text = match &error {
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
-                return Self::Unavailable(info.message().to_owned());
-            }
+            // Two writers met (PostgreSQL): one of them was given up, or what it referred to went away meanwhile.
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::ForeignKeyViolation,
+                info,
+            ) => return Self::Unavailable(info.message().to_owned()),
             DieselError::DatabaseError(_, info) => info.message().to_owned(),
             DieselError::BrokenTransactionManager => return Self::Unavailable("the connection broke".into()),
             _ => return Self::Database(error),
