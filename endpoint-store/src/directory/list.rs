@@ -1,6 +1,7 @@
 //! Lists, filters, order and pages (RFC 7644 §3.4.2, RFC 9865).
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -109,13 +110,26 @@ pub fn list(
     }
     let total = u64::try_from(hits.len()).unwrap_or(u64::MAX);
     let (hits, next) = cut(hits, query);
-    let mut records = Vec::with_capacity(hits.len());
-    for hit in hits {
-        if let (Some(rt), Some(row)) = (query.types.get(hit.kind), rows::find(conn, endpoint, &hit.id)?) {
-            records.push((hit.kind, record(conn, endpoint, rt, row, shown.wanted(rt))?));
-        }
+    Ok(Listed { total, records: load(conn, endpoint, query, shown, &hits)?, next })
+}
+
+/// The records of a page, in its order; what belongs to them is read type by type.
+fn load(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    query: &ListQuery,
+    shown: &impl Shown,
+    hits: &[Position],
+) -> Result<Vec<(usize, Record)>, StoreError> {
+    let mut by_id: HashMap<String, (usize, Record)> = HashMap::new();
+    for (kind, rt) in query.types.iter().enumerate() {
+        let ids = hits.iter().filter(|hit| hit.kind == kind).map(|hit| hit.id.as_str());
+        let found =
+            ids.filter_map(|id| rows::find(conn, endpoint, id).transpose()).collect::<Result<_, _>>()?;
+        let loaded = records(conn, endpoint, rt, found, shown.wanted(rt))?;
+        by_id.extend(loaded.into_iter().map(|record| (record.id.clone(), (kind, record))));
     }
-    Ok(Listed { total, records, next })
+    Ok(hits.iter().filter_map(|hit| by_id.remove(&hit.id)).collect())
 }
 
 fn precedes(sort: &Sort, a: &Position, b: &Position) -> Ordering {
