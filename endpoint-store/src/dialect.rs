@@ -55,6 +55,19 @@ pub(crate) fn lock_resource(conn: &mut Conn, endpoint: &EndpointId, id: &str) ->
     Ok(())
 }
 
+/// Makes writers of one endpoint wait for each other until the transaction ends, by the row that each of them ends up at.
+pub(crate) fn lock_endpoint(conn: &mut Conn, endpoint: &EndpointId) -> Result<(), StoreError> {
+    use crate::schema::endpoint_progress;
+    if let Conn::Postgres(c) = conn {
+        endpoint_progress::table
+            .filter(endpoint_progress::endpoint_id.eq(endpoint.as_str()))
+            .select(endpoint_progress::endpoint_id)
+            .for_update()
+            .load::<String>(c)?;
+    }
+    Ok(())
+}
+
 /// What the database itself says about its health; empty when sound.
 pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     #[derive(QueryableByName)]

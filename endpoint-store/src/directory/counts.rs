@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::schema::resource_counts;
@@ -30,17 +31,12 @@ pub(super) fn add(
     resource_type: &str,
     (visible, hidden): (i64, i64),
 ) -> Result<(), StoreError> {
-    let updated = diesel::update(
-        resource_counts::table
-            .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
-            .filter(resource_counts::resource_type.eq(resource_type)),
-    )
-    .set((
-        resource_counts::visible.eq(resource_counts::visible + visible),
-        resource_counts::hidden.eq(resource_counts::hidden + hidden),
-    ))
-    .execute(&mut **tx)?;
-    if updated == 0 {
+    if add_to_row(tx, endpoint, resource_type, (visible, hidden))? {
+        return Ok(());
+    }
+    // The first of its type makes the row; of several that come at once, the others find it made.
+    dialect::lock_endpoint(tx, endpoint)?;
+    if !add_to_row(tx, endpoint, resource_type, (visible, hidden))? {
         diesel::insert_into(resource_counts::table)
             .values((
                 resource_counts::endpoint_id.eq(endpoint.as_str()),
@@ -51,4 +47,23 @@ pub(super) fn add(
             .execute(&mut **tx)?;
     }
     Ok(())
+}
+
+/// False if there is no row yet.
+fn add_to_row(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    resource_type: &str,
+    (visible, hidden): (i64, i64),
+) -> Result<bool, StoreError> {
+    let row = resource_counts::table
+        .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
+        .filter(resource_counts::resource_type.eq(resource_type));
+    let updated = diesel::update(row)
+        .set((
+            resource_counts::visible.eq(resource_counts::visible + visible),
+            resource_counts::hidden.eq(resource_counts::hidden + hidden),
+        ))
+        .execute(&mut **tx)?;
+    Ok(updated > 0)
 }
