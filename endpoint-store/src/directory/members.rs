@@ -122,7 +122,7 @@ fn is_member(conn: &mut Conn, endpoint: &EndpointId, group: &str, member: &str) 
     Ok(found.is_some())
 }
 
-/// The groups that have this resource as a direct member, by id.
+/// The groups that have this resource as a direct member, by id: in this order they are locked, whoever does it.
 pub(super) fn groups_holding(
     conn: &mut Conn,
     endpoint: &EndpointId,
@@ -131,6 +131,7 @@ pub(super) fn groups_holding(
     Ok(members::table
         .filter(members::endpoint_id.eq(endpoint.as_str()))
         .filter(members::member_id.eq(member))
+        .order(members::group_id)
         .select(members::group_id)
         .load(conn)?)
 }
