@@ -10,4 +10,5 @@
 )]
 
 mod idp;
+mod scim;
 mod support;
