@@ -9,5 +9,6 @@
     reason = "a test that cannot go on has failed, and panicking is how it says so"
 )]
 
+mod admin;
 mod idp;
 mod support;
