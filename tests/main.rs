@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed, and panicking is how it says so"
 )]
 
+mod admin;
 mod idp;
 mod scim;
 mod support;

@@ -1,7 +1,7 @@
 //! Headless Chromium through chromedriver.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::backend::required;
-use crate::support::http::{Request, send};
 
 /// After this long what should be seen on a page counts as missing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,12 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The widths at which every page is looked at.
 const WIDTHS: [u32; 2] = [1280, 400];
 
+/// What a page must hold for everybody, as a list of sentences about what it does not.
+const AUDIT: &str = include_str!("../fixtures/audit.js");
+
 /// A browser of a test's own: fresh profile, no other windows.
 pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: Child,
     address: SocketAddr,
-    shots: usize,
+    session: String,
     /// What was wrong with a page that was looked at, a line each.
     pub(crate) faults: Vec<String>,
     _profile: TempDir,
@@ -45,8 +47,9 @@ impl Browser {
         let (driver, address) = start_driver(&driver);
         let profile = tempfile::Builder::new().prefix("scim-browser-").tempdir().expect("a temporary folder");
         let client = connect(address, profile.path()).await;
-        let mut browser = Self { client, driver, address, shots: 0, faults: Vec::new(), _profile: profile };
-        browser.set_width(WIDTHS[0]).await;
+        let session = client.session_id().await.expect("a session").expect("a session");
+        let browser = Self { client, driver, address, session, faults: Vec::new(), _profile: profile };
+        browser.set_width(WIDTHS[0]);
         Some(browser)
     }
 
@@ -78,7 +81,7 @@ impl Browser {
                 return;
             }
             if begun.elapsed() > PATIENCE {
-                self.shot("missing").await;
+                self.picture("missing").await;
                 panic!("waited for {text:?} in vain on {}:\n{shown}", self.path().await);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -91,7 +94,7 @@ impl Browser {
         match found {
             Ok(element) => element,
             Err(error) => {
-                self.shot("missing").await;
+                self.picture("missing").await;
                 panic!("waited for {css} in vain on {}: {error}\n{}", self.path().await, self.text().await);
             }
         }
@@ -104,89 +107,183 @@ impl Browser {
         field.send_keys(value).await.expect("the field takes keys");
     }
 
-    /// Clicks what carries a text: a button, a link or a label.
+    /// Clicks what carries a text: a button, else a link, else a label.
     pub(crate) async fn click(&mut self, text: &str) {
-        let quoted = format!("\"{}\"", text.replace('"', ""));
-        let xpath = format!(
-            "(//button[contains(normalize-space(.), {quoted})] | //a[contains(normalize-space(.), {quoted})] \
-             | //label[contains(normalize-space(.), {quoted})] | //summary[contains(normalize-space(.), {quoted})])"
-        );
-        let found = self.client.find_all(Locator::XPath(&xpath)).await.expect("the page can be searched");
-        for element in &found {
-            if element.is_displayed().await.unwrap_or(false) {
-                element.click().await.unwrap_or_else(|error| panic!("{text:?}: {error}"));
-                return;
-            }
-        }
-        self.shot("missing").await;
-        panic!("nothing to click with {text:?} on {}:\n{}", self.path().await, self.text().await);
-    }
-
-    /// Pictures of the whole page at both widths; on the way the page is audited.
-    pub(crate) async fn shot(&mut self, name: &str) {
-        self.shots += 1;
-        for width in WIDTHS {
-            self.set_width(width).await;
-            let picture = self.cdp("Page.captureScreenshot", json!({"captureBeyondViewport": true})).await;
-            let picture = base64::engine::general_purpose::STANDARD
-                .decode(picture["data"].as_str().expect("a picture"));
-            let file = screenshots().join(format!("{:02}-{name}-{width}.png", self.shots));
-            std::fs::write(&file, picture.expect("base64")).expect("the picture is written");
-            let faults = self.script(include_str!("../fixtures/audit.js")).await;
-            let path = self.path().await;
-            for fault in faults.as_array().into_iter().flatten().filter_map(Value::as_str) {
-                let line = format!("{name} ({path}) at {width} px: {fault}");
-                if !self.faults.contains(&line) {
-                    self.faults.push(line);
+        for kind in ["button", "a", "label", "summary"] {
+            let xpath = format!("//{kind}[contains(normalize-space(.), \"{text}\")]");
+            let found = self.client.find_all(Locator::XPath(&xpath)).await.expect("the page can be searched");
+            for element in &found {
+                if element.is_displayed().await.unwrap_or(false) {
+                    element.click().await.unwrap_or_else(|error| panic!("{text:?}: {error}"));
+                    return;
                 }
             }
         }
-        self.set_width(WIDTHS[0]).await;
+        self.picture("missing").await;
+        panic!("nothing to click with {text:?} on {}:\n{}", self.path().await, self.text().await);
+    }
+
+    /// The text of the first element that a selector finds, also where it is hidden.
+    pub(crate) async fn text_of(&mut self, css: &str) -> String {
+        let element = self.wait_for(css).await;
+        element.prop("textContent").await.expect("an element has text").unwrap_or_default().trim().to_owned()
+    }
+
+    /// Waits until a script returns this value.
+    pub(crate) async fn wait_until(&mut self, code: &str, wanted: &Value) {
+        let begun = Instant::now();
+        loop {
+            let found = self.script(code).await;
+            if found == *wanted {
+                return;
+            }
+            if begun.elapsed() > PATIENCE {
+                self.picture("missing").await;
+                let (path, text) = (self.path().await, self.text().await);
+                panic!("waited for {code} to be {wanted} in vain, it is {found} on {path}:\n{text}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What is on the clipboard.
+    pub(crate) async fn copied(&self) -> String {
+        let asked = json!({"descriptor": {"name": "clipboard-read"}, "state": "granted"});
+        self.ask("POST", "/permissions", &asked);
+        let code =
+            "const done = arguments[0]; navigator.clipboard.readText().then(done, e => done(String(e)))";
+        let text = self.client.execute_async(code, Vec::new()).await.expect("the clipboard can be read");
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// From the next page on none of the console's scripts run.
+    pub(crate) fn without_scripts(&self) {
+        self.cdp("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    }
+
+    /// Looks at the page at both widths, light and dark: takes a picture of the whole of it and audits it.
+    pub(crate) async fn shot(&mut self, name: &str) {
+        for (scheme, suffix) in [("light", ""), ("dark", "-dark")] {
+            self.set_scheme(scheme);
+            for width in WIDTHS {
+                self.set_width(width);
+                self.picture(&format!("{name}-{width}{suffix}")).await;
+                self.audit(&format!("{name} at {width} px, {scheme}")).await;
+            }
+        }
+        self.set_scheme("light");
+        self.set_width(WIDTHS[0]);
+        self.hear_complaints(name).await;
+    }
+
+    /// Looks at the page at both widths without taking pictures.
+    pub(crate) async fn look(&mut self, name: &str) {
+        for width in WIDTHS {
+            self.set_width(width);
+            self.audit(&format!("{name} at {width} px")).await;
+        }
+        self.set_width(WIDTHS[0]);
+        self.hear_complaints(name).await;
+    }
+
+    async fn audit(&mut self, place: &str) {
+        let (faults, path) = (self.script(AUDIT).await, self.path().await);
+        let faults = faults.as_array().expect("the audit returns a list").clone();
+        self.faults.extend(faults.iter().map(|fault| format!("{place} ({path}): {fault}")));
+    }
+
+    async fn picture(&self, name: &str) {
+        let size =
+            self.script("const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]").await;
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
+        let picture =
+            self.cdp("Page.captureScreenshot", &json!({"captureBeyondViewport": true, "clip": clip}));
+        let picture =
+            base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().expect("a picture"));
+        let file = screenshots().join(format!("{name}.png"));
+        std::fs::write(&file, picture.expect("base64")).expect("the picture is written");
+    }
+
+    /// What the system says about light and dark.
+    fn set_scheme(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.cdp("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
     /// The window's own least width is above that of a telephone; the emulation's is not.
-    async fn set_width(&mut self, width: u32) {
+    fn set_width(&self, width: u32) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-        self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.cdp("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// What the browser itself complained about: script errors, refused resources, violations of the page's policy.
-    pub(crate) async fn complaints(&self) -> Vec<String> {
-        let log = self.driver_command("/se/log", &json!({"type": "browser"})).await;
-        let entries = log.as_array().cloned().unwrap_or_default();
-        entries
-            .iter()
-            .filter(|entry| entry["level"] == "SEVERE")
-            .map(|entry| entry["message"].to_string())
-            .collect()
+    /// What the browser itself complains about: script errors, refused resources, violations of the page's policy.
+    /// That a page was answered with an error is not one of these: some are looked at on purpose.
+    async fn hear_complaints(&mut self, name: &str) {
+        let log = self.ask("POST", "/se/log", &json!({"type": "browser"}));
+        let url = self.client.current_url().await.expect("the page has a URL");
+        let own = format!("{url} - Failed to load resource: the server responded with a status of ");
+        for entry in log.as_array().expect("the log is a list") {
+            let message = entry["message"].as_str().unwrap_or_default();
+            if entry["level"] == "SEVERE" && !message.starts_with(&own) {
+                self.faults.push(format!("{name}: {message}"));
+            }
+        }
     }
 
-    async fn cdp(&self, command: &str, parameters: Value) -> Value {
-        self.driver_command("/goog/cdp/execute", &json!({"cmd": command, "params": parameters})).await
+    /// Nothing was wrong with any page that was looked at.
+    #[track_caller]
+    pub(crate) fn assert_clean(&self) {
+        assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
     }
 
-    async fn driver_command(&self, path: &str, body: &Value) -> Value {
-        let session = self.client.session_id().await.expect("a session").expect("a session");
-        let request = Request::new("POST", &format!("/session/{session}{path}"))
-            .header("Content-Type", "application/json")
-            .json(body);
-        let answer = send(self.address, &request).await.expect(200).json();
+    fn cdp(&self, command: &str, parameters: &Value) -> Value {
+        self.ask("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+    }
+
+    /// Asks the driver for what the client library has no words for.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let target = format!("/session/{}{path}", self.session);
+        let answer = ask(self.address, method, &target, &body.to_string());
+        let answer = answer.unwrap_or_else(|error| panic!("{method} {path} {body}: {error}"));
+        assert!(answer["value"].get("error").is_none(), "{method} {path} {body}: {answer}");
         answer["value"].clone()
     }
+}
 
-    pub(crate) async fn close(mut self) {
-        // The driver goes anyway; a browser that is asked first leaves nothing behind.
-        let _ = self.client.clone().close().await;
+impl Drop for Browser {
+    /// Ends the session first: a driver that is only killed leaves its browser behind.
+    fn drop(&mut self) {
+        let _ = ask(self.address, "DELETE", &format!("/session/{}", self.session), "");
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+/// One request to the driver, which keeps its connections open whatever one asks for: the answer is as long as it says.
+fn ask(address: SocketAddr, method: &str, target: &str, body: &str) -> std::io::Result<Value> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = body.len();
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    (&stream).write_all(head.as_bytes())?;
+    (&stream).write_all(body.as_bytes())?;
+    let (mut reader, mut length) = (BufReader::new(&stream), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim_end().split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().map_err(std::io::Error::other)?;
+            }
+            None if line.trim_end().is_empty() => break,
+            _ => {}
+        }
     }
+    let mut answer = vec![0; length];
+    reader.read_exact(&mut answer)?;
+    serde_json::from_slice(&answer).map_err(std::io::Error::other)
 }
 
 async fn connect(address: SocketAddr, profile: &Path) -> Client {
@@ -202,6 +299,7 @@ async fn connect(address: SocketAddr, profile: &Path) -> Client {
         "--disable-dev-shm-usage",
         "--force-color-profile=srgb",
         "--lang=en-GB",
+        "--hide-scrollbars",
         "--window-size=1280,900",
     ];
     let mut arguments: Vec<_> = arguments.map(str::to_owned).into();

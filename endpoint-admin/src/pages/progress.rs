@@ -89,7 +89,7 @@ fn todos(idp: Idp) -> [&'static str; 4] {
         Idp::OneLogin => [
             "Configuration tab: paste both values, then API Status → Enable.",
             "Give a user the app, and approve the task under Users → Provisioning if it waits.",
-            "Rules tab: a rule that sets groups in this app, or make a group here.",
+            "Rules tab: a rule that sets groups in this app, also groups that were made here.",
             "Change a user in OneLogin, for example the last name.",
         ],
         Idp::Okta => [

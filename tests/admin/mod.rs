@@ -1,0 +1,3 @@
+//! The console in a browser, and without one.
+
+mod walk;
