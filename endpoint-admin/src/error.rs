@@ -8,7 +8,7 @@ use std::fmt;
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use endpoint_store::StoreError;
 
-use crate::forms::capitalise;
+use crate::forms::{FORM_LIMIT, capitalise};
 
 /// Why a page is not shown.
 #[derive(Clone, Debug)]
@@ -29,7 +29,10 @@ pub(crate) enum PageError {
     /// What was wished cannot be done; the sentence says why and what to do.
     Refused(String),
     /// Too much.
-    TooLarge,
+    TooLarge {
+        /// The most bytes the form may have.
+        limit: usize,
+    },
     /// The database is away or busy. Nothing was done.
     Unavailable(String),
     /// A fault of ours.
@@ -56,7 +59,7 @@ impl PageError {
             Self::NotFound(_) => "There is nothing here",
             Self::Bad(_) => "That request made no sense",
             Self::Refused(_) => "That cannot be done",
-            Self::TooLarge => "That was too much",
+            Self::TooLarge { .. } => "That was too much",
             Self::Unavailable(_) => "The database does not answer",
             Self::Internal(_) => "Something went wrong here",
         }
@@ -70,7 +73,7 @@ impl PageError {
             Self::Forged => "It was opened before you last signed in, or it comes from another site. Nothing was changed. \
                              Open the page again and repeat what you did."
                 .into(),
-            Self::TooLarge => "A form may have 64 KiB. Nothing was changed.".into(),
+            Self::TooLarge { limit } => format!("This form may have {} KiB. Nothing was changed.", limit / 1024),
             Self::Unavailable(_) => {
                 "Nothing was half done. Wait a moment and try again; if it stays like this, look at the server's log.".into()
             }
@@ -85,7 +88,7 @@ impl PageError {
             StatusCode::METHOD_NOT_ALLOWED => {
                 Self::Bad("This address does not take that kind of request.".into())
             }
-            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge { limit: FORM_LIMIT },
             status if status.is_client_error() => Self::Bad("The server could not read the request.".into()),
             status => Self::internal(format_args!("an answer of the framework with status {status}")),
         }
@@ -122,7 +125,7 @@ impl ResponseError for PageError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::CONFLICT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

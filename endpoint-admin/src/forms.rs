@@ -10,6 +10,8 @@ use crate::error::PageError;
 
 /// The most bytes a form may have.
 pub(crate) const FORM_LIMIT: usize = 64 * 1024;
+/// The same for a schema: 256 KiB of JSON, in which every quote and brace takes three bytes on the way.
+pub(crate) const SCHEMA_FORM: usize = 768 * 1024;
 
 /// The fields of a form. The gate has read it and checked its token before a handler sees it.
 #[derive(Clone, Default)]

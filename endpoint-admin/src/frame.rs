@@ -161,14 +161,25 @@ pub(crate) enum Tab {
     Users,
     /// The directory's groups.
     Groups,
+    /// What was noticed in the traffic.
+    Evidence,
+    /// Resource types, extensions.
+    Schema,
     /// Policies, name, danger zone.
     Settings,
 }
 
 impl Tab {
     /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Connect, Self::Tokens, Self::Users, Self::Groups, Self::Settings];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Tokens,
+        Self::Users,
+        Self::Groups,
+        Self::Evidence,
+        Self::Schema,
+        Self::Settings,
+    ];
 
     /// The last segment of its address.
     pub(crate) fn path(&self) -> &'static str {
@@ -177,6 +188,8 @@ impl Tab {
             Self::Tokens => "tokens",
             Self::Users => "users",
             Self::Groups => "groups",
+            Self::Evidence => "evidence",
+            Self::Schema => "schema",
             Self::Settings => "settings",
         }
     }
@@ -188,6 +201,8 @@ impl Tab {
             Self::Tokens => "Tokens",
             Self::Users => "Users",
             Self::Groups => "Groups",
+            Self::Evidence => "Evidence",
+            Self::Schema => "Schema",
             Self::Settings => "Settings",
         }
     }

@@ -20,11 +20,12 @@ use crate::{
 /// Lets a request through to its handler, or says why not.
 pub(crate) async fn pass<B: MessageBody + 'static>(
     access: Access,
+    limit: usize,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (request, mut payload) = request.into_parts();
-    match admit(access, &request, &mut payload).await {
+    match admit((access, limit), &request, &mut payload).await {
         Ok(()) => {
             let answer = next.call(ServiceRequest::from_parts(request, payload)).await?;
             Ok(answer.map_into_boxed_body())
@@ -34,7 +35,11 @@ pub(crate) async fn pass<B: MessageBody + 'static>(
     }
 }
 
-async fn admit(access: Access, request: &HttpRequest, payload: &mut Payload) -> Result<(), PageError> {
+async fn admit(
+    (access, limit): (Access, usize),
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<(), PageError> {
     let console = console_of(request)?;
     let writes = request.method() == Method::POST;
     if writes && !csrf::same_origin(request.headers(), &console.public_url) {
@@ -48,7 +53,7 @@ async fn admit(access: Access, request: &HttpRequest, payload: &mut Payload) -> 
         }
     };
     if writes {
-        let form = read(request, payload).await?;
+        let form = read(request, payload, limit).await?;
         if let Some(operator) = &operator {
             if !csrf::token_matches(form.raw("csrf"), operator.csrf()) {
                 return Err(PageError::Forged);
@@ -70,16 +75,16 @@ fn signed_out(request: &HttpRequest, writes: bool) -> PageError {
     PageError::SignIn { next: if writes { None } else { Some(here.unwrap_or_default()) } }
 }
 
-async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Form, PageError> {
+async fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Result<Form, PageError> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim();
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(PageError::Bad("A form is sent as application/x-www-form-urlencoded".into()));
     }
-    // The limit stands in the scope's PayloadConfig.
+    // The same limit stands in the resource's PayloadConfig, which stops reading there.
     let body = Bytes::from_request(request, payload).await.map_err(|error| {
         match error.as_response_error().status_code().as_u16() {
-            413 => PageError::TooLarge,
+            413 => PageError::TooLarge { limit },
             _ => PageError::Bad("The form did not arrive whole".into()),
         }
     })?;

@@ -13,10 +13,11 @@ use crate::{
     assets,
     console::Console,
     dress::dress,
-    forms::FORM_LIMIT,
+    forms::{FORM_LIMIT, SCHEMA_FORM},
     gate,
     pages::{
-        account, connect, group, groups, new_endpoint, outside, overview, settings, tokens, user, users,
+        account, connect, evidence, group, groups, new_endpoint, outside, overview, schema, settings, tokens,
+        user, users,
     },
 };
 
@@ -63,7 +64,17 @@ pub struct Route {
     pub path: &'static str,
     /// Who.
     pub access: Access,
+    /// The most bytes of its form.
+    limit: usize,
     handler: fn() -> actix_web::Route,
+}
+
+impl Route {
+    /// The same with room for a larger form.
+    const fn up_to(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
 }
 
 impl std::fmt::Debug for Route {
@@ -73,11 +84,11 @@ impl std::fmt::Debug for Route {
 }
 
 const fn get(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
-    Route { method: Method::Get, path, access, handler }
+    Route { method: Method::Get, path, access, limit: FORM_LIMIT, handler }
 }
 
 const fn post(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
-    Route { method: Method::Post, path, access, handler }
+    Route { method: Method::Post, path, access, limit: FORM_LIMIT, handler }
 }
 
 use Access::{Poll, Public, SelfService, Session, SetUp};
@@ -94,6 +105,7 @@ pub const ROUTES: &[Route] = &[
     post("/admin/sign-in", Public, || web::to(outside::enter)),
     post("/admin/sign-out", SelfService, || web::to(account::sign_out)),
     post("/admin/sign-out-everywhere", SelfService, || web::to(account::sign_out_everywhere)),
+    post("/admin/sessions/end", SelfService, || web::to(account::end_session)),
     post("/admin/theme", SelfService, || web::to(account::theme)),
     get ("/admin/account", Session, || web::to(account::show)),
     get ("/admin/", Session, || web::to(overview::show)),
@@ -116,8 +128,12 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/groups/{id}/members/remove", Session, || web::to(group::remove)),
     get ("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::ask)),
     post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
+    get ("/admin/endpoints/{slug}/evidence", Session, || web::to(evidence::show)),
+    get ("/admin/endpoints/{slug}/schema", Session, || web::to(schema::show)),
+    post("/admin/endpoints/{slug}/schema", Session, || web::to(schema::save)).up_to(SCHEMA_FORM),
     get ("/admin/endpoints/{slug}/settings", Session, || web::to(settings::show)),
     post("/admin/endpoints/{slug}/settings", Session, || web::to(settings::save)),
+    post("/admin/endpoints/{slug}/idp", Session, || web::to(settings::change_idp)),
     post("/admin/endpoints/{slug}/rename", Session, || web::to(settings::rename)),
     post("/admin/endpoints/{slug}/status", Session, || web::to(settings::status)),
     post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)),
@@ -128,9 +144,7 @@ pub fn configure(cfg: &mut ServiceConfig, console: Console) {
     cfg.app_data(console);
     cfg.service(resource("/", "/").wrap(from_fn(dress)));
     for prefix in ["/setup", "/admin"] {
-        let mut scope = web::scope(prefix)
-            .app_data(PayloadConfig::new(FORM_LIMIT))
-            .default_service(web::to(outside::nothing_here));
+        let mut scope = web::scope(prefix).default_service(web::to(outside::nothing_here));
         for path in paths().filter(|path| path.starts_with(prefix)) {
             scope = scope.service(resource(path, path.strip_prefix(prefix).unwrap_or(path)));
         }
@@ -146,14 +160,15 @@ fn paths() -> impl Iterator<Item = &'static str> {
 
 /// All that the table has at one path, each behind the gate; any other method is told which there are.
 fn resource(path: &'static str, below: &str) -> actix_web::Resource {
-    let mut resource = web::resource(below);
+    let room = ROUTES.iter().filter(|route| route.path == path).map(|route| route.limit).max();
+    let mut resource = web::resource(below).app_data(PayloadConfig::new(room.unwrap_or(FORM_LIMIT)));
     let mut allowed: Vec<&str> = Vec::new();
     for route in ROUTES.iter().filter(|route| route.path == path) {
-        let (access, method) = (route.access, route.method);
+        let (access, method, limit) = (route.access, route.method, route.limit);
         resource = resource.route(
             (route.handler)()
                 .guard(Asks(method))
-                .wrap(from_fn(move |request, next| gate::pass(access, request, next))),
+                .wrap(from_fn(move |request, next| gate::pass(access, limit, request, next))),
         );
         allowed.push(method.as_str());
     }

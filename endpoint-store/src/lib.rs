@@ -4,6 +4,7 @@
 //! an endpoint's data takes the endpoint, or a [`Caller`] bound to it, first after the connection; there is
 //! one kind of write transaction, and only [`Store::write`] opens it.
 
+pub mod attention;
 pub mod caller;
 pub mod changes;
 pub mod check;

@@ -92,6 +92,15 @@ pub fn list(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<Observation>, 
         .collect())
 }
 
+/// Which identity providers the traffic of every endpoint looks like: endpoint, provider, requests.
+pub(crate) fn likenesses(conn: &mut Conn) -> Result<Vec<(String, Idp, i64)>, StoreError> {
+    let rows: Vec<(String, String, i64)> = observations::table
+        .filter(observations::kind.eq("idp"))
+        .select((observations::endpoint_id, observations::name, observations::hits))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(id, name, hits)| Some((id, name.parse().ok()?, hits))).collect())
+}
+
 /// Forgets what was noticed, as after a change of the settings it speaks about.
 pub fn forget(tx: &mut Tx<'_>, endpoint: &EndpointId) -> Result<(), StoreError> {
     diesel::delete(observations::table.filter(observations::endpoint_id.eq(endpoint.as_str())))

@@ -84,6 +84,73 @@ pub fn find(
     Ok(operator.map(|operator| Session { operator, csrf, last_seen_at }))
 }
 
+/// One of an operator's own sessions, as shown to them.
+#[derive(Debug, Clone)]
+pub struct OpenSession {
+    /// Names it in a form: a part of the digest, from which the secret cannot be had.
+    pub handle: String,
+    /// When it was opened.
+    pub created_at: Millis,
+    /// When it was last seen, at most a minute behind.
+    pub last_seen_at: Millis,
+    /// Where it was opened from.
+    pub address: String,
+    /// The browser, as it names itself.
+    pub agent: String,
+    /// Whether it is the one with this secret.
+    pub is_this: bool,
+}
+
+/// The live sessions of an operator, the last seen first; `secret` is that of the session that asks.
+pub fn list(
+    conn: &mut Conn,
+    operator: &Operator,
+    secret: &str,
+    lifetime: Lifetime,
+    now: Millis,
+) -> Result<Vec<OpenSession>, StoreError> {
+    let own = digest(secret);
+    let rows: Vec<(Vec<u8>, i64, i64, String, String)> = sessions::table
+        .filter(sessions::operator_id.eq(&operator.id))
+        .filter(sessions::created_at.gt(now - lifetime.absolute))
+        .filter(sessions::last_seen_at.gt(now - lifetime.idle))
+        .order((sessions::last_seen_at.desc(), sessions::created_at.desc()))
+        .select((
+            sessions::digest,
+            sessions::created_at,
+            sessions::last_seen_at,
+            sessions::address,
+            sessions::agent,
+        ))
+        .load(conn)?;
+    let open = |(digest, created_at, last_seen_at, address, agent): (Vec<u8>, i64, i64, String, String)| {
+        OpenSession {
+            handle: handle(&digest),
+            created_at,
+            last_seen_at,
+            address,
+            agent,
+            is_this: digest == own,
+        }
+    };
+    Ok(rows.into_iter().map(open).collect())
+}
+
+/// Ends one of an operator's own sessions; `false` when it had ended already.
+pub fn end_by_handle(tx: &mut Tx<'_>, operator: &Operator, wanted: &str) -> Result<bool, StoreError> {
+    let digests: Vec<Vec<u8>> = sessions::table
+        .filter(sessions::operator_id.eq(&operator.id))
+        .select(sessions::digest)
+        .load(&mut **tx)?;
+    let Some(found) = digests.into_iter().find(|digest| handle(digest) == wanted) else { return Ok(false) };
+    diesel::delete(sessions::table.filter(sessions::digest.eq(found))).execute(&mut **tx)?;
+    Ok(true)
+}
+
+fn handle(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Notes that the session was used.
 pub fn touch(tx: &mut Tx<'_>, secret: &str, now: Millis) -> Result<(), StoreError> {
     diesel::update(sessions::table.filter(sessions::digest.eq(digest(secret))))

@@ -18,8 +18,6 @@ pub(crate) struct Guide {
     pub(crate) title: String,
     /// What the provider calls the base URL.
     pub(crate) url_field: &'static str,
-    /// What the provider calls the field for the token.
-    pub(crate) token_field: &'static str,
     /// What the token itself is called.
     pub(crate) token_name: &'static str,
     /// The steps, rendered.
@@ -47,14 +45,23 @@ impl Guide {
         Self::new(endpoint.idp, values).map_err(PageError::internal)
     }
 
+    /// What the provider calls the field for the base URL, and the one for the token.
+    pub(crate) fn fields(idp: Idp) -> (&'static str, &'static str) {
+        if idp == Idp::OneLogin {
+            return ("SCIM Base URL", "SCIM Bearer Token");
+        }
+        let names = generic::Names::of(idp);
+        (names.url, names.token)
+    }
+
     /// The guide for an identity provider.
     pub(crate) fn new(idp: Idp, values: Values<'_>) -> Result<Self, askama::Error> {
+        let (url_field, token_field) = Self::fields(idp);
         if idp == Idp::OneLogin {
             return Ok(Self {
                 title: "Set it up in OneLogin".to_owned(),
-                url_field: "SCIM Base URL",
-                token_field: "SCIM Bearer Token",
-                token_name: "SCIM Bearer Token",
+                url_field,
+                token_name: token_field,
                 body: onelogin::OneLogin { values }.render()?,
             });
         }
@@ -64,10 +71,9 @@ impl Guide {
                 Idp::Generic => "Set it up in your identity provider".to_owned(),
                 known => format!("Set it up in {}", known.label()),
             },
-            url_field: names.url,
-            token_field: names.token,
+            url_field,
             // Okta names the field after the header.
-            token_name: if names.token == "Authorization" { "Bearer Token" } else { names.token },
+            token_name: if token_field == "Authorization" { "Bearer Token" } else { token_field },
             body: generic::Generic { values, names }.render()?,
         })
     }

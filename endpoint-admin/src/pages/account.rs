@@ -5,15 +5,48 @@ use actix_web::{
     http::header::{LOCATION, SET_COOKIE},
 };
 use askama::Template;
-use endpoint_store::{operators::Role, sessions};
+use endpoint_store::{
+    operators::Role,
+    sessions::{self, OpenSession},
+};
 
 use crate::{
     error::PageError,
     forms::Form,
     frame::{Frame, Section, THEME_COOKIE, Theme},
-    pages::{Answer, html, outside::local},
+    pages::{Answer, html, outside::local, see},
     session::{self, Operator},
+    ui::When,
 };
+
+/// One of one's own sessions.
+struct SessionRow {
+    handle: String,
+    browser: String,
+    agent: String,
+    address: String,
+    opened: When,
+    seen: When,
+    ends: When,
+    is_this: bool,
+}
+
+impl SessionRow {
+    fn new(open: OpenSession, now: i64) -> Self {
+        let ends =
+            (open.created_at + session::LIFETIME.absolute).min(open.last_seen_at + session::LIFETIME.idle);
+        Self {
+            browser: browser(&open.agent),
+            agent: open.agent,
+            address: open.address,
+            opened: When::new(open.created_at, now),
+            seen: When::new(open.last_seen_at, now),
+            ends: When::new(ends, now),
+            is_this: open.is_this,
+            handle: open.handle,
+        }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "pages/account.html")]
@@ -22,6 +55,7 @@ struct AccountPage {
     name: String,
     role: &'static str,
     may: &'static str,
+    sessions: Vec<SessionRow>,
 }
 
 /// The page.
@@ -32,7 +66,11 @@ pub(crate) async fn show(operator: Operator) -> Answer {
         Role::Operator => ("Operator", "manages endpoints, tokens and directories"),
         Role::Auditor => ("Auditor", "reads everything and changes nothing"),
     };
+    let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
+    let open =
+        operator.read(move |conn| sessions::list(conn, &account, &secret, session::LIFETIME, now)).await?;
     html(&AccountPage {
+        sessions: open.into_iter().map(|open| SessionRow::new(open, now)).collect(),
         frame: operator.frame(Section::Account),
         name: operator.account().name.clone(),
         role,
@@ -45,6 +83,24 @@ pub(crate) async fn sign_out(operator: Operator) -> Answer {
     let secret = operator.secret().to_owned();
     operator.write(move |tx| sessions::end(tx, &secret)).await?;
     Ok(outside("/admin/sign-in?out=1", &operator))
+}
+
+/// Ends one of one's own sessions, in another browser or in this one.
+pub(crate) async fn end_session(operator: Operator, form: Form) -> Answer {
+    let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
+    let handle = form.text("session").to_owned();
+    let own = operator
+        .write(move |tx| {
+            let open = sessions::list(tx, &account, &secret, session::LIFETIME, now)?;
+            sessions::end_by_handle(tx, &account, &handle)?;
+            Ok(open.iter().any(|open| open.is_this && open.handle == handle))
+        })
+        .await?;
+    if own {
+        Ok(outside("/admin/sign-in?out=1", &operator))
+    } else {
+        Ok(see("/admin/account?done=session-ended"))
+    }
 }
 
 /// Ends every session of whoever asks.
@@ -70,4 +126,50 @@ pub(crate) async fn theme(operator: Operator, form: Form) -> Result<HttpResponse
         .insert_header((SET_COOKIE, cookie))
         .insert_header((LOCATION, local(form.raw("back"))))
         .finish())
+}
+
+/// A browser in words, as far as it says what it is: `Firefox on Windows`.
+fn browser(agent: &str) -> String {
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
+    };
+    let name = first(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = first(&[
+        ("Windows", "Windows"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (name, system) {
+        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), None) => name.to_owned(),
+        (None, Some(system)) => format!("A browser on {system}"),
+        (None, None) => "A browser that does not say its name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::browser;
+
+    #[test]
+    fn browsers_are_named() {
+        let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36 Edg/130.0";
+        assert_eq!(browser(edge), "Edge on Windows");
+        assert_eq!(
+            browser("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0"),
+            "Firefox on Linux"
+        );
+        assert_eq!(browser(""), "A browser that does not say its name");
+    }
 }

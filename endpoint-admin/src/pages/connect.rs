@@ -6,13 +6,15 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use endpoint_store::{
     Conn, StoreError,
-    endpoints::{self, EndpointSummary},
+    endpoints::{self, Endpoint, EndpointSummary},
+    observations,
     tokens::{self, TokenRecord},
     usage::{self, Cause, Refusal},
 };
 
 use super::{
-    failures::{Around, Failure},
+    failures::{self, Around, Failure},
+    likeness::Likeness,
     progress::{Fragment, Progress},
     tokens::{Issued, public_id},
 };
@@ -43,6 +45,7 @@ pub(crate) struct ConnectPage {
     pub(crate) base_url: String,
     pub(crate) issued: Option<Issued>,
     pub(crate) shown: Option<Shown>,
+    pub(crate) likeness: Option<Likeness>,
     pub(crate) progress: Progress,
     pub(crate) guide: Guide,
 }
@@ -59,12 +62,15 @@ pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer 
     html(&page(&operator, &summary, None).await?)
 }
 
-/// The list alone.
+/// The list alone. It is asked for every few seconds by every open page, so that the endpoint comes from memory and
+/// the rest by three short look-ups in one go.
 pub(crate) async fn progress(operator: Operator, slug: web::Path<String>) -> Answer {
-    let summary = operator.endpoint(&slug).await?;
-    let seen = read(&operator, &summary).await?;
-    let guide = Guide::of(&operator, &summary.endpoint)?;
-    html(&Fragment { progress: arrived(&operator, &summary, &seen, &guide) })
+    let endpoint = match operator.store().registry().endpoint(&slug) {
+        Some(endpoint) => endpoint,
+        None => operator.endpoint(&slug).await?.endpoint.into(),
+    };
+    let seen = read(&operator, &endpoint).await?;
+    html(&Fragment { progress: arrived(&operator, &endpoint, &seen) })
 }
 
 /// The page, with a token that was just issued or without.
@@ -74,7 +80,9 @@ pub(crate) async fn page(
     issued: Option<Issued>,
 ) -> Result<ConnectPage, PageError> {
     let now = operator.now();
-    let seen = read(operator, summary).await?;
+    let seen = read(operator, &summary.endpoint).await?;
+    let id = summary.endpoint.id.clone();
+    let noticed = operator.read(move |conn| observations::list(conn, &id)).await?;
     let guide = Guide::of(operator, &summary.endpoint)?;
     let newest = seen.tokens.iter().find(|token| token.state(now).is_live());
     let shown = newest.map(|token| Shown {
@@ -89,7 +97,8 @@ pub(crate) async fn page(
         base_url: operator.public_url().scim_base(&summary.endpoint.slug),
         issued,
         shown,
-        progress: arrived(operator, summary, &seen, &guide),
+        likeness: Likeness::of(summary.endpoint.idp, &noticed, now),
+        progress: arrived(operator, &summary.endpoint, &seen),
         guide,
     })
 }
@@ -102,14 +111,16 @@ struct Seen {
     names: HashMap<String, String>,
 }
 
-async fn read(operator: &Operator, summary: &EndpointSummary) -> Result<Seen, PageError> {
-    let (id, now, heard) = (summary.endpoint.id.clone(), operator.now(), summary.last_heard);
+async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageError> {
+    let (id, now) = (endpoint.id.clone(), operator.now());
     operator
         .read(move |conn| {
-            let mut refusals = usage::refusals(conn, &id, 20)?;
-            refusals.retain(|refusal| Failure::matters(refusal, heard, now));
-            refusals.truncate(5);
             let tokens = tokens::list(conn, &id)?;
+            let used = tokens.iter().filter(|token| token.revoked_at.is_none());
+            let heard = used.filter_map(|token| Some(token.last_used.as_ref()?.at)).max();
+            let mut refusals = usage::refusals(conn, &id, 20)?;
+            refusals.retain(|refusal| failures::matters(refusal.last.at, heard, now));
+            refusals.truncate(5);
             let mut names: HashMap<_, _> =
                 tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
             for refusal in refusals.iter().filter(|refusal| refusal.cause == Cause::OtherEndpoint) {
@@ -132,16 +143,12 @@ fn owner(conn: &mut Conn, token_id: &str) -> Result<Option<String>, StoreError> 
     }
 }
 
-fn arrived(operator: &Operator, summary: &EndpointSummary, seen: &Seen, guide: &Guide) -> Progress {
-    let (endpoint, now) = (&summary.endpoint, operator.now());
+fn arrived(operator: &Operator, endpoint: &Endpoint, seen: &Seen) -> Progress {
+    let now = operator.now();
+    let (url_field, token_field) = Guide::fields(endpoint.idp);
     let base_url = operator.public_url().scim_base(&endpoint.slug);
     let names = |id: &str| seen.names.get(id).cloned();
-    let around = Around {
-        base_url: &base_url,
-        url_field: guide.url_field,
-        token_field: guide.token_field,
-        names: &names,
-    };
+    let around = Around { base_url: &base_url, url_field, token_field, names: &names };
     let failures = seen.refusals.iter().map(|refusal| Failure::new(refusal.clone(), &around, now)).collect();
     Progress::new(&seen.steps, failures, endpoint.idp, now)
 }

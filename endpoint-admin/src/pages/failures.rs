@@ -5,7 +5,8 @@ use endpoint_store::usage::{Cause, Refusal};
 
 use crate::ui::{Num, When};
 
-const SHOWN: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Attempts are shown for a week, in milliseconds.
+pub(crate) const SHOWN: i64 = 7 * 24 * 60 * 60 * 1000;
 const RECENT: i64 = 60 * 60 * 1000;
 
 /// One kind of attempt.
@@ -39,13 +40,13 @@ pub(crate) struct Around<'a> {
     pub(crate) names: &'a dyn Fn(&str) -> Option<String>,
 }
 
-impl Failure {
-    /// Whether an attempt still matters: it came after the last good call, or within the hour.
-    pub(crate) fn matters(refusal: &Refusal, last_heard: Option<i64>, now: i64) -> bool {
-        let age = now.saturating_sub(refusal.last.at);
-        age < RECENT || (age < SHOWN && last_heard.is_none_or(|heard| refusal.last.at > heard))
-    }
+/// Whether an attempt still matters: it came after the last good call, or within the hour.
+pub(crate) fn matters(at: i64, last_heard: Option<i64>, now: i64) -> bool {
+    let age = now.saturating_sub(at);
+    age < RECENT || (age < SHOWN && last_heard.is_none_or(|heard| at > heard))
+}
 
+impl Failure {
     /// The explanation.
     pub(crate) fn new(refusal: Refusal, around: &Around<'_>, now: i64) -> Self {
         let (what, fix) = explain(&refusal, around);

@@ -79,7 +79,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
 }
 
 async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Result<GroupPage, PageError> {
-    let (rt, users) = (resource_type("Group")?, resource_type("User")?);
+    let (rt, users) = (resource_type(&summary.endpoint, "Group")?, resource_type(&summary.endpoint, "User")?);
     let (id, group, now) = (summary.endpoint.id.clone(), group.to_owned(), operator.now());
     let query = ListQuery::parse(operator.query());
     let (offset, limit) = query.window();
@@ -118,7 +118,7 @@ async fn change(
     group: &str,
     (op, attribute, value): (Op, &str, Value),
 ) -> Result<Result<(), String>, PageError> {
-    let rt = resource_type("Group")?;
+    let rt = resource_type(&summary.endpoint, "Group")?;
     let path = PatchPath { attr: AttrPath::named(attribute), filter: None, sub: None };
     let operation = Operation { op, path: Some(path), value: Some(value) };
     let patch = Patch { operations: vec![operation], notes: Default::default() };
@@ -196,7 +196,8 @@ async fn whom(
     if typed.is_empty() {
         return Ok((None, Vec::new()));
     }
-    let (id, rt, name) = (summary.endpoint.id.clone(), resource_type("User")?, typed.to_owned());
+    let (id, rt, name) =
+        (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "User")?, typed.to_owned());
     let now = operator.now();
     operator
         .read(move |conn| {
@@ -239,7 +240,8 @@ pub(crate) struct GroupDeletePage {
 pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
-    let (id, rt, wanted) = (summary.endpoint.id.clone(), resource_type("Group")?, group.clone());
+    let (id, rt, wanted) =
+        (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "Group")?, group.clone());
     let (record, members) = operator
         .read(move |conn| {
             Ok((search::find(conn, &id, &rt, &wanted)?, search::member_count(conn, &id, &wanted)?))
@@ -261,7 +263,8 @@ pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -
 pub(crate) async fn delete(operator: Operator, path: web::Path<(String, String)>) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
-    let (caller, rt, now) = (operator.on(summary.endpoint.clone()), resource_type("Group")?, operator.now());
+    let (caller, rt, now) =
+        (operator.on(summary.endpoint.clone()), resource_type(&summary.endpoint, "Group")?, operator.now());
     operator.write(move |tx| directory::delete(tx, &caller, &rt, &group, &Precondition::None, now)).await?;
     Ok(see(format!("/admin/endpoints/{}/groups?done=group-deleted", summary.endpoint.slug)))
 }

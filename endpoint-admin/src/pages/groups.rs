@@ -50,7 +50,7 @@ async fn page(
     name: String,
     errors: Errors,
 ) -> Result<GroupsPage, PageError> {
-    let (query, rt) = (ListQuery::parse(operator.query()), resource_type("Group")?);
+    let (query, rt) = (ListQuery::parse(operator.query()), resource_type(&summary.endpoint, "Group")?);
     let (id, asked, now) = (summary.endpoint.id.clone(), query.clone(), operator.now());
     let (found, counts) = operator
         .read(move |conn| {
@@ -96,7 +96,7 @@ async fn make(
     summary: &EndpointSummary,
     name: &str,
 ) -> Result<Result<String, String>, PageError> {
-    let rt = resource_type("Group")?;
+    let rt = resource_type(&summary.endpoint, "Group")?;
     let body = json!({"schemas": [rt.schema.id], "displayName": name});
     let incoming = match resource::read(&rt, &body, Dialect::generic()) {
         Ok(incoming) => incoming,

@@ -2,24 +2,32 @@
 
 pub(crate) mod account;
 pub(crate) mod connect;
+mod definitions;
 pub(crate) mod errors;
+pub(crate) mod evidence;
 mod facts;
 mod failures;
 pub(crate) mod group;
 pub(crate) mod groups;
 mod history;
+mod likeness;
 pub(crate) mod new_endpoint;
 pub(crate) mod outside;
 pub(crate) mod overview;
+mod policies;
 mod progress;
+pub(crate) mod schema;
 pub(crate) mod settings;
 mod token_form;
 pub(crate) mod tokens;
+mod tolerances;
 pub(crate) mod user;
 pub(crate) mod users;
 
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod evidence_walk;
 #[cfg(test)]
 mod preview;
 #[cfg(test)]
@@ -35,8 +43,8 @@ use actix_web::{
     },
 };
 use askama::Template;
-use endpoint_store::StoreError;
-use scim_core::schema::{Catalog, ResourceType};
+use endpoint_store::{Endpoint, StoreError};
+use scim_core::schema::ResourceType;
 
 use crate::error::PageError;
 
@@ -75,6 +83,13 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "member-added" => "The member was added.",
         "member-removed" => "The member was removed.",
         "saved" => "The settings are saved and in force.",
+        "schema-saved" => {
+            "The schema is saved and in force. The identity provider sees it the next time it reads it."
+        }
+        "session-ended" => "That session is ended.",
+        "idp-changed" => {
+            "The endpoint is set up for this identity provider now: the steps below and the settings are for it."
+        }
         "endpoint-renamed" => "The endpoint has its new name. Its old address keeps working.",
         "active" => "The endpoint answers again.",
         "paused" => "The endpoint is paused.",
@@ -119,8 +134,8 @@ pub(crate) fn told(error: StoreError) -> Result<String, PageError> {
     }
 }
 
-/// The resource type of users or groups.
-pub(crate) fn resource_type(name: &str) -> Result<Arc<ResourceType>, PageError> {
-    let found = Catalog::builtin().by_name(name).cloned();
+/// The resource type of users or groups, as this endpoint has it.
+pub(crate) fn resource_type(endpoint: &Endpoint, name: &str) -> Result<Arc<ResourceType>, PageError> {
+    let found = endpoint.catalog.by_name(name).cloned();
     found.ok_or_else(|| PageError::internal(format_args!("no resource type {name}")))
 }

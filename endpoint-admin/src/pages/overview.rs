@@ -2,26 +2,23 @@
 
 use askama::Template;
 use endpoint_store::{
-    Conn, StoreError,
+    attention::{self, Glance, Horizon},
     endpoints::{self, EndpointSummary, Status},
-    tokens::{self, TokenRecord},
-    usage::{self, Refusal},
 };
 
-use super::failures::Failure;
+use super::{failures, likeness};
 use crate::{
     frame::{Frame, Section, endpoint_state},
     pages::{Answer, html},
     session::Operator,
-    ui::{Days, ListQuery, Num, PAGE_SIZE, Pager, State, Tone, When},
+    ui::{ListQuery, Num, PAGE_SIZE, Pager, State, Tone, When},
 };
 
-/// Endpoints that are looked at for what needs action.
-const WATCHED: i64 = 200;
 /// Lines of what needs action.
 const SHOWN: usize = 12;
-const SILENT: i64 = 7 * 24 * 60 * 60 * 1000;
-const SOON: i64 = 14;
+const DAY: i64 = 24 * 60 * 60 * 1000;
+const SILENT: i64 = 7 * DAY;
+const SOON: i64 = 14 * DAY;
 
 /// Something to do.
 pub(crate) struct Todo {
@@ -68,6 +65,7 @@ impl EndpointRow {
 pub(crate) struct OverviewPage {
     pub(crate) frame: Frame,
     pub(crate) todo: Vec<Todo>,
+    pub(crate) more: Option<String>,
     pub(crate) calm: String,
     pub(crate) rows: Vec<EndpointRow>,
     pub(crate) list: Pager,
@@ -84,113 +82,95 @@ impl OverviewPage {
 pub(crate) async fn show(operator: Operator) -> Answer {
     let query = ListQuery::parse(operator.query());
     let (asked, now) = (query.clone(), operator.now());
-    let (rows, total, todo, calm) = operator
+    let (rows, total, all) = operator
         .read(move |conn| {
             let offset = i64::try_from(asked.offset()).unwrap_or(0);
             let (rows, total) = endpoints::list(conn, &asked.search, false, offset, PAGE_SIZE as i64)?;
-            let (watched, all) = endpoints::list(conn, "", false, 0, WATCHED)?;
-            Ok((rows, total, what_to_do(conn, &watched, now)?, calm(&watched, all, now)))
+            let horizon = Horizon { turned_away_since: now - failures::SHOWN, expires_before: now + SOON };
+            Ok((rows, total, attention::glance(conn, horizon, now)?))
         })
         .await?;
+    let (todo, more) = what_to_do(&all, now);
     html(&OverviewPage {
         frame: operator.frame(Section::Overview),
         todo,
-        calm,
+        more,
+        calm: calm(&all, now),
         rows: rows.into_iter().map(|row| EndpointRow::new(row, now)).collect(),
         list: Pager::new(query, u64::try_from(total).unwrap_or(0), "endpoint", "endpoints"),
     })
 }
 
-fn calm(watched: &[EndpointSummary], all: i64, now: i64) -> String {
-    let off = watched.iter().filter(|summary| summary.endpoint.status == Status::Disabled).count() as i64;
-    let mut answering = Num::of(all - off).with("endpoint answers", "endpoints answer");
+fn calm(all: &[Glance], now: i64) -> String {
+    let off = all.iter().filter(|glance| glance.status == Status::Disabled).count();
+    let mut answering = Num((all.len() - off) as u64).with("endpoint answers", "endpoints answer");
     if off > 0 {
-        answering.push_str(&format!(
-            ", {} switched off",
-            if off == 1 { "one is".to_owned() } else { format!("{off} are") }
-        ));
+        let off = if off == 1 { "one is".to_owned() } else { format!("{} are", Num(off as u64)) };
+        answering.push_str(&format!(", {off} switched off"));
     }
-    match watched.iter().filter_map(|summary| summary.last_heard).max() {
+    match all.iter().filter_map(|glance| glance.last_heard).max() {
         Some(last) => format!("{answering}; the last call came {}.", When::new(last, now).words()),
         None => format!("{answering}."),
     }
 }
 
-fn what_to_do(conn: &mut Conn, watched: &[EndpointSummary], now: i64) -> Result<Vec<Todo>, StoreError> {
-    let mut todo = Vec::new();
-    for summary in watched {
-        let id = &summary.endpoint.id;
-        let tokens = tokens::list(conn, id)?;
-        let mut refusals = usage::refusals(conn, id, 20)?;
-        refusals.retain(|refusal| Failure::matters(refusal, summary.last_heard, now));
-        todo.extend(of_endpoint(summary, &tokens, &refusals, now));
-    }
-    // What is broken first, then what will be, then what is merely open.
-    todo.sort_by_key(|item: &Todo| match item.tone {
+/// What is broken first, then what will be, then what is merely open; and how much of it is not shown.
+fn what_to_do(all: &[Glance], now: i64) -> (Vec<Todo>, Option<String>) {
+    let mut todo: Vec<Todo> = all.iter().flat_map(|glance| of_endpoint(glance, now)).collect();
+    todo.sort_by_key(|item| match item.tone {
         Tone::Bad => 0,
         Tone::Warn => 1,
         _ => 2,
     });
+    let hidden = todo.len().saturating_sub(SHOWN);
     todo.truncate(SHOWN);
-    Ok(todo)
+    (todo, (hidden > 0).then(|| format!("and {} more", Num(hidden as u64))))
 }
 
 /// What needs action at one endpoint.
-pub(crate) fn of_endpoint(
-    summary: &EndpointSummary,
-    tokens: &[TokenRecord],
-    refusals: &[Refusal],
-    now: i64,
-) -> Vec<Todo> {
-    let endpoint = &summary.endpoint;
+fn of_endpoint(glance: &Glance, now: i64) -> Vec<Todo> {
     let item = |tone, icon, text, action, tab: &str| Todo {
         tone,
         icon,
-        endpoint: endpoint.name.clone(),
+        endpoint: glance.name.clone(),
         text,
         action,
-        link: format!("/admin/endpoints/{}/{tab}", endpoint.slug),
+        link: format!("/admin/endpoints/{}/{tab}", glance.slug),
     };
     let mut todo = Vec::new();
-    match endpoint.status {
+    match glance.status {
         Status::Active => {}
         Status::Paused => {
-            todo.push(item(
-                Tone::Warn,
-                "pause",
-                "is paused: calls are asked to come back later.".into(),
-                "Resume",
-                "settings",
-            ));
+            let text = "is paused: calls are asked to come back later.".to_owned();
+            todo.push(item(Tone::Warn, "pause", text, "Resume", "settings"));
         }
         // Somebody switched it off on purpose: nothing else about it matters.
         Status::Disabled => return todo,
     }
-    let live: Vec<_> = tokens.iter().filter(|token| token.state(now).is_live()).collect();
-    if live.is_empty() {
-        todo.push(item(
-            Tone::Bad,
-            "key",
-            "has no live token: every call gets 401.".into(),
-            "Issue a token",
-            "tokens",
-        ));
+    if glance.live_tokens == 0 {
+        let text = "has no live token: every call gets 401.".to_owned();
+        todo.push(item(Tone::Bad, "key", text, "Issue a token", "tokens"));
     }
-    let attempts: i64 = refusals.iter().map(|refusal| refusal.attempts).sum();
-    if let Some(last) = refusals.iter().map(|refusal| refusal.last.at).max() {
+    let matters = glance.turned_away.iter().filter(|(_, at)| failures::matters(*at, glance.last_heard, now));
+    let turned_away: Vec<_> = matters.copied().collect();
+    if let Some(last) = turned_away.iter().map(|(_, at)| *at).max() {
+        let attempts: i64 = turned_away.iter().map(|(attempts, _)| attempts).sum();
         let attempts = Num::of(attempts).with("attempt", "attempts");
         let text = format!("turned away {attempts}, the last {}.", When::new(last, now).words());
         todo.push(item(Tone::Bad, "cross", text, "See why", "connect"));
     }
-    for token in live {
-        if let Some(at) = token.expires_at.filter(|at| Days::until(*at, now).within(SOON)) {
-            let text = format!("has a token that expires {}: “{}”.", When::new(at, now).words(), token.label);
-            todo.push(item(Tone::Warn, "clock", text, "Issue another", "tokens"));
-        }
+    for (label, at) in &glance.expiring {
+        let text = format!("has a token that expires {}: “{label}”.", When::new(*at, now).words());
+        todo.push(item(Tone::Warn, "clock", text, "Issue another", "tokens"));
     }
-    match summary.last_heard {
-        None if attempts == 0 => {
-            todo.push(item(Tone::Calm, "ring", "has not been heard from yet.".into(), "Connect", "connect"));
+    if let Some((idp, _)) = likeness::stranger(glance.idp, &glance.looks_like) {
+        let text = format!("looks like {}, settings are for {}.", idp.label(), glance.idp.label());
+        todo.push(item(Tone::Warn, "warn", text, "Decide", "evidence"));
+    }
+    match glance.last_heard {
+        None if turned_away.is_empty() => {
+            let text = "has not been heard from yet.".to_owned();
+            todo.push(item(Tone::Calm, "ring", text, "Connect", "connect"));
         }
         Some(last) if now.saturating_sub(last) > SILENT => {
             let text = format!("has gone silent: the last call came {}.", When::new(last, now).words());

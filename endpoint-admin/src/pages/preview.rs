@@ -93,7 +93,7 @@ async fn onelogin(store: &Store, secret: &str) {
         ("zoe", "Zoë", "Ångström"),
     ];
     for (at, (user, first, last)) in people.into_iter().enumerate() {
-        let (caller, rt) = (caller.clone(), resource_type("User").unwrap());
+        let (caller, rt) = (caller.clone(), resource_type(caller.endpoint(), "User").unwrap());
         let body = json!({"schemas": [rt.schema.id], "userName": user, "externalId": format!("1{at}"), "displayName": format!("{first} {last}"),
             "name": {"givenName": first, "familyName": last}, "title": "Engineer", "active": user != "maxm",
             "emails": [{"value": format!("{user}@acme.example"), "type": "work", "primary": true}],
@@ -128,7 +128,7 @@ fn admitted_again(store: &Store, secret: &str) -> endpoint_store::Caller {
 }
 
 async fn rename(store: &Store, caller: endpoint_store::Caller, id: String, mut body: Value) {
-    let rt = resource_type("User").unwrap();
+    let rt = resource_type(caller.endpoint(), "User").unwrap();
     let fields = body.as_object_mut().unwrap();
     fields.insert("userName".into(), json!("robertty"));
     let email = json!([{"value": "robertty@acme.example", "type": "work", "primary": true}]);

@@ -1,14 +1,20 @@
-//! An endpoint's policies as sentences, its name, whether it answers, and its end.
+//! An endpoint's policies as sentences, what its identity provider may do differently, its name, whether it answers,
+//! and its end.
 
 use actix_web::{http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
     endpoints::{self, EndpointSummary, Status},
-    settings::{DeletePolicy, GroupPatchAnswer, Rate, Settings},
+    observations,
+    settings::{Idp, Rate, Settings},
     tokens,
 };
+use scim_core::dialect::Rule;
 
-use super::new_endpoint::delete_policies;
+use super::{
+    policies::{self, Setting},
+    tolerances::{self, Group},
+};
 use crate::{
     error::PageError,
     forms::{Errors, Form},
@@ -17,14 +23,6 @@ use crate::{
     session::Operator,
     ui::Num,
 };
-
-/// One setting.
-pub(crate) struct Setting {
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) hint: String,
-    pub(crate) choices: Vec<Choice>,
-}
 
 /// Whether the endpoint answers, and the ways to change that.
 pub(crate) struct Traffic {
@@ -39,6 +37,8 @@ pub(crate) struct SettingsPage {
     pub(crate) head: Head,
     pub(crate) base: String,
     pub(crate) groups: Vec<Setting>,
+    pub(crate) tolerances: Vec<Group>,
+    pub(crate) idps: Vec<Choice>,
     pub(crate) per_second: String,
     pub(crate) name: String,
     pub(crate) traffic: Traffic,
@@ -58,13 +58,16 @@ async fn page(
     errors: Errors,
 ) -> Result<SettingsPage, PageError> {
     let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    let tokens = operator.read(move |conn| tokens::list(conn, &id)).await?;
+    let (tokens, noticed) =
+        operator.read(move |conn| Ok((tokens::list(conn, &id)?, observations::list(conn, &id)?))).await?;
     let live = tokens.iter().filter(|token| token.state(now).is_live()).count();
     let (frame, head) = operator.desk(summary, Tab::Settings);
     let endpoint = &summary.endpoint;
     Ok(SettingsPage {
         base: operator.public_url().as_str().to_owned(),
-        groups: groups(&endpoint.settings, head.idp),
+        groups: policies::all(&endpoint.settings, head.idp),
+        tolerances: tolerances::groups(endpoint, &noticed, now),
+        idps: idps(endpoint.idp),
         per_second: match endpoint.settings.rate {
             Rate::PerSecond(number) => number.to_string(),
             _ => String::new(),
@@ -84,67 +87,8 @@ async fn page(
     })
 }
 
-fn groups(settings: &Settings, idp: &str) -> Vec<Setting> {
-    let policy = match settings.delete {
-        DeletePolicy::Remove => "remove",
-        DeletePolicy::Deactivate => "deactivate",
-    };
-    let answer = match settings.group_patch {
-        GroupPatchAnswer::NoContent => "204",
-        GroupPatchAnswer::Body => "200",
-    };
-    let rate = match settings.rate {
-        Rate::Default => "default",
-        Rate::Unlimited => "unlimited",
-        Rate::PerSecond(_) => "own",
-    };
-    vec![
-        Setting {
-            name: "delete",
-            title: "When a user is deleted",
-            hint: format!("{idp} sends DELETE /Users/…"),
-            choices: delete_policies(policy),
-        },
-        Setting {
-            name: "group-patch",
-            title: "When a group is changed",
-            hint: format!("{idp} sends PATCH /Groups/…"),
-            choices: vec![
-                Choice::new(
-                    "204",
-                    "Answer that it is done, without the group",
-                    "204 No Content. What most providers expect, and fast for groups of any size.",
-                    answer,
-                ),
-                Choice::new(
-                    "200",
-                    "Answer with the whole group",
-                    "200 with a body. For clients that read the group out of the answer.",
-                    answer,
-                ),
-            ],
-        },
-        Setting {
-            name: "rate",
-            title: "How fast it may send",
-            hint: "Over the limit a call gets 429 and is asked to come back.".to_owned(),
-            choices: vec![
-                Choice::new(
-                    "default",
-                    "As fast as the server allows by default",
-                    "The limit is in the server's configuration.",
-                    rate,
-                ),
-                Choice::new("own", "Its own limit", "Four times as many are let through in a burst.", rate),
-                Choice::new(
-                    "unlimited",
-                    "No limit",
-                    "One busy endpoint can then slow the others down.",
-                    rate,
-                ),
-            ],
-        },
-    ]
+fn idps(own: Idp) -> Vec<Choice> {
+    Idp::ALL.iter().map(|idp| Choice::new(idp.as_str(), idp.label(), "", own.as_str())).collect()
 }
 
 fn traffic(status: Status) -> Traffic {
@@ -170,20 +114,41 @@ fn traffic(status: Status) -> Traffic {
     Traffic { now, ways }
 }
 
-/// Saves the policies.
+/// Saves the policies and the switches.
 pub(crate) async fn save(operator: Operator, slug: web::Path<String>, form: Form) -> Answer {
     let summary = operator.endpoint(&slug).await?;
     let mut settings = summary.endpoint.settings.clone();
+    let errors = take(&mut settings, &form)?;
+    if !errors.is_empty() {
+        let mut page = page(&operator, &summary, errors).await?;
+        page.per_second = form.text("per_second").to_owned();
+        let choose = |name: &str, choices: &mut Vec<Choice>| {
+            let sent = form.text(name);
+            choices.iter_mut().for_each(|choice| choice.chosen = choice.value == sent);
+        };
+        page.groups.iter_mut().for_each(|group| choose(group.name, &mut group.choices));
+        for one in page.tolerances.iter_mut().flat_map(|group| &mut group.tolerances) {
+            choose(&field_of(one.name), &mut one.choices);
+        }
+        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
+    let (id, now) = (summary.endpoint.id.clone(), operator.now());
+    operator.write(move |tx| endpoints::set_settings(tx, &id, &settings, now)).await?;
+    Ok(see(format!("/admin/endpoints/{}/settings?done=saved", summary.endpoint.slug)))
+}
+
+/// What the form says, into the settings; a field that was not sent changes nothing.
+fn take(settings: &mut Settings, form: &Form) -> Result<Errors, PageError> {
     let rate = if form.text("rate") == "own" { form.text("per_second") } else { form.text("rate") };
-    let wishes = [
-        ("delete", form.text("delete"), "delete"),
-        ("group-patch", form.text("group-patch"), "group-patch"),
-        ("rate", rate, "per_second"),
-    ];
+    let plain = policies::PLAIN.map(|name| (name.to_owned(), form.text(name), name));
+    let rules = Rule::ALL.iter().map(|rule| field_of(rule.name()));
+    let rules = rules.map(|field| (field.clone(), form.text(&field), "dialect"));
     let mut errors = Errors::default();
-    for (key, value, field) in wishes {
+    for (key, value, field) in
+        plain.into_iter().chain(rules.collect::<Vec<_>>()).chain([("rate".to_owned(), rate, "per_second")])
+    {
         if !value.is_empty()
-            && let Err(error) = settings.set(key, value)
+            && let Err(error) = settings.set(&key, value)
         {
             errors.add(field, told(error)?);
         }
@@ -191,19 +156,33 @@ pub(crate) async fn save(operator: Operator, slug: web::Path<String>, form: Form
     if form.text("rate") == "own" && rate.is_empty() {
         errors.add("per_second", "say how many requests per second");
     }
-    if !errors.is_empty() {
-        let mut page = page(&operator, &summary, errors).await?;
-        page.per_second = form.text("per_second").to_owned();
-        let sent = |name: &str| form.text(name).to_owned();
-        for group in &mut page.groups {
-            let chosen = sent(group.name);
-            group.choices.iter_mut().for_each(|choice| choice.chosen = choice.value == chosen);
-        }
-        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    Ok(errors)
+}
+
+/// The field of a switch, which is also the key of its setting.
+fn field_of(rule: &str) -> String {
+    format!("dialect.{rule}")
+}
+
+/// Makes the endpoint one for another identity provider; what was noticed so far spoke about the old settings.
+pub(crate) async fn change_idp(operator: Operator, slug: web::Path<String>, form: Form) -> Answer {
+    let summary = operator.endpoint(&slug).await?;
+    let idp: Idp =
+        form.text("idp").parse().map_err(|_| PageError::Bad("There is no such identity provider".into()))?;
+    let slug = &summary.endpoint.slug;
+    if idp == summary.endpoint.idp {
+        return Ok(see(format!("/admin/endpoints/{slug}/settings")));
     }
+    // What is still counted in memory belongs to the past, too.
+    operator.store().flush_usage().await?;
     let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    operator.write(move |tx| endpoints::set_settings(tx, &id, &settings, now)).await?;
-    Ok(see(format!("/admin/endpoints/{}/settings?done=saved", summary.endpoint.slug)))
+    operator
+        .write(move |tx| {
+            endpoints::set_idp(tx, &id, idp, now)?;
+            observations::forget(tx, &id)
+        })
+        .await?;
+    Ok(see(format!("/admin/endpoints/{slug}/connect?done=idp-changed")))
 }
 
 /// Gives the endpoint another name and address; the old address keeps working.

@@ -89,7 +89,8 @@ pub(crate) struct UserPage {
 pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) -> Answer {
     let (slug, user) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
-    let (id, rt, now) = (summary.endpoint.id.clone(), resource_type("User")?, operator.now());
+    let (id, rt, now) =
+        (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "User")?, operator.now());
     let kind = rt.clone();
     let (record, history) = operator
         .read(move |conn| {

@@ -77,7 +77,7 @@ pub(crate) struct UsersPage {
 /// The list.
 pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer {
     let summary = operator.endpoint(&slug).await?;
-    let (query, rt) = (ListQuery::parse(operator.query()), resource_type("User")?);
+    let (query, rt) = (ListQuery::parse(operator.query()), resource_type(&summary.endpoint, "User")?);
     let (id, asked, now) = (summary.endpoint.id.clone(), query.clone(), operator.now());
     let found = operator
         .read(move |conn| search::search(conn, &id, &rt, &asked.search, asked.way(), asked.window()))

@@ -1,13 +1,15 @@
 //! The list of endpoints, with what an operator wants to see of each.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use scim_core::fold::fold;
 
-use super::{Endpoint, Row};
+use super::{Endpoint, EndpointId, Row};
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{endpoints, resource_counts, token_usage, tokens};
+use crate::schema::{endpoint_slugs, endpoints, resource_counts, token_usage, tokens};
 
 /// One line of the endpoint list.
 #[derive(Debug, Clone)]
@@ -24,7 +26,8 @@ pub struct EndpointSummary {
     pub oldest_token: Option<Millis>,
 }
 
-/// One page of the endpoints whose name starts with `search`, by name, and how many there are in all.
+/// One page of the endpoints whose name, tenant or address (also a former one) starts with `search`, by name, and
+/// how many there are in all.
 pub fn list(
     conn: &mut Conn,
     search: &str,
@@ -34,12 +37,21 @@ pub fn list(
 ) -> Result<(Vec<EndpointSummary>, i64), StoreError> {
     let from = fold(search);
     let to = format!("{from}\u{10FFFF}");
+    let tenants = tenants(conn, &from)?;
     macro_rules! matching {
         () => {{
-            let q = endpoints::table
-                .filter(endpoints::name_key.ge(from.clone()))
-                .filter(endpoints::name_key.le(to.clone()))
-                .into_boxed();
+            let mut q = endpoints::table.into_boxed();
+            if !from.is_empty() {
+                let slugs = endpoint_slugs::table
+                    .filter(endpoint_slugs::slug.ge(from.clone()))
+                    .filter(endpoint_slugs::slug.le(to.clone()))
+                    .select(endpoint_slugs::endpoint_id);
+                let name = endpoints::name_key.ge(from.clone()).and(endpoints::name_key.le(to.clone()));
+                let tenant = endpoints::tenant
+                    .is_not_null()
+                    .and(endpoints::tenant.assume_not_null().eq_any(tenants.clone()));
+                q = q.filter(name.or(endpoints::id.eq_any(slugs)).or(tenant));
+            }
             if binned {
                 q.filter(endpoints::deleted_at.is_not_null())
             } else {
@@ -54,28 +66,70 @@ pub fn list(
         .offset(offset)
         .select(Row::as_select())
         .load(conn)?;
-    let summaries = rows.into_iter().map(|row| summary(conn, row.try_into()?)).collect::<Result<_, _>>()?;
-    Ok((summaries, total))
+    let endpoints = rows.into_iter().map(Endpoint::try_from).collect::<Result<_, _>>()?;
+    Ok((summaries(conn, endpoints)?, total))
+}
+
+/// The tenants whose name starts with `from`, as they are spelled. Tenants are few, and compared as the rest is.
+fn tenants(conn: &mut Conn, from: &str) -> Result<Vec<String>, StoreError> {
+    if from.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all: Vec<Option<String>> = endpoints::table
+        .filter(endpoints::tenant.is_not_null())
+        .select(endpoints::tenant)
+        .distinct()
+        .load(conn)?;
+    Ok(all.into_iter().flatten().filter(|tenant| fold(tenant).starts_with(from)).take(500).collect())
+}
+
+/// How many resources of each type SCIM shows, by name of the type; a type without any may be missing.
+pub fn counts(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(resource_counts::table
+        .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
+        .select((resource_counts::resource_type, resource_counts::visible))
+        .load(conn)?)
 }
 
 /// Counts and times of one endpoint, as in the list.
 pub fn summary(conn: &mut Conn, endpoint: Endpoint) -> Result<EndpointSummary, StoreError> {
-    let counts: Vec<(String, i64)> = resource_counts::table
-        .filter(resource_counts::endpoint_id.eq(endpoint.id.as_str()))
-        .select((resource_counts::resource_type, resource_counts::visible))
+    let name = endpoint.slug.clone();
+    let line = summaries(conn, vec![endpoint])?.pop();
+    line.ok_or_else(|| StoreError::NotFound(format!("there is no endpoint `{name}`")))
+}
+
+/// The same for several, with two queries for all of them.
+fn summaries(conn: &mut Conn, endpoints: Vec<Endpoint>) -> Result<Vec<EndpointSummary>, StoreError> {
+    let ids: Vec<String> = endpoints.iter().map(|endpoint| endpoint.id.as_str().to_owned()).collect();
+    let counted: Vec<(String, String, i64)> = resource_counts::table
+        .filter(resource_counts::endpoint_id.eq_any(&ids))
+        .select((resource_counts::endpoint_id, resource_counts::resource_type, resource_counts::visible))
         .load(conn)?;
-    let count_of = |name: &str| counts.iter().find(|(t, _)| t == name).map_or(0, |(_, n)| *n);
-    let (last_heard, oldest_token): (Option<i64>, Option<i64>) = tokens::table
+    let counts: HashMap<(&str, &str), i64> =
+        counted.iter().map(|(id, name, count)| ((id.as_str(), name.as_str()), *count)).collect();
+    let live: Vec<(String, Option<i64>, i64)> = tokens::table
         .inner_join(token_usage::table)
-        .filter(tokens::endpoint_id.eq(endpoint.id.as_str()))
+        .filter(tokens::endpoint_id.eq_any(&ids))
         .filter(tokens::revoked_at.is_null())
-        .select((diesel::dsl::max(token_usage::last_at), diesel::dsl::min(tokens::created_at)))
-        .get_result(conn)?;
-    Ok(EndpointSummary {
-        users: count_of("User"),
-        groups: count_of("Group"),
-        last_heard,
-        oldest_token,
-        endpoint,
-    })
+        .select((tokens::endpoint_id, token_usage::last_at, tokens::created_at))
+        .load(conn)?;
+    let mut times: HashMap<&str, (Option<i64>, Option<i64>)> = HashMap::new();
+    for (id, last_at, created_at) in &live {
+        let (heard, oldest) = times.entry(id).or_default();
+        *heard = (*heard).max(*last_at);
+        *oldest = Some(oldest.map_or(*created_at, |known| known.min(*created_at)));
+    }
+    let line = |endpoint: Endpoint| {
+        let id = endpoint.id.as_str();
+        let (last_heard, oldest_token) = times.get(id).copied().unwrap_or_default();
+        let count_of = |name: &str| counts.get(&(id, name)).copied().unwrap_or(0);
+        EndpointSummary {
+            users: count_of("User"),
+            groups: count_of("Group"),
+            last_heard,
+            oldest_token,
+            endpoint,
+        }
+    };
+    Ok(endpoints.into_iter().map(line).collect())
 }

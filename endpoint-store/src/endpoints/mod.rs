@@ -19,7 +19,7 @@ use crate::writer::Tx;
 pub use life::{
     BIN_LIFETIME, purge, rename, set_definitions, set_deleted, set_idp, set_settings, set_status,
 };
-pub use list::{EndpointSummary, list, summary};
+pub use list::{EndpointSummary, counts, list, summary};
 
 const SLUG_LENGTH: usize = 63;
 const NAME_LENGTH: usize = 100;
@@ -56,7 +56,7 @@ impl Status {
         }
     }
 
-    fn parse(text: &str) -> Result<Self, StoreError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
         [Self::Active, Self::Paused, Self::Disabled]
             .into_iter()
             .find(|s| s.as_str() == text)

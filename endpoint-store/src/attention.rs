@@ -1,0 +1,107 @@
+//! Every endpoint at a glance: what an overview needs to say which of them want a hand. A fixed number of queries,
+//! however many endpoints there are.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::conn::Conn;
+use crate::endpoints::Status;
+use crate::error::StoreError;
+use crate::ids::Millis;
+use crate::observations;
+use crate::schema::{endpoints, refusals, token_usage, tokens};
+use crate::settings::Idp;
+
+/// One endpoint.
+#[derive(Debug, Clone)]
+pub struct Glance {
+    /// Its place in the URL.
+    pub slug: String,
+    /// What operators call it.
+    pub name: String,
+    /// The identity provider it is made for.
+    pub idp: Idp,
+    /// Whether it answers.
+    pub status: Status,
+    /// When a token that was not revoked was last used.
+    pub last_heard: Option<Millis>,
+    /// Tokens that open it.
+    pub live_tokens: usize,
+    /// Label and end of the live tokens that end soon.
+    pub expiring: Vec<(String, Millis)>,
+    /// What was turned away lately: how many for one cause, and when last.
+    pub turned_away: Vec<(i64, Millis)>,
+    /// Requests that look like an identity provider's.
+    pub looks_like: Vec<(Idp, i64)>,
+}
+
+/// What counts as lately and as soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Horizon {
+    /// Attempts before it are history.
+    pub turned_away_since: Millis,
+    /// Tokens that end before it end soon.
+    pub expires_before: Millis,
+}
+
+/// Every endpoint that is not in the bin, by name.
+pub fn glance(conn: &mut Conn, horizon: Horizon, now: Millis) -> Result<Vec<Glance>, StoreError> {
+    let mut all = skeletons(conn)?;
+    let places: HashMap<String, usize> =
+        all.iter().enumerate().map(|(at, (id, _))| (id.clone(), at)).collect();
+    let mut at = |id: &str, add: &mut dyn FnMut(&mut Glance)| {
+        if let Some((_, glance)) = places.get(id).and_then(|place| all.get_mut(*place)) {
+            add(glance);
+        }
+    };
+    let used: Vec<(String, String, Option<i64>, Option<i64>)> = tokens::table
+        .inner_join(token_usage::table)
+        .filter(tokens::revoked_at.is_null())
+        .select((tokens::endpoint_id, tokens::label, tokens::expires_at, token_usage::last_at))
+        .load(conn)?;
+    for (id, label, expires_at, last_at) in used {
+        at(&id, &mut |glance| {
+            glance.last_heard = glance.last_heard.max(last_at);
+            if expires_at.is_none_or(|end| end > now) {
+                glance.live_tokens += 1;
+                let end = expires_at.filter(|end| *end < horizon.expires_before);
+                glance.expiring.extend(end.map(|end| (label.clone(), end)));
+            }
+        });
+    }
+    let refused: Vec<(String, i64, i64)> = refusals::table
+        .filter(refusals::last_at.gt(horizon.turned_away_since))
+        .select((refusals::endpoint_id, refusals::attempts, refusals::last_at))
+        .load(conn)?;
+    for (id, attempts, last_at) in refused {
+        at(&id, &mut |glance| glance.turned_away.push((attempts, last_at)));
+    }
+    for (id, idp, hits) in observations::likenesses(conn)? {
+        at(&id, &mut |glance| glance.looks_like.push((idp, hits)));
+    }
+    Ok(all.into_iter().map(|(_, glance)| glance).collect())
+}
+
+fn skeletons(conn: &mut Conn) -> Result<Vec<(String, Glance)>, StoreError> {
+    let rows: Vec<(String, String, String, String, String)> = endpoints::table
+        .filter(endpoints::deleted_at.is_null())
+        .order((endpoints::name_key, endpoints::id))
+        .select((endpoints::id, endpoints::slug, endpoints::name, endpoints::idp, endpoints::status))
+        .load(conn)?;
+    let glance = |(id, slug, name, idp, status): (String, String, String, String, String)| {
+        let glance = Glance {
+            slug,
+            name,
+            idp: idp.parse().map_err(StoreError::Damaged)?,
+            status: Status::parse(&status)?,
+            last_heard: None,
+            live_tokens: 0,
+            expiring: Vec::new(),
+            turned_away: Vec::new(),
+            looks_like: Vec::new(),
+        };
+        Ok((id, glance))
+    };
+    rows.into_iter().map(glance).collect()
+}
