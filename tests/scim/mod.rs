@@ -1,6 +1,10 @@
 //! SCIM as a client sees it: one file per question.
 
 mod delete_policy;
+mod filter;
+mod groups;
+mod members;
+mod paging;
 mod states;
 mod uniqueness;
 mod users;
