@@ -251,7 +251,7 @@ both! {
             let error = scim.get(&format!("/Users?filter={query}")).await.expect(400).json();
             assert_eq!(error["scimType"], "invalidFilter", "{filter:.60}: {error}");
             let detail = text(&error["detail"]);
-            if !detail.contains(word) { println!("XX {filter:.60} [{word}]: {detail}"); }
+            assert!(detail.contains(word), "{filter:.60}: {word} is not in {detail}");
             assert!(detail.len() < 500, "not the whole filter back: {detail}");
         }
         assert_eq!(scim.find("Users", "userName pr").await.len(), 4);

@@ -1,5 +1,6 @@
 //! SCIM as a client sees it: one file per question.
 
+mod bad_input;
 mod delete_policy;
 mod filter;
 mod groups;
