@@ -1,6 +1,11 @@
 //! SCIM as a client sees it: one file per question.
 
+mod bad_input;
 mod delete_policy;
+mod filter;
+mod groups;
+mod members;
+mod paging;
 mod states;
 mod uniqueness;
 mod users;
