@@ -6,6 +6,8 @@ mod cli_operator;
 mod cli_schema;
 mod cli_token;
 mod floors;
+mod starting;
+mod stopping;
 
 use crate::support::app::App;
 use crate::support::program::{Output, run_with_input};
