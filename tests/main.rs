@@ -11,5 +11,6 @@
 
 mod admin;
 mod idp;
+mod ops;
 mod scim;
 mod support;

@@ -221,6 +221,10 @@ fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {
         return Err(format!("the definitions are larger than {LARGEST} bytes"));
     }
     let json = scim_core::json::parse(text.as_bytes()).map_err(|e| e.to_string())?;
+    // serde would read a list as the object's fields in their order.
+    if !json.is_object() {
+        return Err("the definitions are a JSON object: {\"extensions\": […], \"resourceTypes\": […]}".into());
+    }
     Catalog::with_definitions(&json).map(Arc::new).map_err(|e| e.to_string())
 }
 
