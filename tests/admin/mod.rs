@@ -1,3 +1,5 @@
-//! The console in a browser, and without one.
+//! The console in a browser, with and without its scripts.
 
+mod furnished;
+mod pages;
 mod walk;

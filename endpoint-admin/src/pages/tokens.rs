@@ -115,7 +115,7 @@ impl TokenRow {
             live: state.is_live(),
             scope: scope_words(token.scope),
             made: When::new(token.created_at, now),
-            made_by: token.created_by,
+            made_by: maker(token.created_by),
             expires: token.expires_at.map(|at| (When::new(at, now), Days::until(at, now))),
             used: token.last_used.map(|used| Used {
                 at: When::new(used.at, now),
@@ -125,10 +125,15 @@ impl TokenRow {
             }),
             requests: Num::of(token.requests),
             ended: When::maybe(token.revoked_at, now),
-            ended_by: token.revoked_by,
+            ended_by: token.revoked_by.map(maker),
             attempts,
         }
     }
+}
+
+/// Who did it: on the command line there need not be a name.
+fn maker(name: String) -> String {
+    if name.is_empty() { "command line".to_owned() } else { name }
 }
 
 #[derive(Template)]

@@ -1,0 +1,197 @@
+//! A console with something on every page, and the address of each page in it.
+
+use std::time::Duration;
+
+use endpoint_admin::{Method, ROUTES};
+use serde_json::json;
+
+use crate::idp::player::Player;
+use crate::support::app::App;
+use crate::support::backend::Backend;
+use crate::support::browser::Browser;
+use crate::support::furniture::PASSWORD;
+use crate::support::scim::{ENTERPRISE, GROUP, Scim, USER, id};
+
+const ONELOGIN: &str = include_str!("../fixtures/idp/onelogin-our-template.json");
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What stands in the addresses of pages.
+pub(crate) struct Furnished {
+    pub(crate) app: App,
+    user: String,
+    hidden: String,
+    deleted: String,
+    group: String,
+    empty_group: String,
+}
+
+/// A page to look at.
+pub(crate) struct Page {
+    /// The name of its picture.
+    pub(crate) name: &'static str,
+    pub(crate) path: String,
+}
+
+impl Furnished {
+    pub(crate) async fn new() -> Self {
+        let app = App::furnished(Backend::Sqlite).await.expect("SQLite is always there");
+        let scim = app.scim(&app.furniture().onelogin);
+        let deleted = play(&scim).await;
+        let (user, group) = people(&scim).await;
+        let empty_group = id(&scim.group("Nobody yet", &[]).await);
+        let hidden = hidden(&app, &scim).await;
+        app.program(&["endpoint", "pause", &app.furniture().generic.slug]).await.done();
+        // So that something on the pages lies further back than just now.
+        app.advance(3 * HOUR);
+        failures(&app, &scim).await;
+        Self { app, user, hidden, deleted, group, empty_group }
+    }
+
+    /// The pages of every line of the table; one that is new there has to be named here.
+    pub(crate) fn pages(&self) -> Vec<Page> {
+        let mut pages = Vec::new();
+        for route in ROUTES.iter().filter(|route| route.method == Method::Get) {
+            for (name, path) in self.addresses(route.path) {
+                pages.push(Page { name, path });
+            }
+        }
+        pages
+    }
+
+    fn addresses(&self, route: &str) -> Vec<(&'static str, String)> {
+        let furniture = self.app.furniture();
+        let at = |id: &str| {
+            let path = route.replace("{slug}", &furniture.onelogin.slug);
+            path.replace("{id}", id).replace("{token}", &furniture.onelogin.token_id)
+        };
+        let of = |slug: &str| route.replace("{slug}", slug);
+        let search = |query: &str| format!("{}?{query}", at(""));
+        let Self { user, hidden, deleted, group, empty_group, .. } = self;
+        let foreign = &furniture.foreign.slug;
+        if matches!(route, "/" | "/admin" | "/admin/endpoints/{slug}") {
+            // They lead to pages that stand below.
+            return vec![];
+        }
+        match route.strip_prefix("/admin").unwrap_or(route) {
+            "/setup/{code}" => vec![("set-up-used", "/setup/used-before".to_owned())],
+            // A file, and a part of a page.
+            "/assets/{hash}/{file}" | "/endpoints/{slug}/connect/progress" => vec![],
+            "/sign-in" => vec![("sign-in", at(""))],
+            "/account" => vec![("account", at(""))],
+            "/" => vec![
+                ("overview", at("")),
+                ("overview-search", search("q=nothing")),
+                ("no-such-page", "/admin/nowhere".to_owned()),
+            ],
+            "/endpoints/new" => vec![("new-endpoint", at(""))],
+            "/endpoints/{slug}/connect" => vec![
+                ("connect", at("")),
+                ("connect-paused", of(&furniture.generic.slug)),
+                ("connect-okta", of(foreign)),
+                ("no-such-endpoint", of("nowhere")),
+            ],
+            "/endpoints/{slug}/tokens" => vec![("tokens", at(""))],
+            "/endpoints/{slug}/tokens/{token}/revoke" => vec![("revoke", at(""))],
+            "/endpoints/{slug}/users" => vec![
+                ("users", at("")),
+                ("users-page-2", search("page=2&sort=-name")),
+                ("users-search", search("q=nothing")),
+                ("users-none", of(foreign)),
+            ],
+            "/endpoints/{slug}/users/{id}" => {
+                vec![("user", at(user)), ("user-hidden", at(hidden)), ("user-deleted", at(deleted))]
+            }
+            "/endpoints/{slug}/groups" => {
+                vec![("groups", at("")), ("groups-search", search("q=nothing")), ("groups-none", of(foreign))]
+            }
+            "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
+            "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
+            "/endpoints/{slug}/settings" => {
+                vec![("settings", at("")), ("settings-paused", of(&furniture.generic.slug))]
+            }
+            other => panic!("{other} is a page that nobody looks at: give it a name and an address here"),
+        }
+    }
+
+    /// The address of a page by its name.
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        let page = self.pages().into_iter().find(|page| page.name == name);
+        page.unwrap_or_else(|| panic!("no page is called {name:?}")).path
+    }
+
+    pub(crate) async fn sign_in(&self, browser: &mut Browser) {
+        browser.goto(&self.url("/admin/sign-in")).await;
+        browser.fill("name", &self.app.furniture().owner).await;
+        browser.fill("password", PASSWORD).await;
+        browser.click("Sign in").await;
+        browser.wait_for_text("Overview").await;
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.app.address())
+    }
+}
+
+/// One life from the test call to the deletion; gives back who was deleted.
+async fn play(scim: &Scim) -> String {
+    let mut player = Player::new(ONELOGIN, scim.address, &scim.base, &scim.token);
+    player.play().await;
+    player.variables.get("user_id").expect("he was created").to_owned()
+}
+
+/// More people than fit on a page, one of them with everything that is long, and a group of them all.
+async fn people(scim: &Scim) -> (String, String) {
+    let mut ids = Vec::new();
+    for number in 0..60 {
+        ids.push(id(&scim.user(&format!("user{number:03}")).await));
+    }
+    let long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
+    let whole = json!({
+        "schemas": [USER, ENTERPRISE], "userName": format!("{long}@example.com").to_lowercase(),
+        "name": {"givenName": "Anne-Marie Josephine", "familyName": long, "formatted": format!("Anne-Marie {long}")},
+        "displayName": format!("Anne-Marie {long}"), "title": "Head of very many things, and of some others besides",
+        "emails": [{"value": format!("{long}@example.com").to_lowercase(), "type": "work", "primary": true},
+            {"value": "am@example.org", "type": "home"}],
+        "phoneNumbers": [{"value": "+43 1 234 567 890", "type": "mobile"}],
+        "addresses": [{"streetAddress": "Donaustraße 1", "locality": "Wien", "postalCode": "1020", "country": "AT"}],
+        "externalId": "0".repeat(120), "locale": "de-AT",
+        (ENTERPRISE): {"department": "Ships", "employeeNumber": "4711", "manager": {"value": ids[0]}},
+    });
+    let user = id(&scim.post("/Users", &whole).await.expect(201).json());
+    let changes = json!([{"op": "replace", "value": {"displayName": "Anne-Marie", "nickName": "Am", "active": false}},
+        {"op": "remove", "path": "title"}]);
+    scim.patch(&format!("/Users/{user}"), changes).await;
+    scim.patch(&format!("/Users/{user}"), json!([{"op": "replace", "path": "active", "value": true}])).await;
+    ids.push(user.clone());
+    let members: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let group = id(&scim.group(&format!("Everybody in the {long}"), &members).await);
+    let nested =
+        json!({"schemas": [GROUP], "displayName": "Groups in groups", "members": [{"value": group}]});
+    scim.post("/Groups", &nested).await.expect(201);
+    (user, group)
+}
+
+/// Somebody who was deleted while the policy keeps him.
+async fn hidden(app: &App, scim: &Scim) -> String {
+    let mut console = app.console();
+    console.sign_in(&app.furniture().owner, PASSWORD).await;
+    let page = console.visit(&format!("/admin/endpoints/{}/settings", app.furniture().onelogin.slug)).await;
+    let form = page.form_with("name=\"delete\"").with("delete", "deactivate");
+    console.submit(&page, &form).await.answer.expect(200);
+    let gone = id(&scim.user("zz-hidden").await);
+    scim.delete(&format!("/Users/{gone}")).await.expect(204);
+    gone
+}
+
+/// Attempts that fail, each for another reason.
+async fn failures(app: &App, scim: &Scim) {
+    let furniture = app.furniture();
+    let probe = scim.request("GET", "/Users");
+    for token in [&furniture.revoked, &furniture.foreign.token, &"x".repeat(200)] {
+        scim.send(&probe.clone().bearer(token)).await.expect(401);
+    }
+    scim.send(&probe.without_header("Authorization")).await.expect(401);
+    scim.send(&scim.request("GET", "/Userz")).await.expect(404);
+    let reader = scim.with_token(&furniture.read_only);
+    reader.delete("/Users/nobody").await.expect(403);
+}
