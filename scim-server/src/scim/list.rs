@@ -128,7 +128,7 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
     let shown = x.scim.store.read(move |conn| {
         let listed = directory::list(conn, &caller, &query, &views)?;
         let resources =
-            listed.records.iter().filter_map(|(kind, record)| views.show(*kind, record)).collect();
+            listed.records.into_iter().filter_map(|(kind, record)| views.show(kind, record)).collect();
         Ok((listed.total, listed.next, resources))
     });
     let (total, next, resources) = shown.await.map_err(|e| explain(e, x.caller.request_id()))?;
@@ -170,7 +170,7 @@ struct Views {
 }
 
 impl Views {
-    fn show(&self, kind: usize, record: &Record) -> Option<Value> {
+    fn show(&self, kind: usize, record: Record) -> Option<Value> {
         let (rt, projection) = (self.types.get(kind)?, self.projections.get(kind)?);
         let view = View::new(&self.catalog, &self.base, rt, projection.clone());
         Some(Value::Object(view.show(record)))
@@ -186,6 +186,6 @@ impl Shown for Views {
     }
 
     fn whole(&self, rt: &ResourceType, record: &Record) -> Map<String, Value> {
-        View::new(&self.catalog, &self.base, rt, Projection::all()).show(record)
+        View::new(&self.catalog, &self.base, rt, Projection::all()).show(record.clone())
     }
 }
