@@ -95,11 +95,11 @@ pub(super) async fn search(x: &Exchange, types: &[Arc<ResourceType>]) -> Result<
 }
 
 async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<HttpResponse, ScimError> {
+    let by_ref: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
     let filter = asked.filter.as_deref().map(|text| Filter::parse(text, dialect(x))).transpose()?;
     if let Some(filter) = &filter {
-        check(filter, types)?;
+        filter.check_any(&by_ref)?;
     }
-    let by_ref: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
     let sort = Sort::parse(&by_ref, asked.sort_by.as_deref(), asked.sort_order.as_deref())?;
     let binding = Binding {
         key: x.scim.store.cursor_key(),
@@ -137,18 +137,6 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
         None => cursor_response(total, next.map(|at| binding.seal(at, x.now)).transpose()?, resources),
     };
     Ok(x.json(StatusCode::OK, &body))
-}
-
-/// An attribute of one of the types is enough: for the others it has no value.
-fn check(filter: &Filter, types: &[Arc<ResourceType>]) -> Result<(), ScimError> {
-    let mut refusal = None;
-    for rt in types {
-        match filter.check(rt) {
-            Ok(()) => return Ok(()),
-            Err(error) => refusal = refusal.or(Some(error)),
-        }
-    }
-    refusal.map_or(Ok(()), Err)
 }
 
 /// A `cursor`, even an empty one, asks for a walk by cursor.
