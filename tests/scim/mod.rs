@@ -1,6 +1,12 @@
 //! SCIM as a client sees it: one file per question.
 
+mod bulk;
+mod concurrent;
+mod cursor;
+mod custom;
 mod delete_policy;
+mod search;
+mod sort;
 mod states;
 mod uniqueness;
 mod users;
