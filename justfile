@@ -37,6 +37,14 @@ doc:
 smoke:
     .ci/run smoke
 
+# Public SCIM checkers against the release build, on fresh endpoints
+suites:
+    .ci/run suites
+
+# Speed of the protocol: filters, PATCH, rendering (docs/performance.md)
+bench *ARGS:
+    cargo bench -p scim-core {{ARGS}}
+
 # Licences, advisories, bans, sources (cargo install --locked cargo-deny)
 deny:
     cargo deny check

@@ -4,7 +4,7 @@
 //! stand. The order of the request does not matter: what is referred to is made first. Where references run
 //! in a circle, one of its operations goes first without them and is completed afterwards (§3.7.1).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
@@ -143,39 +143,68 @@ pub struct Step {
 /// The order in which the operations can be carried out: that of the request, but what is referred to first.
 #[must_use]
 pub fn order(operations: &[Result<Operation, ScimError>]) -> Vec<Step> {
-    let makers: HashSet<&str> = operations.iter().flatten().filter_map(|op| op.bulk_id.as_deref()).collect();
-    let needs: Vec<HashSet<&str>> = operations
-        .iter()
-        .map(|op| {
-            let Ok(op) = op else { return HashSet::new() };
-            let own = op.bulk_id.as_deref();
-            // What nobody makes is not waited for: it fails when its turn comes.
-            references(op).into_iter().filter(|id| makers.contains(id) && Some(*id) != own).collect()
-        })
-        .collect();
-    let mut made: HashSet<&str> = HashSet::new();
-    let mut waiting: Vec<usize> = (0..operations.len()).collect();
-    let mut steps = Vec::with_capacity(operations.len());
-    while !waiting.is_empty() {
-        let ready = |index: &usize| needs.get(*index).is_none_or(|ids| ids.is_subset(&made));
-        let (now, later): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|index| ready(index));
-        let incomplete = now.is_empty();
-        // A circle: its first operation that makes something is carried out without what is not there yet.
-        let now = if incomplete { first_maker(operations, &later) } else { now };
-        waiting.retain(|index| !now.contains(index));
-        for index in now {
-            steps.push(Step { index, incomplete });
-            made.extend(operations.get(index).and_then(|op| op.as_ref().ok()?.bulk_id.as_deref()));
-        }
+    let makers = operations.iter().enumerate().filter_map(|(index, operation)| {
+        let operation = operation.as_ref().ok()?;
+        Some((operation.bulk_id.as_deref()?, index))
+    });
+    let mut order = Order {
+        operations,
+        makers: makers.collect(),
+        state: vec![State::Waiting; operations.len()],
+        steps: Vec::with_capacity(operations.len()),
+    };
+    for index in 0..operations.len() {
+        order.place(index);
     }
-    steps
+    order.steps
 }
 
-fn first_maker(operations: &[Result<Operation, ScimError>], waiting: &[usize]) -> Vec<usize> {
-    let makes = |index: &&usize| {
-        operations.get(**index).is_some_and(|op| op.as_ref().is_ok_and(|op| op.method == Method::Post))
-    };
-    waiting.iter().find(makes).or(waiting.first()).copied().into_iter().collect()
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// What it refers to is being placed.
+    Begun,
+    Placed,
+}
+
+/// An order under construction.
+struct Order<'a> {
+    operations: &'a [Result<Operation, ScimError>],
+    /// Which operation has a bulkId.
+    makers: HashMap<&'a str, usize>,
+    state: Vec<State>,
+    steps: Vec<Step>,
+}
+
+impl Order<'_> {
+    /// Places an operation behind all that it refers to. References go from operation to operation at most once
+    /// around, so the depth is bounded by the number of operations.
+    fn place(&mut self, index: usize) {
+        if self.state.get(index) != Some(&State::Waiting) {
+            return;
+        }
+        self.set(index, State::Begun);
+        let mut incomplete = false;
+        let operations = self.operations;
+        let found = operations.get(index).and_then(|operation| operation.as_ref().ok());
+        for reference in found.map(references).unwrap_or_default() {
+            // What nobody makes is not waited for: it fails when its turn comes.
+            let Some(maker) = self.makers.get(reference).copied().filter(|maker| *maker != index) else {
+                continue;
+            };
+            self.place(maker);
+            // A circle: this one is carried out without what is not there yet.
+            incomplete |= self.state.get(maker) == Some(&State::Begun);
+        }
+        self.set(index, State::Placed);
+        self.steps.push(Step { index, incomplete });
+    }
+
+    fn set(&mut self, index: usize, state: State) {
+        if let Some(slot) = self.state.get_mut(index) {
+            *slot = state;
+        }
+    }
 }
 
 /// The bulkIds that an operation refers to, in its path and in its data.
@@ -285,12 +314,34 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_nothing_does_not_overtake() {
+        let operations = json!([
+            {"method": "POST", "path": "/Users", "bulkId": "u", "data": {}},
+            {"method": "PATCH", "path": "/Groups/7", "data": {"members": [{"value": "bulkId:u"}]}},
+            {"method": "DELETE", "path": "/Groups/7"},
+        ]);
+        assert_eq!(steps(&operations), [(0, false), (1, false), (2, false)]);
+    }
+
+    #[test]
+    fn a_long_chain_of_references_is_ordered() {
+        let group = |n: usize| {
+            json!({"method": "POST", "path": "/Groups", "bulkId": n.to_string(),
+                   "data": {"members": [{"value": format!("bulkId:{}", (n + 1) % 1000)}]}})
+        };
+        let operations: Vec<Value> = (0..1000).map(group).collect();
+        let steps = steps(&Value::Array(operations));
+        assert_eq!(steps.first(), Some(&(999, true)));
+        assert_eq!(steps.last(), Some(&(0, false)));
+    }
+
+    #[test]
     fn a_circle_is_opened_once() {
         let operations = json!([
             {"method": "POST", "path": "/Groups", "bulkId": "a", "data": {"members": [{"value": "bulkId:b"}]}},
             {"method": "POST", "path": "/Groups", "bulkId": "b", "data": {"members": [{"value": "bulkId:a"}]}},
         ]);
-        assert_eq!(steps(&operations), [(0, true), (1, false)]);
+        assert_eq!(steps(&operations), [(1, true), (0, false)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the server knows about a resource (RFC 7643 §3.1, `meta`).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::time;
 
@@ -29,12 +29,12 @@ impl Meta {
     /// The `meta` attribute.
     #[must_use]
     pub fn to_value(&self, resource_type: &str) -> Map<String, Value> {
-        let mut meta = Map::new();
-        meta.insert("resourceType".into(), json!(resource_type));
-        meta.insert("created".into(), json!(time::format(self.created)));
-        meta.insert("lastModified".into(), json!(time::format(self.last_modified)));
-        meta.insert("location".into(), json!(self.location));
-        meta.insert("version".into(), json!(self.etag()));
+        let mut meta = Map::with_capacity(5);
+        meta.insert("resourceType".into(), resource_type.into());
+        meta.insert("created".into(), time::format(self.created).into());
+        meta.insert("lastModified".into(), time::format(self.last_modified).into());
+        meta.insert("location".into(), self.location.as_str().into());
+        meta.insert("version".into(), self.etag().into());
         meta
     }
 }

@@ -2,8 +2,9 @@
 //! (RFC 7643 §2.2).
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::ScimError;
 use crate::meta::Meta;
@@ -68,11 +69,10 @@ impl Projection {
     }
 
     /// The part of a value to show; `None` for nothing.
-    fn project(&self, extension: Option<&Schema>, attribute: &Attribute, value: &Value) -> Option<Value> {
-        let resolved = Resolved { extension, attribute, sub: None };
-        let path = resolved.canonical().to_ascii_lowercase();
-        let scope = extension.map(|schema| schema.id.to_ascii_lowercase());
-        let in_scope = |set: &BTreeSet<String>| scope.as_ref().is_some_and(|s| set.contains(s));
+    fn project(&self, extension: Option<&Schema>, attribute: &Attribute, value: Value) -> Option<Value> {
+        // Most requests name nothing, and then no name matters.
+        let (path, scope) = if self.is_all() { Default::default() } else { names_of(extension, attribute) };
+        let in_scope = |set: &BTreeSet<String>| scope.as_ref().is_some_and(|scope| set.contains(scope));
         let asked = match &self.only {
             None => None,
             Some(only) if in_scope(only) => Some(Named::Wholly),
@@ -90,7 +90,7 @@ impl Projection {
         }
         let partly = asked == Some(Named::Partly);
         if !attribute.is_complex() || !(partly || self.trims(attribute, &path)) {
-            return Some(value.clone());
+            return Some(value);
         }
         self.trim(attribute, &path, partly, value)
     }
@@ -101,23 +101,19 @@ impl Projection {
         named(&self.except, path) == Named::Partly || attribute.sub_attributes.iter().any(special)
     }
 
-    fn trim(&self, attribute: &Attribute, path: &str, partly: bool, value: &Value) -> Option<Value> {
+    fn trim(&self, attribute: &Attribute, path: &str, partly: bool, value: Value) -> Option<Value> {
         match value {
             Value::Array(list) => {
-                let elements = list.iter();
+                let elements = list.into_iter();
                 let shown: Vec<Value> =
                     elements.filter_map(|element| self.trim(attribute, path, partly, element)).collect();
                 (!shown.is_empty()).then_some(Value::Array(shown))
             }
-            Value::Object(map) => {
-                let shown: Map<String, Value> = map
-                    .iter()
-                    .filter(|(key, _)| self.shows_sub(attribute, path, partly, key))
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect();
-                (!shown.is_empty()).then_some(Value::Object(shown))
+            Value::Object(mut map) => {
+                map.retain(|key, _| self.shows_sub(attribute, path, partly, key));
+                (!map.is_empty()).then_some(Value::Object(map))
             }
-            other => Some(other.clone()),
+            other => Some(other),
         }
     }
 
@@ -125,15 +121,24 @@ impl Projection {
         let Some(sub) = attribute.sub(key) else {
             return !partly;
         };
-        let path = format!("{path}.{}", sub.name.to_ascii_lowercase());
-        let asked = self.only.as_ref().is_some_and(|only| only.contains(&path));
+        let names = |set: &BTreeSet<String>| {
+            !set.is_empty() && set.contains(&format!("{path}.{}", sub.name.to_ascii_lowercase()))
+        };
+        let asked = || self.only.as_ref().is_some_and(names);
         match sub.returned {
             Returned::Never => false,
             Returned::Always => true,
-            Returned::Default => (!partly || asked) && !self.except.contains(&path),
-            Returned::Request => asked,
+            Returned::Default => (!partly || asked()) && !names(&self.except),
+            Returned::Request => asked(),
         }
     }
+}
+
+/// The canonical path of an attribute and the URN of its extension, in lower case.
+fn names_of(extension: Option<&Schema>, attribute: &Attribute) -> (String, Option<String>) {
+    let mut path = Resolved { extension, attribute, sub: None }.canonical();
+    path.make_ascii_lowercase();
+    (path, extension.map(|schema| schema.id.to_ascii_lowercase()))
 }
 
 /// The canonical paths of a parameter, in lower case.
@@ -160,66 +165,72 @@ fn named(set: &BTreeSet<String>, path: &str) -> Named {
     if set.contains(path) {
         return Named::Wholly;
     }
-    let part = format!("{path}.");
-    let mut behind = set.range(part.clone()..);
-    if behind.next().is_some_and(|name| name.starts_with(&part)) { Named::Partly } else { Named::No }
+    let mut behind = set
+        .range::<str, _>((Bound::Excluded(path), Bound::Unbounded))
+        .map_while(|name| name.strip_prefix(path));
+    if behind.any(|rest| rest.starts_with('.')) { Named::Partly } else { Named::No }
 }
 
 /// The resource as a client sees it: `schemas` (those with data), `id`, the attributes in the
 /// order of their schemas, the extensions, `meta`. `links` are values that are not in the resource
-/// but kept elsewhere (`members`, `groups`), by attribute name.
+/// but kept elsewhere (`members`, `groups`), by attribute name. What is shown is moved, not copied.
 #[must_use]
 pub fn render(
     resource_type: &ResourceType,
-    resource: &Resource,
+    resource: Resource,
     meta: &Meta,
-    links: &[(String, Vec<Value>)],
+    links: Vec<(String, Vec<Value>)>,
     projection: &Projection,
 ) -> Map<String, Value> {
-    let mut out = Map::new();
-    out.insert("schemas".into(), schemas(resource_type, resource));
-    out.insert("id".into(), json!(meta.id));
-    let stored = resource.as_map();
-    let linked = |name: &str| {
-        let values = &links.iter().find(|(attribute, _)| attribute == name)?.1;
-        (!values.is_empty()).then(|| Value::Array(values.clone()))
-    };
-    let core = resource_type.common.iter().chain(&resource_type.schema.attributes);
-    for attribute in core.filter(|attribute| attribute.name != "meta") {
-        let links = linked(&attribute.name);
-        let value = stored.get(&attribute.name).or(links.as_ref());
-        let shown = value.and_then(|value| projection.project(None, attribute, value));
-        if let Some(shown) = shown {
-            out.insert(attribute.name.clone(), shown);
+    let mut stored = resource.into_map();
+    let mut out = Map::with_capacity(stored.len() + links.len() + 3);
+    out.insert("schemas".into(), schemas(resource_type, &stored));
+    out.insert("id".into(), meta.id.as_str().into());
+    for (attribute, values) in links {
+        if !values.is_empty() {
+            stored.entry(attribute).or_insert(Value::Array(values));
         }
     }
+    let core = resource_type.common.iter().chain(&resource_type.schema.attributes);
+    move_shown(&mut stored, None, core.filter(|attribute| attribute.name != "meta"), projection, &mut out);
     for extension in &resource_type.extensions {
         let schema = &*extension.schema;
-        let data = stored.get(&schema.id).and_then(Value::as_object);
-        let attributes = schema.attributes.iter();
-        let shown: Map<String, Value> = attributes
-            .filter_map(|attribute| {
-                let value = data?.get(&attribute.name)?;
-                let shown = projection.project(Some(schema), attribute, value)?;
-                Some((attribute.name.clone(), shown))
-            })
-            .collect();
-        if !shown.is_empty() {
-            out.insert(schema.id.clone(), Value::Object(shown));
+        if let Some((urn, Value::Object(mut data))) = stored.remove_entry(&schema.id) {
+            let mut shown = Map::with_capacity(data.len());
+            move_shown(&mut data, Some(schema), schema.attributes.iter(), projection, &mut shown);
+            if !shown.is_empty() {
+                out.insert(urn, Value::Object(shown));
+            }
         }
     }
     let value = Value::Object(meta.to_value(&resource_type.name));
     let definition = resource_type.attribute("meta");
-    let shown = definition.and_then(|meta| projection.project(None, meta, &value));
-    if let Some(shown) = shown {
+    if let Some(shown) = definition.and_then(|meta| projection.project(None, meta, value)) {
         out.insert("meta".into(), shown);
     }
     out
 }
 
-fn schemas(resource_type: &ResourceType, resource: &Resource) -> Value {
-    let mut urns = vec![json!(resource_type.schema.id)];
+/// Moves what is shown of these attributes, in their order.
+fn move_shown<'a>(
+    from: &mut Map<String, Value>,
+    extension: Option<&Schema>,
+    attributes: impl Iterator<Item = &'a Attribute>,
+    projection: &Projection,
+    to: &mut Map<String, Value>,
+) {
+    for attribute in attributes {
+        if let Some((name, value)) = from.remove_entry(&attribute.name)
+            && let Some(shown) = projection.project(extension, attribute, value)
+        {
+            to.insert(name, shown);
+        }
+    }
+}
+
+fn schemas(resource_type: &ResourceType, stored: &Map<String, Value>) -> Value {
+    let mut urns = vec![resource_type.schema.id.as_str().into()];
     let extensions = resource_type.extensions.iter().map(|e| &e.schema.id);
-    urns.extend(extensions.filter(|urn| resource.as_map().contains_key(*urn)).map(|urn| json!(urn)));
+    urns.extend(extensions.filter(|urn| stored.contains_key(*urn)).map(|urn| urn.as_str().into()));
     Value::Array(urns)
 }

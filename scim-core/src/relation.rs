@@ -3,7 +3,7 @@
 //! A relation is never part of a [`Resource`](crate::resource::Resource); it is kept as rows, and
 //! requests say what to do with them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::coerce::Coercer;
 use crate::dialect::Rule;
@@ -30,14 +30,13 @@ impl Reference {
 
     /// The reference as an element of the attribute: `value`, `$ref`, `type`, `display`.
     #[must_use]
-    pub fn to_value(&self, location: Option<&str>) -> Value {
-        let mut map = Map::new();
-        map.insert("value".into(), json!(self.value));
-        let optional =
-            [("$ref", location), ("type", self.kind.as_deref()), ("display", self.display.as_deref())];
-        for (key, text) in optional {
+    pub fn into_value(self, location: Option<String>) -> Value {
+        let parts =
+            [("value", Some(self.value)), ("$ref", location), ("type", self.kind), ("display", self.display)];
+        let mut map = Map::with_capacity(parts.len());
+        for (key, text) in parts {
             if let Some(text) = text {
-                map.insert(key.into(), json!(text));
+                map.insert(key.into(), text.into());
             }
         }
         Value::Object(map)

@@ -55,7 +55,7 @@ impl Sort {
         };
         let Some(by) = by.map(str::trim).filter(|by| !by.is_empty()) else { return Ok(None) };
         let path = AttrPath::parse(by)?;
-        if resource_types.iter().any(|rt| rt.resolve(&path).is_some()) {
+        if resource_types.iter().any(|rt| rt.resolve_for_reading(&path).is_some()) {
             return Ok(Some(Self { path, descending }));
         }
         Err(ScimError::invalid_path(format!("sortBy names {}, which is no attribute here.", quote(by))))
@@ -70,7 +70,7 @@ impl Sort {
     /// The place of a resource, rendered in full. Of several values the primary one counts, else the first.
     #[must_use]
     pub fn key(&self, resource_type: &ResourceType, resource: &Map<String, Value>) -> Key {
-        let Some(resolved) = resource_type.resolve(&self.path) else { return Key::Nothing };
+        let Some(resolved) = resource_type.resolve_for_reading(&self.path) else { return Key::Nothing };
         let holder = match resolved.extension {
             Some(schema) => resource.get(&schema.id).and_then(Value::as_object),
             None => Some(resource),

@@ -8,6 +8,8 @@ use crate::support::both;
 
 pub(crate) const ONELOGIN_STOCK: &str = include_str!("../fixtures/idp/onelogin-stock-template.json");
 pub(crate) const ONELOGIN_OURS: &str = include_str!("../fixtures/idp/onelogin-our-template.json");
+const OKTA: &str = include_str!("../fixtures/idp/okta.json");
+const ENTRA: &str = include_str!("../fixtures/idp/entra.json");
 
 fn player(app: &App, text: &str) -> Player {
     let endpoint = &app.furniture().onelogin;
@@ -22,6 +24,20 @@ both! {
     async fn onelogin_with_our_template(app: &App) {
         player(app, ONELOGIN_OURS).play().await;
     }
+
+    async fn okta(app: &App) {
+        on_its_preset(app, OKTA).await;
+    }
+
+    async fn entra(app: &App) {
+        on_its_preset(app, ENTRA).await;
+    }
+}
+
+/// Plays a scenario on an endpoint made for its identity provider.
+async fn on_its_preset(app: &App, text: &str) {
+    let endpoint = app.fresh_endpoint(&Scenario::parse(text).unwrap().idp).await;
+    Player::new(text, app.address(), &app.base_path(&endpoint), &endpoint.token).play().await;
 }
 
 /// An identity provider's administrator pastes an address with a slash at the end, or types it in capitals.

@@ -1,11 +1,17 @@
 //! SCIM as a client sees it: one file per question.
 
 mod bad_input;
+mod bulk;
+mod concurrent;
+mod cursor;
+mod custom;
 mod delete_policy;
 mod filter;
 mod groups;
 mod members;
 mod paging;
+mod search;
+mod sort;
 mod states;
 mod uniqueness;
 mod users;

@@ -69,8 +69,8 @@ fn json_of(rt: &ResourceType, record: &Record, meta: &Meta, base_url: &str) -> S
         json!({"value": link.id, "$ref": location, "display": link.name, "type": if link.direct { "direct" } else { "indirect" }})
     };
     let groups: Vec<Value> = record.memberships.iter().flatten().map(group).collect();
-    let links = [("groups".to_owned(), groups)];
-    let shown = project::render(rt, &record.resource, meta, &links, &project::Projection::all());
+    let links = vec![("groups".to_owned(), groups)];
+    let shown = project::render(rt, record.resource.clone(), meta, links, &project::Projection::all());
     serde_json::to_string_pretty(&Value::Object(shown)).unwrap_or_default()
 }
 

@@ -85,6 +85,25 @@ impl Filter {
         check(self, Scope::Resource(resource_type))
     }
 
+    /// The same for a query over several resource types (RFC 7644 §3.4.2.1): each comparison must make sense
+    /// for one of them; the others have no value there.
+    ///
+    /// # Errors
+    /// As [`Filter::check`], for the first type.
+    pub fn check_any(&self, resource_types: &[&ResourceType]) -> Result<(), ScimError> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter().try_for_each(|part| part.check_any(resource_types))
+            }
+            Self::Not(inner) => inner.check_any(resource_types),
+            term => {
+                let mut outcomes = resource_types.iter().map(|resource_type| term.check(resource_type));
+                let first = outcomes.next().unwrap_or(Ok(()));
+                if outcomes.any(|outcome| outcome.is_ok()) { Ok(()) } else { first }
+            }
+        }
+    }
+
     /// The same for a filter over one element of a multi-valued attribute, as it stands in
     /// brackets.
     ///

@@ -43,7 +43,7 @@ fn shown(attributes: Option<&str>, excluded: Option<&str>) -> Value {
     let user = user();
     let projection = Projection::parse(&user, attributes, excluded).unwrap();
     let links = [("groups".to_owned(), vec![json!({ "value": "g1", "type": "direct" })])];
-    Value::Object(render(&user, &barbara(), &meta(), &links, &projection))
+    Value::Object(render(&user, barbara(), &meta(), links.into(), &projection))
 }
 
 #[test]
@@ -123,9 +123,9 @@ fn members_are_read_only_if_wanted(
 fn members_are_shown_with_their_urls() {
     let group = group();
     let member = Reference { value: "a".into(), kind: Some("User".into()), display: None };
-    let links = [("members".to_owned(), vec![member.to_value(Some("https://h/Users/a"))])];
+    let links = [("members".to_owned(), vec![member.into_value(Some("https://h/Users/a".into()))])];
     let projection = Projection::parse(&group, Some("members"), None).unwrap();
-    let shown = render(&group, &Resource::default(), &meta(), &links, &projection);
+    let shown = render(&group, Resource::default(), &meta(), links.into(), &projection);
     let expected = json!([{ "value": "a", "$ref": "https://h/Users/a", "type": "User" }]);
     assert_eq!(shown["members"], expected);
 }

@@ -95,11 +95,11 @@ pub(super) async fn search(x: &Exchange, types: &[Arc<ResourceType>]) -> Result<
 }
 
 async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<HttpResponse, ScimError> {
+    let by_ref: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
     let filter = asked.filter.as_deref().map(|text| Filter::parse(text, dialect(x))).transpose()?;
     if let Some(filter) = &filter {
-        check(filter, types)?;
+        filter.check_any(&by_ref)?;
     }
-    let by_ref: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
     let sort = Sort::parse(&by_ref, asked.sort_by.as_deref(), asked.sort_order.as_deref())?;
     let binding = Binding {
         key: x.scim.store.cursor_key(),
@@ -128,7 +128,7 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
     let shown = x.scim.store.read(move |conn| {
         let listed = directory::list(conn, &caller, &query, &views)?;
         let resources =
-            listed.records.iter().filter_map(|(kind, record)| views.show(*kind, record)).collect();
+            listed.records.into_iter().filter_map(|(kind, record)| views.show(kind, record)).collect();
         Ok((listed.total, listed.next, resources))
     });
     let (total, next, resources) = shown.await.map_err(|e| explain(e, x.caller.request_id()))?;
@@ -137,18 +137,6 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
         None => cursor_response(total, next.map(|at| binding.seal(at, x.now)).transpose()?, resources),
     };
     Ok(x.json(StatusCode::OK, &body))
-}
-
-/// An attribute of one of the types is enough: for the others it has no value.
-fn check(filter: &Filter, types: &[Arc<ResourceType>]) -> Result<(), ScimError> {
-    let mut refusal = None;
-    for rt in types {
-        match filter.check(rt) {
-            Ok(()) => return Ok(()),
-            Err(error) => refusal = refusal.or(Some(error)),
-        }
-    }
-    refusal.map_or(Ok(()), Err)
 }
 
 /// A `cursor`, even an empty one, asks for a walk by cursor.
@@ -170,7 +158,7 @@ struct Views {
 }
 
 impl Views {
-    fn show(&self, kind: usize, record: &Record) -> Option<Value> {
+    fn show(&self, kind: usize, record: Record) -> Option<Value> {
         let (rt, projection) = (self.types.get(kind)?, self.projections.get(kind)?);
         let view = View::new(&self.catalog, &self.base, rt, projection.clone());
         Some(Value::Object(view.show(record)))
@@ -186,6 +174,6 @@ impl Shown for Views {
     }
 
     fn whole(&self, rt: &ResourceType, record: &Record) -> Map<String, Value> {
-        View::new(&self.catalog, &self.base, rt, Projection::all()).show(record)
+        View::new(&self.catalog, &self.base, rt, Projection::all()).show(record.clone())
     }
 }

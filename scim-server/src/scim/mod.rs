@@ -110,7 +110,7 @@ impl Exchange {
     }
 
     fn json(&self, status: StatusCode, body: &Value) -> HttpResponse {
-        HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(body.to_string())
+        HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(json::write(body))
     }
 }
 

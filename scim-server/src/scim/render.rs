@@ -5,7 +5,7 @@ use scim_core::meta::Meta;
 use scim_core::project::{Projection, render};
 use scim_core::relation::Reference;
 use scim_core::schema::{Catalog, ResourceType};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Exchange;
 
@@ -42,41 +42,35 @@ impl<'a> View<'a> {
     }
 
     /// The resource with what the request asked for.
-    pub(super) fn show(&self, record: &Record) -> Map<String, Value> {
+    pub(super) fn show(&self, record: Record) -> Map<String, Value> {
         let meta = Meta {
-            id: record.id.clone(),
+            location: self.location(&record.id),
+            id: record.id,
             created: record.created_at,
             last_modified: record.modified_at,
             version: record.version,
-            location: self.location(&record.id),
         };
         let mut links = Vec::new();
-        if let (Some(name), Some(members)) = (&self.rt.relation, &record.relation) {
-            links.push((name.clone(), members.iter().map(|link| self.member(link)).collect()));
+        if let (Some(name), Some(members)) = (&self.rt.relation, record.relation) {
+            links.push((name.clone(), members.into_iter().map(|link| self.member(link)).collect()));
         }
-        if let Some(groups) = &record.memberships {
-            links.push(("groups".to_owned(), groups.iter().map(|link| self.group(link)).collect()));
+        if let Some(groups) = record.memberships {
+            links.push(("groups".to_owned(), groups.into_iter().map(|link| self.group(link)).collect()));
         }
-        render(self.rt, &record.resource, &meta, &links, &self.projection)
+        render(self.rt, record.resource, &meta, links, &self.projection)
     }
 
-    fn member(&self, link: &Link) -> Value {
-        let reference = Reference {
-            value: link.id.clone(),
-            kind: Some(link.resource_type.clone()),
-            display: Some(link.name.clone()),
-        };
-        reference.to_value(self.reference(link).as_deref())
+    fn member(&self, link: Link) -> Value {
+        let location = self.reference(&link);
+        let kind = Some(link.resource_type);
+        Reference { value: link.id, kind, display: Some(link.name) }.into_value(location)
     }
 
     /// An element of `groups` (RFC 7643 §4.1.2): its type tells how the membership came about.
-    fn group(&self, link: &Link) -> Value {
-        json!({
-            "value": link.id,
-            "$ref": self.reference(link),
-            "display": link.name,
-            "type": if link.direct { "direct" } else { "indirect" },
-        })
+    fn group(&self, link: Link) -> Value {
+        let location = self.reference(&link);
+        let kind = Some(if link.direct { "direct" } else { "indirect" }.to_owned());
+        Reference { value: link.id, kind, display: Some(link.name) }.into_value(location)
     }
 
     fn reference(&self, link: &Link) -> Option<String> {

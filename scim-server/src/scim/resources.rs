@@ -8,7 +8,7 @@ use endpoint_store::directory::{self, Record, Wanted};
 use endpoint_store::settings::GroupPatchAnswer;
 use scim_core::error::ScimError;
 use scim_core::schema::ResourceType;
-use scim_core::{patch as protocol, resource};
+use scim_core::{json, patch as protocol, resource};
 use serde_json::Value;
 
 use super::render::{View, projection};
@@ -25,7 +25,7 @@ pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Resul
             .insert_header((header::ETAG, tag(&record)))
             .finish());
     }
-    Ok(answer(x, &view, StatusCode::OK, &record))
+    Ok(answer(x, &view, StatusCode::OK, record))
 }
 
 pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpResponse, ScimError> {
@@ -36,7 +36,7 @@ pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpR
     let made = x.scim.store.write(move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
     let (record, notes) = made.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
-    Ok(answer(x, &view, StatusCode::CREATED, &record))
+    Ok(answer(x, &view, StatusCode::CREATED, record))
 }
 
 pub(super) async fn replace(
@@ -55,7 +55,7 @@ pub(super) async fn replace(
         .write(move |tx| directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now));
     let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
-    Ok(answer(x, &view, StatusCode::OK, &record))
+    Ok(answer(x, &view, StatusCode::OK, record))
 }
 
 pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
@@ -75,7 +75,7 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
             .insert_header((header::ETAG, tag(&patched.record)))
             .finish());
     }
-    Ok(answer(x, &view, StatusCode::OK, &patched.record))
+    Ok(answer(x, &view, StatusCode::OK, patched.record))
 }
 
 pub(super) async fn delete(
@@ -98,16 +98,16 @@ fn answers_with_body(x: &Exchange, rt: &ResourceType) -> bool {
         || x.query.get("excludedAttributes").is_some()
 }
 
-fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: &Record) -> HttpResponse {
+fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: Record) -> HttpResponse {
     let location = view.location(&record.id);
     HttpResponseBuilder::new(status)
         .content_type(x.media.as_str())
-        .insert_header((header::ETAG, tag(record)))
+        .insert_header((header::ETAG, tag(&record)))
         .insert_header((
             if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION },
             location,
         ))
-        .body(Value::Object(view.show(record)).to_string())
+        .body(json::write(&Value::Object(view.show(record))))
 }
 
 fn tag(record: &Record) -> String {
