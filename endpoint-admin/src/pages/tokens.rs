@@ -125,7 +125,7 @@ impl TokenRow {
             }),
             requests: Num::of(token.requests),
             ended: When::maybe(token.revoked_at, now),
-            ended_by: token.revoked_by,
+            ended_by: token.revoked_by.filter(|by| !by.is_empty()),
             attempts,
         }
     }
