@@ -96,6 +96,11 @@
           const html = await answer.text();
           const fresh = new DOMParser().parseFromString(html, "text/html").body;
           const now = fresh.querySelector("[data-say]")?.dataset.say;
+          for (const part of fresh.querySelectorAll("[data-live]")) {
+            const shown = document.querySelector(`[data-live="${part.dataset.live}"]`);
+            if (shown && shown.innerHTML !== part.innerHTML) shown.replaceChildren(...part.childNodes);
+          }
+          fresh.querySelector("[hidden]")?.remove();
           if (!node.contains(document.activeElement)) node.replaceChildren(...fresh.childNodes);
           if (now && now !== said) { said = now; say(now); }
           wait = every;

@@ -24,7 +24,7 @@ use crate::{
     guides::Guide,
     pages::{Answer, html, see},
     session::Operator,
-    ui::When,
+    ui::{Num, When},
 };
 
 /// A token that was shown when it was issued, and cannot be shown again.
@@ -62,15 +62,21 @@ pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer 
     html(&page(&operator, &summary, None).await?)
 }
 
-/// The list alone. It is asked for every few seconds by every open page, so that the endpoint comes from memory and
-/// the rest by three short look-ups in one go.
+/// The list alone. Every open page asks for it every few seconds, so the endpoint comes from memory and the rest by a
+/// few short look-ups in one go.
 pub(crate) async fn progress(operator: Operator, slug: web::Path<String>) -> Answer {
     let endpoint = match operator.store().registry().endpoint(&slug) {
         Some(endpoint) => endpoint,
         None => operator.endpoint(&slug).await?.endpoint.into(),
     };
     let seen = read(&operator, &endpoint).await?;
-    html(&Fragment { progress: arrived(&operator, &endpoint, &seen) })
+    let count_of = |name: &str| seen.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
+    html(&Fragment {
+        progress: arrived(&operator, &endpoint, &seen),
+        heard: When::maybe(seen.heard, operator.now()),
+        users: Num::of(count_of("User")),
+        groups: Num::of(count_of("Group")),
+    })
 }
 
 /// The page, with a token that was just issued or without.
@@ -108,6 +114,8 @@ struct Seen {
     steps: usage::Progress,
     refusals: Vec<Refusal>,
     tokens: Vec<TokenRecord>,
+    heard: Option<i64>,
+    counts: Vec<(String, i64)>,
     names: HashMap<String, String>,
 }
 
@@ -128,7 +136,8 @@ async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageErro
                     names.insert(refusal.token_id.clone(), name);
                 }
             }
-            Ok(Seen { steps: usage::progress(conn, &id)?, refusals, tokens, names })
+            let (steps, counts) = (usage::progress(conn, &id)?, endpoints::counts(conn, &id)?);
+            Ok(Seen { steps, refusals, tokens, heard, counts, names })
         })
         .await
 }

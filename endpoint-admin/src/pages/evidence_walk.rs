@@ -59,7 +59,7 @@ async fn a_switch_stands_beside_what_it_was_needed_for() {
     notice(&store, Observed::Rule(Rule::BooleanText), 1204).await;
     let before = browser.look("settings-dialect", &page).await;
     assert!(before.text.contains("Needed 1,204 times"), "{}", before.text);
-    assert!(before.text.contains("As for OneLogin: on") && before.text.contains("As for OneLogin: off"));
+    assert!(before.text.contains("Preset: on") && before.text.contains("Preset: off"));
     let fields = [
         ("dialect.boolean-text", "off"),
         ("dialect.bare-word-filter", "on"),
@@ -161,7 +161,7 @@ async fn a_session_is_ended_from_another_browser() {
     let other = handles
         .iter()
         .zip(page.text.split("<tr>").skip(2))
-        .find(|(_, row)| !row.contains("this session</span>"));
+        .find(|(_, row)| !row.contains("This session</span>"));
     let handle = other.unwrap().0.split_once('"').unwrap().0;
     let ended = here.send("/admin/account", "/admin/sessions/end", &[("session", handle)]).await;
     assert_eq!(ended.location, "/admin/account?done=session-ended");

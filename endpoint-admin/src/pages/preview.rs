@@ -161,6 +161,7 @@ async fn look_round(browser: &mut Browser, store: &Store) {
         "{}",
         fragment.text
     );
+    assert!(fragment.text.contains("data-live=\"users\">4<"), "{}", fragment.text);
     browser.look("overview", "/admin/").await;
     browser.look("users", "/admin/endpoints/acme-onelogin/users").await;
     browser.look("users-none", "/admin/endpoints/acme-onelogin/users?q=nobody").await;

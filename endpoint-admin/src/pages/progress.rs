@@ -4,7 +4,7 @@ use askama::Template;
 use endpoint_store::{settings::Idp, usage};
 
 use super::failures::Failure;
-use crate::ui::When;
+use crate::ui::{Num, When};
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -119,10 +119,16 @@ fn todos(idp: Idp) -> [&'static str; 4] {
     }
 }
 
-/// The list alone, for the page to replace its own while it is open.
+/// The list, and what changes with it at the head of the page, for a page to replace its own while it is open.
 #[derive(Template)]
 #[template(path = "pages/progress.html")]
 pub(crate) struct Fragment {
     /// The list.
     pub(crate) progress: Progress,
+    /// The last request with a token that was not revoked.
+    pub(crate) heard: Option<When>,
+    /// Users that SCIM shows.
+    pub(crate) users: Num,
+    /// Groups that SCIM shows.
+    pub(crate) groups: Num,
 }

@@ -24,7 +24,10 @@ impl Noticed {
     /// As the pages say it.
     pub(crate) fn new(one: &Observation, now: i64) -> Self {
         Self {
-            times: Num::of(one.hits).with("time", "times"),
+            times: match one.hits {
+                1 => "once".to_owned(),
+                hits => Num::of(hits).with("time", "times"),
+            },
             last: When::new(one.last_at, now),
             request: one.last_request.clone(),
         }
@@ -94,7 +97,7 @@ pub(crate) fn groups(endpoint: &Endpoint, noticed: &[Observation], now: i64) -> 
             name: rule.name(),
             sentence: rule.describe(),
             example,
-            choices: choices(endpoint.idp.label(), preset.has(rule), own),
+            choices: choices(preset.has(rule), own),
             on: mine.has(rule),
             own: own.is_some(),
             noticed: seen.map(|one| Noticed::new(one, now)),
@@ -106,7 +109,7 @@ pub(crate) fn groups(endpoint: &Endpoint, noticed: &[Observation], now: i64) -> 
     groups
 }
 
-fn choices(idp: &str, preset: bool, own: Option<bool>) -> Vec<Choice> {
+fn choices(preset: bool, own: Option<bool>) -> Vec<Choice> {
     let chosen = match own {
         None => "preset",
         Some(true) => "on",
@@ -114,7 +117,7 @@ fn choices(idp: &str, preset: bool, own: Option<bool>) -> Vec<Choice> {
     };
     let word = if preset { "on" } else { "off" };
     vec![
-        Choice::new("preset", format!("As for {idp}: {word}"), "", chosen),
+        Choice::new("preset", format!("Preset: {word}"), "", chosen),
         Choice::new("on", "On", "", chosen),
         Choice::new("off", "Off", "", chosen),
     ]
