@@ -4,26 +4,26 @@ use serde_json::{Value, json};
 
 use crate::support::app::App;
 use crate::support::both;
-use crate::support::http::{Answer, Request, send_bytes};
-use crate::support::scim::{GROUP, PATCH_OP, Scim, USER, check_contract, id, text, user};
+use crate::support::http::{Answer, Request};
+use crate::support::scim::{GROUP, PATCH_OP, Scim, USER, id, text, user};
 
 /// What a refusal must say.
-struct Refusal<'a> {
-    status: u16,
-    kind: Option<&'a str>,
+pub(super) struct Refusal<'a> {
+    pub(super) status: u16,
+    pub(super) kind: Option<&'a str>,
     /// Words of its detail: what, and where.
-    words: &'a [&'a str],
+    pub(super) words: &'a [&'a str],
 }
 
 /// A directory with one user and one group, and what they look like.
-struct Directory {
-    scim: Scim,
+pub(super) struct Directory {
+    pub(super) scim: Scim,
     user: Value,
     group: Value,
 }
 
 impl Directory {
-    async fn new(app: &App) -> Self {
+    pub(super) async fn new(app: &App) -> Self {
         let scim = app.generic();
         let user = scim.user("robertt").await;
         scim.group("Admins", &[&id(&user)]).await;
@@ -32,22 +32,22 @@ impl Directory {
         Self { scim, user, group }
     }
 
-    fn user_path(&self) -> String {
+    pub(super) fn user_path(&self) -> String {
         format!("/Users/{}", id(&self.user))
     }
 
-    fn group_path(&self) -> String {
+    pub(super) fn group_path(&self) -> String {
         format!("/Groups/{}", id(&self.group))
     }
 
     /// Sends a request that has to be refused; afterwards everything is as it was.
-    async fn refuses(&self, request: &Request, refusal: &Refusal<'_>) -> Answer {
+    pub(super) async fn refuses(&self, request: &Request, refusal: &Refusal<'_>) -> Answer {
         let answer = self.scim.send(request).await;
         self.was_refused(&answer, refusal).await;
         answer
     }
 
-    async fn was_refused(&self, answer: &Answer, refusal: &Refusal<'_>) {
+    pub(super) async fn was_refused(&self, answer: &Answer, refusal: &Refusal<'_>) {
         assert_eq!(answer.status, refusal.status, "{answer:#}");
         let error = answer.json();
         assert_eq!(error.get("scimType").and_then(Value::as_str), refusal.kind, "{answer:#}");
@@ -63,7 +63,7 @@ impl Directory {
         assert_eq!(groups, [self.group.clone()], "nothing was stored: {answer:#}");
     }
 
-    fn with_body(&self, method: &str, path: &str, body: &[u8]) -> Request {
+    pub(super) fn with_body(&self, method: &str, path: &str, body: &[u8]) -> Request {
         self.scim.request(method, path).header("Content-Type", "application/scim+json").body(body)
     }
 }
@@ -137,8 +137,16 @@ both! {
             ("name", json!({"givenName": 7}), &["name.givenName", "text"]),
             ("emails", json!(7), &["emails", "list"]),
             ("emails", json!([7]), &["emails[0]", "object"]),
-            ("emails", json!([{"value": "a"}, {"value": {}}, {"value": ["x", "y"]}]), &["emails[2].value", "text"]),
-            ("emails", json!([{"value": "a", "primary": "perhaps"}]), &["emails[0].primary", "true or false"]),
+            (
+                "emails",
+                json!([{"value": "a"}, {"value": {}}, {"value": ["x", "y"]}]),
+                &["emails[2].value", "text"],
+            ),
+            (
+                "emails",
+                json!([{"value": "a", "primary": "perhaps"}]),
+                &["emails[0].primary", "true or false"],
+            ),
             ("x509Certificates", json!([{"value": "not base64!"}]), &["x509Certificates[0].value", "base64"]),
             (
                 "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
@@ -165,13 +173,29 @@ both! {
     async fn what_is_required_and_what_is_unknown(app: &App) {
         let directory = Directory::new(app).await;
         let invalid = |words| Refusal { status: 400, kind: Some("invalidValue"), words };
-        for body in [json!({}), json!({"userName": null}), json!({"userName": ""}), json!({"userName": "  "}), json!({"schemas": [USER], "displayName": "x"})] {
+        for body in [
+            json!({}),
+            json!({"userName": null}),
+            json!({"userName": ""}),
+            json!({"userName": "  "}),
+            json!({"schemas": [USER], "displayName": "x"}),
+        ] {
             for (method, path) in [("POST", "/Users".to_owned()), ("PUT", directory.user_path())] {
-                directory.refuses(&directory.scim.request(method, &path).json(&body), &invalid(&["userName", "required"])).await;
+                directory
+                    .refuses(
+                        &directory.scim.request(method, &path).json(&body),
+                        &invalid(&["userName", "required"]),
+                    )
+                    .await;
             }
         }
         let body = json!({"schemas": [GROUP], "members": []});
-        directory.refuses(&directory.scim.request("POST", "/Groups").json(&body), &invalid(&["displayName", "required"])).await;
+        directory
+            .refuses(
+                &directory.scim.request("POST", "/Groups").json(&body),
+                &invalid(&["displayName", "required"]),
+            )
+            .await;
 
         for (schemas, words) in [
             (json!(["urn:example:unheard-of:1.0:Thing"]), &["urn:example:unheard-of:1.0:Thing", USER][..]),
@@ -184,10 +208,13 @@ both! {
             let refusal = Refusal { status: 400, kind: Some("invalidSyntax"), words };
             let body = json!({"schemas": schemas, "userName": "another"});
             directory.refuses(&directory.scim.request("POST", "/Users").json(&body), &refusal).await;
-            directory.refuses(&directory.scim.request("PUT", &directory.user_path()).json(&body), &refusal).await;
+            directory
+                .refuses(&directory.scim.request("PUT", &directory.user_path()).json(&body), &refusal)
+                .await;
         }
         let body = json!({"schemas": [USER], "Operations": [{"op": "add", "path": "title", "value": "x"}]});
-        let answer = directory.scim.send(&directory.scim.request("PATCH", &directory.group_path()).json(&body)).await;
+        let answer =
+            directory.scim.send(&directory.scim.request("PATCH", &directory.group_path()).json(&body)).await;
         let refusal = Refusal { status: 400, kind: Some("invalidSyntax"), words: &[PATCH_OP] };
         directory.was_refused(&answer, &refusal).await;
     }
@@ -201,59 +228,62 @@ both! {
             (json!({"Operations": "replace"}), "invalidSyntax", &["Operations", "list"]),
             (json!({"Operations": ["replace"]}), "invalidSyntax", &["Operation 1", "object"]),
             (one(json!({"path": "title", "value": "x"})), "invalidValue", &["Operation 1", "op is missing"]),
-            (one(json!({"op": "move", "path": "title", "value": "x"})), "invalidValue", &["Operation 1", "move"]),
-            (one(json!({"op": 7, "path": "title", "value": "x"})), "invalidValue", &["Operation 1", "op must be"]),
+            (
+                one(json!({"op": "move", "path": "title", "value": "x"})),
+                "invalidValue",
+                &["Operation 1", "move"],
+            ),
+            (
+                one(json!({"op": 7, "path": "title", "value": "x"})),
+                "invalidValue",
+                &["Operation 1", "op must be"],
+            ),
             (one(json!({"op": "replace", "path": "title"})), "invalidValue", &["Operation 1", "value"]),
             (one(json!({"op": "replace", "value": "x"})), "invalidValue", &["Operation 1", "path"]),
             (one(json!({"op": "replace", "path": 7, "value": "x"})), "invalidPath", &["Operation 1", "path"]),
-            (one(json!({"op": "replace", "path": "tit le", "value": "x"})), "invalidPath", &["Operation 1", "tit le"]),
-            (one(json!({"op": "replace", "path": "titel", "value": "x"})), "invalidPath", &["Operation 1", "title"]),
-            (one(json!({"op": "replace", "path": "name.first", "value": "x"})), "invalidPath", &["Operation 1", "name.first"]),
-            (one(json!({"op": "replace", "path": "emails[type", "value": "x"})), "invalidPath", &["Operation 1", "["]),
-            (one(json!({"op": "replace", "path": "emails[type is \"x\"].value", "value": "x"})), "invalidFilter", &["Operation 1", "is"]),
+            (
+                one(json!({"op": "replace", "path": "tit le", "value": "x"})),
+                "invalidPath",
+                &["Operation 1", "tit le"],
+            ),
+            (
+                one(json!({"op": "replace", "path": "titel", "value": "x"})),
+                "invalidPath",
+                &["Operation 1", "title"],
+            ),
+            (
+                one(json!({"op": "replace", "path": "name.first", "value": "x"})),
+                "invalidPath",
+                &["Operation 1", "name.first"],
+            ),
+            (
+                one(json!({"op": "replace", "path": "emails[type", "value": "x"})),
+                "invalidPath",
+                &["Operation 1", "["],
+            ),
+            (
+                one(json!({"op": "replace", "path": "emails[type is \"x\"].value", "value": "x"})),
+                "invalidFilter",
+                &["Operation 1", "is"],
+            ),
             (one(json!({"op": "remove"})), "noTarget", &["Operation 1", "path"]),
-            (one(json!({"op": "replace", "path": "emails[type eq \"fax\"].value", "value": "x"})), "noTarget", &["Operation 1", "fax"]),
-            (one(json!({"op": "replace", "path": "meta.created", "value": "x"})), "mutability", &["Operation 1", "meta"]),
+            (
+                one(json!({"op": "replace", "path": "emails[type eq \"fax\"].value", "value": "x"})),
+                "noTarget",
+                &["Operation 1", "fax"],
+            ),
+            (
+                one(json!({"op": "replace", "path": "meta.created", "value": "x"})),
+                "mutability",
+                &["Operation 1", "meta"],
+            ),
             (one(json!({"op": "remove", "path": "userName"})), "mutability", &["Operation 1", "userName"]),
         ] {
             let refusal = Refusal { status: 400, kind: Some(kind), words };
-            directory.refuses(&directory.scim.request("PATCH", &directory.user_path()).json(&body), &refusal).await;
+            directory
+                .refuses(&directory.scim.request("PATCH", &directory.user_path()).json(&body), &refusal)
+                .await;
         }
-    }
-
-    async fn what_is_too_much(app: &App) {
-        let directory = Directory::new(app).await;
-        let large = json!({"userName": "x", "title": "y".repeat(1024 * 1024)}).to_string();
-        let refusal = Refusal { status: 413, kind: None, words: &["1048576"] };
-        for (method, path) in [("POST", "/Users".to_owned()), ("PUT", directory.user_path()), ("PATCH", directory.group_path()), ("POST", "/Bulk".to_owned())] {
-            directory.refuses(&directory.with_body(method, &path, large.as_bytes()), &refusal).await;
-            let answer = chunked(&directory.scim, method, &path, large.as_bytes()).await;
-            directory.was_refused(&answer, &refusal).await;
-        }
-        // Announced only: refused before a byte of it has come.
-        let head = Request::new("POST", &format!("{}/Users", directory.scim.base));
-        let wire = format!(
-            "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\nConnection: close\r\n\r\n",
-            head.target, directory.scim.token
-        );
-        let answer = send_bytes(directory.scim.address, wire.as_bytes(), "announced", "POST").await;
-        check_contract(&head, &answer);
-        directory.was_refused(&answer, &refusal).await;
-
-        let operations = vec![json!({"op": "add", "path": "title", "value": "x"}); 5001];
-        let body = json!({"Operations": operations});
-        let refusal = Refusal { status: 413, kind: None, words: &["5000", "5001"] };
-        directory.refuses(&directory.scim.request("PATCH", &directory.user_path()).json(&body), &refusal).await;
-
-        // The largest that is taken.
-        let mut body = user("large");
-        let room = 1024 * 1024 - body.to_string().len() - r#","title":"""#.len();
-        body["title"] = json!("y".repeat(room));
-        assert_eq!(body.to_string().len(), 1024 * 1024);
-        let wire = body.to_string();
-        let answer = chunked(&directory.scim, "POST", "/Users", wire.as_bytes()).await.expect(201);
-        directory.scim.delete(&format!("/Users/{}", id(&answer.json()))).await.expect(204);
-        directory.scim.post("/Users", &body).await.expect(201);
     }
 
     async fn a_character_that_cannot_be_kept(app: &App) {
@@ -282,82 +312,4 @@ both! {
             directory.refuses(&directory.scim.request("GET", path), &query).await;
         }
     }
-
-    async fn wrong_places(app: &App) {
-        let directory = Directory::new(app).await;
-        let scim = &directory.scim;
-        for path in ["/Things", "/Users/a/b", "/Users/a/b/c", "/Bulk/x", "/Me/x", "/../Users", "/Schemas/a/b"] {
-            let answer = scim.get(path).await.expect(404).json();
-            assert!(text(&answer["detail"]).contains("Users"), "it says what there is: {answer}");
-        }
-        for path in ["/Schemas/urn:unheard-of", "/ResourceTypes/Thing", "/Users/..%2f.."] {
-            scim.get(path).await.expect(404);
-        }
-        for (path, allowed) in [
-            ("/Users", &["GET", "POST"][..]),
-            ("/Groups", &["GET", "POST"]),
-            ("/Users/x", &["GET", "PUT", "PATCH", "DELETE"]),
-            ("/", &["GET"]),
-            ("/.search", &["POST"]),
-            ("/Users/.search", &["POST"]),
-            ("/Bulk", &["POST"]),
-            ("/ServiceProviderConfig", &["GET"]),
-            ("/ResourceTypes", &["GET"]),
-            ("/ResourceTypes/User", &["GET"]),
-            ("/Schemas", &["GET"]),
-            ("/Schemas/x", &["GET"]),
-        ] {
-            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
-                if allowed.contains(&method) {
-                    continue;
-                }
-                let refusal = Refusal { status: 405, kind: None, words: &[method] };
-                let answer = directory.refuses(&scim.request(method, path), &refusal).await;
-                let mut allow: Vec<_> = answer.header("allow").unwrap().split(", ").collect();
-                allow.sort_unstable();
-                let mut expected = allowed.to_vec();
-                expected.sort_unstable();
-                assert_eq!(allow, expected, "{method} {path}");
-            }
-        }
-    }
-
-    async fn wrong_types_of_body(app: &App) {
-        let directory = Directory::new(app).await;
-        let body = user("another").to_string();
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data; boundary=x", "application/jsonp", "nonsense"] {
-            for (method, path) in [("POST", "/Users".to_owned()), ("PUT", directory.user_path()), ("PATCH", directory.user_path()), ("POST", "/Bulk".to_owned()), ("POST", "/.search".to_owned())] {
-                let request = directory.scim.request(method, &path).header("Content-Type", kind).body(body.clone());
-                let refusal = Refusal { status: 415, kind: None, words: &["application/scim+json"] };
-                directory.refuses(&request, &refusal).await;
-            }
-        }
-        for kind in ["application/json", "application/scim+json; charset=utf-8", "APPLICATION/JSON"] {
-            let request = directory.scim.request("POST", "/Users").header("Content-Type", kind).body(body.clone());
-            let made = directory.scim.send(&request).await.expect(201).json();
-            directory.scim.delete(&format!("/Users/{}", id(&made))).await.expect(204);
-        }
-        let silent = directory.scim.request("POST", "/Users").body(body);
-        directory.scim.send(&silent).await.expect(201);
-    }
-}
-
-/// Sends a body whose length is not announced.
-async fn chunked(scim: &Scim, method: &str, path: &str, body: &[u8]) -> Answer {
-    let target = format!("{}{path}", scim.base);
-    let mut wire = format!(
-        "{method} {target} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/scim+json\r\n\
-         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
-        scim.address, scim.token
-    )
-    .into_bytes();
-    for chunk in body.chunks(50_000) {
-        wire.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-        wire.extend_from_slice(chunk);
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire.extend_from_slice(b"0\r\n\r\n");
-    let answer = send_bytes(scim.address, &wire, &format!("{method} {target}, chunked"), method).await;
-    check_contract(&Request::new(method, &target), &answer);
-    answer
 }

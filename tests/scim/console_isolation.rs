@@ -156,7 +156,8 @@ both! {
                     Access::Public => {}
                     Access::SetUp | Access::Session | Access::Poll | Access::SelfService => {
                         assert!(answer.status >= 300, "{what}: {answer:#}");
-                        let leads_in = answer.header("location").is_some_and(|to| !to.contains("/admin/sign-in"));
+                        let leads_in =
+                            answer.header("location").is_some_and(|to| !to.contains("/admin/sign-in"));
                         assert!(!leads_in, "{what}: {:?}", answer.headers);
                     }
                 }
@@ -183,7 +184,9 @@ both! {
                     let inside = answer.header("location").is_some_and(|to| to.contains(&scene.slug));
                     assert!(answer.status == 200 || inside, "{route:?}: {answer:#}");
                 }
-                Access::Public | Access::SetUp | Access::SelfService => assert!(answer.status < 500, "{answer:#}"),
+                Access::Public | Access::SetUp | Access::SelfService => {
+                    assert!(answer.status < 500, "{answer:#}")
+                }
             }
         }
     }
@@ -194,7 +197,10 @@ both! {
         let (console, cookie) = (app.console(), cookie(&sign_in(app).await));
         for route in ROUTES.iter().filter(|route| route.method == Method::Post) {
             let request = scene.example(route, &console);
-            let elsewhere = request.clone().header("Origin", "https://evil.example").header("Sec-Fetch-Site", "cross-site");
+            let elsewhere = request
+                .clone()
+                .header("Origin", "https://evil.example")
+                .header("Sec-Fetch-Site", "cross-site");
             match route.access {
                 Access::Session | Access::Poll | Access::SelfService => {
                     for forged in [with(&request, Some(&cookie)), with(&elsewhere, Some(&cookie))] {
@@ -222,7 +228,8 @@ both! {
             scene.leaks_nothing(app, &answer, &format!("{route:?}"));
             assert!(answer.status >= 300, "{route:?}: {answer:#}");
         }
-        let request = scene.scim.request("GET", "/Users").without_header("Authorization").header("Cookie", &cookie);
+        let request =
+            scene.scim.request("GET", "/Users").without_header("Authorization").header("Cookie", &cookie);
         scene.scim.send(&request).await.expect(401);
         let secret = cookie.split_once('=').expect("a cookie").1;
         scene.scim.with_token(secret).get("/Users").await.expect(401);

@@ -21,7 +21,9 @@ both! {
         scim.patch(&path, json!([{"op": "replace", "path": "active", "value": true}])).await.expect(404);
         scim.delete(&path).await.expect(404);
         let by_name = r#"userName eq "robertt""#;
-        for filter in [by_name, &format!("id eq \"{robert}\""), &format!("not (not ({by_name}))"), "active eq false"] {
+        for filter in
+            [by_name, &format!("id eq \"{robert}\""), &format!("not (not ({by_name}))"), "active eq false"]
+        {
             assert!(scim.find("Users", filter).await.is_empty(), "{filter}");
         }
         assert_eq!(scim.find("Users", "userName pr").await.len(), 1);

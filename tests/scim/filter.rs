@@ -1,4 +1,4 @@
-//! Filters from end to end. Every one is asked twice more in a form that no index answers, and has to find the same.
+//! Filters from end to end. Each is asked twice more in a form that no index answers, and has to find the same.
 
 use serde_json::{Value, json};
 
@@ -94,8 +94,14 @@ both! {
             (r#"active ne true"#, &["Bert"]),
             (r#"title pr"#, &["CLEO", "anna"]),
             (r#"title ne "clerk""#, &["Bert", "CLEO", "dora"]),
-            (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "sales""#, &["anna"]),
-            (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq "26118915""#, &["anna"]),
+            (
+                r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "sales""#,
+                &["anna"],
+            ),
+            (
+                r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq "26118915""#,
+                &["anna"],
+            ),
             (r#"nickName eq "say \"hi\" \\ back""#, &["dora"]),
             (r#"displayName co "stra""#, &["CLEO", "anna"]),
             (r#"displayName sw "anna s""#, &["CLEO", "anna"]),
@@ -145,7 +151,10 @@ both! {
             (format!("meta.created eq \"{created}\""), &["Bert"][..]),
             (format!("meta.created gt \"{created}\""), &["CLEO", "dora"]),
             (format!("meta.created le \"{created}\""), &["Bert", "anna"]),
-            (format!("meta.lastModified ge \"{}\"", created.replace('Z', "+00:00")), &["Bert", "CLEO", "dora"]),
+            (
+                format!("meta.lastModified ge \"{}\"", created.replace('Z', "+00:00")),
+                &["Bert", "CLEO", "dora"],
+            ),
             ("meta.resourceType eq \"User\"".to_owned(), &["Bert", "CLEO", "anna", "dora"]),
             ("meta.resourceType eq \"Group\"".to_owned(), &[]),
             ("meta.created lt \"1999-12-31T23:59:59+01:00\"".to_owned(), &[]),
@@ -169,7 +178,10 @@ both! {
             (format!("members[value eq \"{anna}\"]"), &["Inner"]),
             (format!("members[value eq \"{inner}\" and type eq \"Group\"]"), &["Outer Circle"]),
             (format!("members[value eq \"{inner}\" and type eq \"User\"]"), &[]),
-            (format!("members.value eq \"{anna}\" or members.value eq \"{bert}\""), &["Inner", "Outer Circle"]),
+            (
+                format!("members.value eq \"{anna}\" or members.value eq \"{bert}\""),
+                &["Inner", "Outer Circle"],
+            ),
             (format!("id eq \"{outer}\" and members.value eq \"{bert}\""), &["Outer Circle"]),
             (format!("id eq \"{outer}\" and members eq \"{anna}\""), &[]),
             (format!("not (members.value eq \"{anna}\")"), &["Outer Circle"]),
@@ -180,13 +192,28 @@ both! {
         }
         assert_eq!(names(&scim, &format!("groups.value eq \"{inner}\"")).await, ["anna"]);
         assert_eq!(names(&scim, &format!("groups eq \"{outer}\"")).await, ["Bert", "anna"]);
-        assert_eq!(names(&scim, &format!("groups[value eq \"{outer}\" and type eq \"direct\"]")).await, ["Bert"]);
+        assert_eq!(
+            names(&scim, &format!("groups[value eq \"{outer}\" and type eq \"direct\"]")).await,
+            ["Bert"]
+        );
         assert_eq!(names(&scim, "not (groups pr)").await, ["CLEO", "dora"]);
     }
 
     async fn what_stands_for_much_elsewhere_is_plain_text_here(app: &App) {
         let scim = app.generic();
-        let all = ["a_b", "axb", "a%b", "a*b", "a?b", "a.b", "a'b", "a\\b", "a[b", "a\u{212a}b", "a'; DROP TABLE resources; --"];
+        let all = [
+            "a_b",
+            "axb",
+            "a%b",
+            "a*b",
+            "a?b",
+            "a.b",
+            "a'b",
+            "a\\b",
+            "a[b",
+            "a\u{212a}b",
+            "a'; DROP TABLE resources; --",
+        ];
         for name in all {
             let mut body = user(name);
             body["displayName"] = json!(format!("<{name}>"));
@@ -259,7 +286,12 @@ both! {
 
     async fn a_character_that_no_database_keeps(app: &App) {
         let scim = people(app).await;
-        for query in ["filter=userName+eq+%22an%00na%22", "filter=userName+eq+%22anna%22%00", "attributes=user%00Name", "%00=1"] {
+        for query in [
+            "filter=userName+eq+%22an%00na%22",
+            "filter=userName+eq+%22anna%22%00",
+            "attributes=user%00Name",
+            "%00=1",
+        ] {
             let error = scim.get(&format!("/Users?{query}")).await.expect(400).json();
             assert!(text(&error["detail"]).contains("NUL"), "{error}");
         }

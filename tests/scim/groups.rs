@@ -50,7 +50,11 @@ both! {
         for hidden in ["attributes=displayName", "excludedAttributes=members"] {
             assert_eq!(show(&scim, &format!("{path}?{hidden}")).await.get("members"), None, "{hidden}");
         }
-        assert_eq!(scim.get("/Groups?excludedAttributes=members").await.expect(200).json()["Resources"][1].get("members"), None);
+        assert_eq!(
+            scim.get("/Groups?excludedAttributes=members").await.expect(200).json()["Resources"][1]
+                .get("members"),
+            None
+        );
     }
 
     async fn a_put_that_does_not_name_the_members_keeps_them(app: &App) {
@@ -109,7 +113,9 @@ both! {
             let body = json!({"Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]});
             scim.send(&scim.request("PATCH", path).json(&body)).await
         };
-        for (endpoint, preset, other) in [(&app.furniture().generic, 200, "204"), (&app.furniture().onelogin, 204, "200")] {
+        for (endpoint, preset, other) in
+            [(&app.furniture().generic, 200, "204"), (&app.furniture().onelogin, 204, "200")]
+        {
             let scim = app.scim(endpoint);
             let path = format!("/Groups/{}", id(&scim.group("Admins", &[]).await));
             let answer = patch(&scim, &path).await.expect(preset);
@@ -149,7 +155,8 @@ both! {
         let groups = async || {
             let user = show(&scim, &format!("/Users/{robert}")).await;
             let groups = user["groups"].as_array().cloned().unwrap_or_default();
-            let mut found: Vec<_> = groups.iter().map(|one| (text(&one["value"]), text(&one["type"]))).collect();
+            let mut found: Vec<_> =
+                groups.iter().map(|one| (text(&one["value"]), text(&one["type"]))).collect();
             found.sort();
             found
         };
@@ -159,14 +166,25 @@ both! {
             pairs.sort();
             pairs
         };
-        assert_eq!(groups().await, expected(&[(&inner, "direct"), (&middle, "indirect"), (&outer, "direct")]));
+        assert_eq!(
+            groups().await,
+            expected(&[(&inner, "direct"), (&middle, "indirect"), (&outer, "direct")])
+        );
 
         // A circle ends where it began, and each group is named once.
         let add = |member: &str| json!([{"op": "add", "path": "members", "value": [{"value": member}]}]);
         scim.patch(&format!("/Groups/{inner}"), add(&outer)).await.expect(200);
         scim.patch(&format!("/Groups/{inner}"), add(&middle)).await.expect(200);
-        assert_eq!(groups().await, expected(&[(&inner, "direct"), (&middle, "indirect"), (&outer, "direct")]));
-        assert_eq!(scim.get("/Users?count=10").await.expect(200).json()["Resources"][0]["groups"].as_array().map(Vec::len), Some(3));
+        assert_eq!(
+            groups().await,
+            expected(&[(&inner, "direct"), (&middle, "indirect"), (&outer, "direct")])
+        );
+        assert_eq!(
+            scim.get("/Users?count=10").await.expect(200).json()["Resources"][0]["groups"]
+                .as_array()
+                .map(Vec::len),
+            Some(3)
+        );
         scim.get(&format!("/Groups/{inner}")).await.expect(200);
         assert_eq!(scim.find("Users", &format!("groups.value eq \"{middle}\"")).await.len(), 1);
 
@@ -176,7 +194,10 @@ both! {
 
         let leave = json!([{"op": "remove", "path": format!("members[value eq \"{robert}\"]")}]);
         scim.patch(&format!("/Groups/{inner}"), leave).await.expect(200);
-        assert_eq!(groups().await, expected(&[(&inner, "indirect"), (&middle, "indirect"), (&outer, "direct")]));
+        assert_eq!(
+            groups().await,
+            expected(&[(&inner, "indirect"), (&middle, "indirect"), (&outer, "direct")])
+        );
         scim.delete(&format!("/Groups/{outer}")).await.expect(204);
         assert_eq!(groups().await, []);
     }

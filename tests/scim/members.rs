@@ -1,4 +1,4 @@
-//! Members are rows: they come and go one by one, in every form that is in use, and nobody is lost on the way.
+//! Members are rows: they come and go one by one, in every form that is in use, and nobody is lost.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -68,7 +68,9 @@ both! {
             one(json!({"op": "add", "path": "members", "value": [{"value": b}]})),
             one(json!({"op": "add", "path": "members", "value": {"value": b}})),
             one(json!({"op": "add", "path": "members", "value": [b]})),
-            one(json!({"op": "add", "path": "members", "value": [{"value": b, "display": "Bert", "type": "User", "more": 1}]})),
+            one(
+                json!({"op": "add", "path": "members", "value": [{"value": b, "display": "Bert", "type": "User", "more": 1}]}),
+            ),
             one(json!({"op": "add", "path": "members", "value": [{"$ref": format!("{base}/Users/{b}")}]})),
             one(json!({"op": "add", "path": "members", "value": [{"value": b}, {"value": b}, {"value": a}]})),
             one(json!({"op": "Add", "path": "MEMBERS", "value": [{"VALUE": b}]})),
@@ -99,7 +101,9 @@ both! {
             one(json!({"op": "remove", "path": "members", "value": [b, "unheard-of"]})),
             one(json!({"op": "remove", "path": "members", "value": {"value": b}})),
             one(json!({"op": "remove", "path": format!("members[value eq \"{b}\" and type eq \"User\"]")})),
-            one(json!({"op": "remove", "path": format!("members[not (value eq \"{a}\" or value eq \"{c}\")]")})),
+            one(
+                json!({"op": "remove", "path": format!("members[not (value eq \"{a}\" or value eq \"{c}\")]")}),
+            ),
             json!({"schemas": ["urn:scim:schemas:core:1.0"], "members": [{"value": b, "operation": "delete"}]}),
         ] {
             scene.with(&[a, b, c]).await;
@@ -124,7 +128,9 @@ both! {
         for body in [
             one(json!({"op": "replace", "path": "members", "value": [{"value": b}, {"value": c}]})),
             one(json!({"op": "replace", "value": {"members": [{"value": b}, {"value": c}]}})),
-            one(json!({"op": "replace", "value": {"displayName": "Admins", "members": [{"value": c}, {"value": b}]}})),
+            one(
+                json!({"op": "replace", "value": {"displayName": "Admins", "members": [{"value": c}, {"value": b}]}}),
+            ),
             json!({"members": [{"value": a, "operation": "delete"}, {"value": c}]}),
         ] {
             scene.with(&[a, b]).await;
@@ -140,7 +146,8 @@ both! {
         let scene = Scene::new(app.generic()).await;
         let Scene { a, scim, .. } = &scene;
         let stranger = id(&app.scim(&app.furniture().foreign).user("stranger").await);
-        let value = json!([{"value": "unheard-of"}, {"value": a}, {"value": stranger}, {"value": scene.group}]);
+        let value =
+            json!([{"value": "unheard-of"}, {"value": a}, {"value": stranger}, {"value": scene.group}]);
         scene.patch(one(json!({"op": "add", "path": "members", "value": value})), &[a]).await;
         let body = json!({"schemas": [GROUP], "displayName": "Others", "members": value});
         let others = scim.post("/Groups", &body).await.expect(201).json();
@@ -168,7 +175,10 @@ both! {
             (json!({"op": "add", "path": "members", "value": [{"display": "Bert"}]}), "invalidValue"),
             (json!({"op": "add", "path": "members", "value": [{"value": {"id": b}}]}), "invalidValue"),
             (json!({"op": "add", "path": "members"}), "invalidValue"),
-            (json!({"op": "replace", "path": format!("members[value eq \"{a}\"]"), "value": {"value": b}}), "invalidPath"),
+            (
+                json!({"op": "replace", "path": format!("members[value eq \"{a}\"]"), "value": {"value": b}}),
+                "invalidPath",
+            ),
             (json!({"op": "remove", "path": "members[value eq"}), "invalidPath"),
             (json!({"op": "remove", "path": "members[shoeSize eq \"46\"]"}), "invalidFilter"),
             (json!({"op": "remove"}), "noTarget"),
@@ -190,10 +200,12 @@ both! {
         }
         let group = id(&scim.group("Admins", &leave.iter().map(String::as_str).collect::<Vec<_>>()).await);
         let mut requests = JoinSet::new();
-        let operations = stay
-            .iter()
-            .map(|id| json!([{"op": "add", "path": "members", "value": [{"value": id}]}]))
-            .chain(leave.iter().map(|id| json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}])));
+        let operations =
+            stay.iter().map(|id| json!([{"op": "add", "path": "members", "value": [{"value": id}]}])).chain(
+                leave
+                    .iter()
+                    .map(|id| json!([{"op": "remove", "path": format!("members[value eq \"{id}\"]")}])),
+            );
         for operations in operations {
             let (scim, path) = (scim.clone(), format!("/Groups/{group}"));
             requests.spawn(async move { scim.patch(&path, operations).await.expect(200) });

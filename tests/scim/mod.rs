@@ -1,20 +1,22 @@
 //! SCIM as a client sees it: one file per question.
 
 mod bad_input;
+mod bad_requests;
 mod bulk;
 mod concurrent;
+mod console_isolation;
 mod cursor;
 mod custom;
-mod console_isolation;
 mod delete_policy;
+mod discovery;
 mod filter;
 mod groups;
 mod isolation;
 mod members;
 mod paging;
+mod rates;
 mod search;
 mod sort;
-mod rates;
 mod states;
 mod uniqueness;
 mod users;
@@ -32,8 +34,8 @@ async fn set(app: &App, endpoint: &Endpoint, settings: &[&str]) {
     seen(app).await;
 }
 
-/// Waits until everything that other processes have changed so far is known to the server: what they change is read as
-/// a whole, so it is once a later change is.
+/// Waits until everything that other processes have changed so far is known to the server: what they change is
+/// read as a whole, so it is once a later change is.
 async fn seen(app: &App) {
     app.fresh_endpoint("generic").await;
 }

@@ -69,7 +69,15 @@ both! {
 
     async fn what_is_no_number_is_refused(app: &App) {
         let (scim, _) = seven(app).await;
-        for query in ["count=ten", "count=1.5", "count=1e3", "startIndex=one", "startIndex=0x10", "count=%2B", "startIndex=-"] {
+        for query in [
+            "count=ten",
+            "count=1.5",
+            "count=1e3",
+            "startIndex=one",
+            "startIndex=0x10",
+            "count=%2B",
+            "startIndex=-",
+        ] {
             let error = scim.get(&format!("/Users?{query}")).await.expect(400).json();
             assert_eq!(error["scimType"], "invalidValue", "{query}");
             let name = query.split('=').next().unwrap();
@@ -84,7 +92,10 @@ both! {
         assert_eq!(names(&whole), ["fred", "bert", "emil", "cleo"]);
         assert_eq!(whole["totalResults"], 4);
         let list = page(&scim, &format!("{filter}&startIndex=2&count=2")).await;
-        assert_eq!((names(&list), &list["totalResults"]), (vec!["bert".to_owned(), "emil".to_owned()], &json!(4)));
+        assert_eq!(
+            (names(&list), &list["totalResults"]),
+            (vec!["bert".to_owned(), "emil".to_owned()], &json!(4))
+        );
         let none = page(&scim, "filter=userName+eq+%22nobody%22").await;
         assert_eq!((&none["totalResults"], &none["Resources"]), (&json!(0), &json!([])));
         let total = page(&scim, &format!("{filter}&count=0")).await;
@@ -116,7 +127,10 @@ both! {
             scim.group(name, &[]).await;
         }
         let list = scim.get("/Groups?startIndex=2&count=1").await.expect(200).json();
-        assert_eq!((&list["totalResults"], &list["Resources"][0]["displayName"]), (&json!(2), &json!("Others")));
+        assert_eq!(
+            (&list["totalResults"], &list["Resources"][0]["displayName"]),
+            (&json!(2), &json!("Others"))
+        );
         let everything = scim.get("/?count=0").await.expect(200).json();
         assert_eq!(everything["totalResults"], 9);
         let mut kinds = Vec::new();
@@ -124,7 +138,10 @@ both! {
             let list = scim.get(&format!("/?startIndex={start}&count=1")).await.expect(200).json();
             kinds.extend(list["Resources"].as_array().expect("a list").iter().map(|one| one["meta"].clone()));
         }
-        assert_eq!(sorted(&kinds, "resourceType"), ["Group", "Group", "User", "User", "User", "User", "User", "User", "User"]);
+        assert_eq!(
+            sorted(&kinds, "resourceType"),
+            ["Group", "Group", "User", "User", "User", "User", "User", "User", "User"]
+        );
         let filtered = scim.get("/?filter=displayName+eq+%22admins%22").await.expect(200).json();
         assert_eq!(filtered["totalResults"], 1);
     }
@@ -140,7 +157,8 @@ both! {
             scim.post("/Bulk", &json!({"Operations": operations})).await.expect(200);
         }
         let config = scim.get("/ServiceProviderConfig").await.expect(200).json();
-        let (default, most) = (&config["pagination"]["defaultPageSize"], &config["pagination"]["maxPageSize"]);
+        let (default, most) =
+            (&config["pagination"]["defaultPageSize"], &config["pagination"]["maxPageSize"]);
         assert_eq!((default, most), (&json!(100), &json!(1000)));
         assert_eq!(config["filter"]["maxResults"], *most);
         for filter in ["", "&filter=userName+pr"] {

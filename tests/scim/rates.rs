@@ -35,7 +35,10 @@ both! {
             assert!(wait.is_some_and(|seconds| seconds >= 1), "{wait:?}");
         }
         let others = burst(&app.scim(&app.furniture().foreign)).await;
-        assert!(others.iter().all(|(status, _)| *status == 200), "other endpoints have their own: {others:?}");
+        assert!(
+            others.iter().all(|(status, _)| *status == 200),
+            "other endpoints have their own: {others:?}"
+        );
 
         // What was sent back was not done, and who waits gets through.
         let names: Vec<_> = (0..40).map(|number| format!("user{number}")).collect();

@@ -31,7 +31,8 @@ both! {
         seen(app).await;
         for request in requests(&scim, &id(&robert)) {
             let answer = scim.send(&request).await.expect(503);
-            let wait: u64 = answer.header("retry-after").and_then(|text| text.parse().ok()).expect("whole seconds");
+            let wait: u64 =
+                answer.header("retry-after").and_then(|text| text.parse().ok()).expect("whole seconds");
             assert!(wait > 0);
         }
         scim.with_token("scim_wrong").get("/Users").await.expect(401);
@@ -66,7 +67,8 @@ both! {
         reader.post("/Users/.search", &json!({"filter": "userName pr"})).await.expect(200);
         let group = json!({"displayName": "Admins"});
         reader.post("/Groups", &group).await.expect(403);
-        let bulk = json!({"Operations": [{"method": "POST", "path": "/Groups", "bulkId": "1", "data": group}]});
+        let bulk =
+            json!({"Operations": [{"method": "POST", "path": "/Groups", "bulkId": "1", "data": group}]});
         reader.post("/Bulk", &bulk).await.expect(403);
         assert_eq!(writer.find("Users", "userName pr").await, [robert]);
         assert_eq!(writer.count("Groups").await, 0);
@@ -76,7 +78,8 @@ both! {
         let furniture = app.furniture();
         let scim = app.generic();
         let robert = scim.user("robertt").await;
-        let new = app.program(&["endpoint", "rename", &furniture.generic.slug, "Brand New", "--json"]).await.json();
+        let new =
+            app.program(&["endpoint", "rename", &furniture.generic.slug, "Brand New", "--json"]).await.json();
         seen(app).await;
         let new_slug = new["slug"].as_str().expect("the new slug").to_owned();
         assert_ne!(new_slug, furniture.generic.slug);
@@ -86,7 +89,10 @@ both! {
             let found = Scim { base, ..scim.clone() }.find("Users", "userName pr").await;
             assert_eq!(found[0]["id"], robert["id"]);
             let location = found[0]["meta"]["location"].as_str().expect("a URL");
-            assert!(location.contains(&format!("/scim/{new_slug}/v2/")), "URLs are of the present: {location}");
+            assert!(
+                location.contains(&format!("/scim/{new_slug}/v2/")),
+                "URLs are of the present: {location}"
+            );
         }
     }
 
@@ -118,7 +124,10 @@ both! {
         ] {
             scim.get(&path).await.expect(200);
         }
-        assert_eq!(scim.get("/users/?filter=userName+eq+%22robertt%22&").await.expect(200).json()["totalResults"], 1);
+        assert_eq!(
+            scim.get("/users/?filter=userName+eq+%22robertt%22&").await.expect(200).json()["totalResults"],
+            1
+        );
         let head = scim.send(&scim.request("HEAD", &format!("/Users/{robert}"))).await.expect(200);
         assert!(head.body.is_empty());
         assert!(head.header("etag").is_some());
@@ -174,7 +183,10 @@ both! {
         for path in [format!("/scim/{slug}"), format!("/scim/{slug}/"), format!("/scim/{slug}/Users")] {
             let scim = Scim { address: app.address(), base: String::new(), token: token.clone() };
             let error = scim.get(&path).await.expect(404).json();
-            assert!(error["detail"].as_str().is_some_and(|text| text.contains("/v2")), "it says what is missing: {error}");
+            assert!(
+                error["detail"].as_str().is_some_and(|text| text.contains("/v2")),
+                "it says what is missing: {error}"
+            );
         }
     }
 }

@@ -44,7 +44,8 @@ both! {
         scim.put(&path, &user("robertt")).await.expect(200);
         let other_case = scim.put(&path, &user("RobertT")).await.expect(200).json();
         assert_eq!(other_case["userName"], "RobertT", "as it was written last");
-        let patched = scim.patch(&path, json!([{"op": "replace", "path": "userName", "value": "ROBERTT"}])).await;
+        let patched =
+            scim.patch(&path, json!([{"op": "replace", "path": "userName", "value": "ROBERTT"}])).await;
         assert_eq!(patched.expect(200).json()["userName"], "ROBERTT");
         assert_eq!(scim.find("Users", r#"userName eq "robertt""#).await.len(), 1);
         assert_eq!(scim.count("Users").await, 1);

@@ -105,8 +105,7 @@ both! {
 
         let put = json!({"schemas": [USER], "id": "another", "userName": "robertty", "displayName": "Bob"});
         let answer = scim.put(&path, &put).await.expect(200);
-        let expected =
-            json!({"schemas": [USER], "id": made["id"], "userName": "robertty", "displayName": "Bob", "active": false});
+        let expected = json!({"schemas": [USER], "id": made["id"], "userName": "robertty", "displayName": "Bob", "active": false});
         assert_eq!(content(&answer.json()), expected, "name, emails and title are gone, active is as it was");
         assert_eq!(answer.json()["meta"]["created"], made["meta"]["created"]);
         assert_eq!(scim.get(&path).await.expect(200).json(), answer.json());
@@ -224,7 +223,10 @@ both! {
         assert_eq!(shown["name"], json!({"givenName": "Robert"}));
         assert_eq!(get("attributes=emails.value").await["emails"], json!([{"value": "robertt@example.com"}]));
         assert_eq!(keys(&get("attributes=favouriteColour").await), ["id", "schemas"]);
-        assert_eq!(get(&format!("attributes={ENTERPRISE}:division")).await[ENTERPRISE], json!({"division": "North"}));
+        assert_eq!(
+            get(&format!("attributes={ENTERPRISE}:division")).await[ENTERPRISE],
+            json!({"division": "North"})
+        );
         assert_eq!(keys(&get(&format!("attributes={ENTERPRISE}")).await), ["id", "schemas", ENTERPRISE]);
 
         let shown = get("excludedAttributes=emails,name.familyName,meta,id").await;
@@ -234,7 +236,8 @@ both! {
         let list = scim.get("/Users?attributes=userName").await.expect(200).json();
         assert_eq!(keys(&list["Resources"][0]), ["id", "schemas", "userName"]);
         let patch = json!({"schemas": [], "Operations": [{"op": "add", "path": "title", "value": "Clerk"}]});
-        let patched = scim.send(&scim.request("PATCH", &format!("{path}?attributes=title")).json(&patch)).await;
+        let patched =
+            scim.send(&scim.request("PATCH", &format!("{path}?attributes=title")).json(&patch)).await;
         assert_eq!(keys(&patched.expect(200).json()), ["id", "schemas", "title"]);
         scim.get(&format!("{path}?attributes=a%20b%5B")).await.expect(400);
     }

@@ -32,11 +32,19 @@ both! {
         assert_eq!(made["meta"]["version"], first);
 
         scim.put(&path, &user("robertt")).await.expect(200);
-        scim.patch(&path, json!([{"op": "replace", "path": "userName", "value": "robertt"}])).await.expect(200);
-        scim.patch(&path, json!([{"op": "add", "path": "emails", "value": made["emails"]}])).await.expect(200);
+        scim.patch(&path, json!([{"op": "replace", "path": "userName", "value": "robertt"}]))
+            .await
+            .expect(200);
+        scim.patch(&path, json!([{"op": "add", "path": "emails", "value": made["emails"]}]))
+            .await
+            .expect(200);
         scim.patch(&path, json!([{"op": "remove", "path": "title"}])).await.expect(200);
         scim.put(&path, &json!({"userName": 7})).await.expect(400);
-        assert_eq!(scim.get(&path).await.expect(200).json(), made, "nothing has changed, so neither has the version");
+        assert_eq!(
+            scim.get(&path).await.expect(200).json(),
+            made,
+            "nothing has changed, so neither has the version"
+        );
 
         app.advance(std::time::Duration::from_secs(5));
         let answer = scim.send(&patch(&scim, &path)).await.expect(200);
@@ -58,7 +66,8 @@ both! {
         let current = now.header("etag").unwrap().to_owned();
 
         let delete = scim.request("DELETE", &path);
-        for stale in [old.as_str(), "W/\"999\"", "\"made-up\"", "no tag at all", &format!("{old}, W/\"77\"")] {
+        for stale in [old.as_str(), "W/\"999\"", "\"made-up\"", "no tag at all", &format!("{old}, W/\"77\"")]
+        {
             for request in [put(&scim, &path), patch(&scim, &path), delete.clone()] {
                 let answer = scim.send(&request.header("If-Match", stale)).await;
                 assert_eq!(answer.status, 412, "If-Match: {stale}: {answer:#}");
