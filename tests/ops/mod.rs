@@ -5,7 +5,9 @@ mod cli_endpoint;
 mod cli_operator;
 mod cli_schema;
 mod cli_token;
+mod console;
 mod floors;
+mod forms;
 mod starting;
 mod stopping;
 
