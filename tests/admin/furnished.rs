@@ -10,7 +10,7 @@ use crate::support::app::App;
 use crate::support::backend::Backend;
 use crate::support::browser::Browser;
 use crate::support::furniture::PASSWORD;
-use crate::support::scim::{ENTERPRISE, GROUP, Scim, USER, id};
+use crate::support::scim::{ENTERPRISE, GROUP, Scim, USER, id, user};
 
 const ONELOGIN: &str = include_str!("../fixtures/idp/onelogin-our-template.json");
 const HOUR: Duration = Duration::from_secs(3600);
@@ -44,6 +44,8 @@ impl Furnished {
         // So that something on the pages lies further back than just now.
         app.advance(3 * HOUR);
         failures(&app, &scim).await;
+        oddities(&scim).await;
+        strangers(&app).await;
         Self { app, user, hidden, deleted, group, empty_group }
     }
 
@@ -106,6 +108,12 @@ impl Furnished {
             }
             "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
+            "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
+            "/endpoints/{slug}/schema" => vec![
+                ("schema", at("")),
+                ("schema-none", of(foreign)),
+                ("schema-draft", format!("{}?example=attribute", of(foreign))),
+            ],
             "/endpoints/{slug}/settings" => {
                 vec![("settings", at("")), ("settings-paused", of(&furniture.generic.slug))]
             }
@@ -146,11 +154,12 @@ async fn people(scim: &Scim) -> (String, String) {
         ids.push(id(&scim.user(&format!("user{number:03}")).await));
     }
     let long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
+    let mail = format!("{long}@example.com").replace('D', "d");
     let whole = json!({
-        "schemas": [USER, ENTERPRISE], "userName": format!("{long}@example.com").to_ascii_lowercase(),
+        "schemas": [USER, ENTERPRISE], "userName": mail.clone(),
         "name": {"givenName": "Anne-Marie Josephine", "familyName": long, "formatted": format!("Anne-Marie {long}")},
         "displayName": format!("Anne-Marie {long}"), "title": "Head of very many things, and of some others besides",
-        "emails": [{"value": format!("{long}@example.com").to_ascii_lowercase(), "type": "work", "primary": true},
+        "emails": [{"value": mail.clone(), "type": "work", "primary": true},
             {"value": "am@example.org", "type": "home"}],
         "phoneNumbers": [{"value": "+43 1 234 567 890", "type": "mobile"}],
         "addresses": [{"streetAddress": "Donaustraße 1", "locality": "Wien", "postalCode": "1020", "country": "AT"}],
@@ -171,13 +180,16 @@ async fn people(scim: &Scim) -> (String, String) {
     (user, group)
 }
 
-/// Somebody who was deleted while the policy keeps him.
+/// Somebody who was deleted while the policy keeps him, and a resource type of the endpoint's own.
 async fn hidden(app: &App, scim: &Scim) -> String {
     let mut console = app.console();
     console.sign_in(&app.furniture().owner, PASSWORD).await;
-    let page = console.visit(&format!("/admin/endpoints/{}/settings", app.furniture().onelogin.slug)).await;
+    let endpoint = format!("/admin/endpoints/{}", app.furniture().onelogin.slug);
+    let page = console.visit(&format!("{endpoint}/settings")).await;
     let form = page.form_with("name=\"delete\"").with("delete", "deactivate");
     console.submit(&page, &form).await.answer.expect(200);
+    let page = console.visit(&format!("{endpoint}/schema?example=type")).await;
+    console.submit(&page, &page.form_with("Save schema")).await.answer.expect(200);
     let gone = id(&scim.user("zz-hidden").await);
     scim.delete(&format!("/Users/{gone}")).await.expect(204);
     gone
@@ -194,4 +206,24 @@ async fn failures(app: &App, scim: &Scim) {
     scim.send(&scim.request("GET", "/Userz")).await.expect(404);
     let reader = scim.with_token(&furniture.read_only);
     reader.delete("/Users/nobody").await.expect(403);
+}
+
+/// What a provider does that the standard does not say, and in words that are another provider's.
+async fn oddities(scim: &Scim) {
+    let mut body = user("oddity");
+    body["favouriteColour"] = json!("blue");
+    body["urn:example:a-schema-with-a-rather-long-name-that-nobody-knows:2.0:User"] = json!({"size": 3});
+    let request = scim.request("POST", "/Users").header("User-Agent", "Okta SCIM Client 1.0.0").json(&body);
+    let odd = id(&scim.send(&request).await.expect(201).json());
+    scim.patch(&format!("/Users/{odd}"), json!([{"op": "Replace", "path": "active", "value": "False"}]))
+        .await;
+}
+
+/// OneLogin calls the endpoint that is set up for Okta.
+async fn strangers(app: &App) {
+    let scim = app.scim(&app.furniture().foreign);
+    for _ in 0..5 {
+        let request = scim.request("GET", "/Users?filter=userName+eq+%22x%22&");
+        scim.send(&request.header("User-Agent", "OneLogin SCIM")).await.expect(200);
+    }
 }

@@ -9,6 +9,10 @@ use crate::support::browser::Browser;
 use crate::support::furniture::PASSWORD;
 use crate::support::http::Request;
 
+/// Opens all that is folded, and says how much that was.
+const UNFOLD: &str = "const all = document.querySelectorAll('details:not([open])'); \
+                      for (const one of all) one.open = true; return all.length";
+
 #[tokio::test]
 async fn every_page_is_whole_at_both_widths_and_in_both_themes() {
     let Some(mut browser) = Browser::start().await else { return };
@@ -24,6 +28,9 @@ async fn every_page_is_whole_at_both_widths_and_in_both_themes() {
     for page in furnished.pages() {
         browser.goto(&furnished.url(&page.path)).await;
         browser.shot(page.name).await;
+        if browser.script(UNFOLD).await != json!(0) {
+            browser.shot(&format!("{}-unfolded", page.name)).await;
+        }
     }
     browser.assert_clean();
     furnished.app.stop().await;
@@ -42,6 +49,7 @@ async fn forms_that_are_refused_say_so_at_their_fields() {
         (format!("{endpoint}/groups"), "name", "", "Create group"),
         (furnished.path_of("group"), "member", "nobody-has-this-name", "Add member"),
         (furnished.path_of("group"), "name", "Nobody yet", "Rename"),
+        (format!("{endpoint}/schema"), "definitions", "{", "Save schema"),
         (format!("{endpoint}/settings"), "confirm", "another name", "Delete endpoint"),
     ];
     for (number, (path, field, value, button)) in forms.iter().enumerate() {

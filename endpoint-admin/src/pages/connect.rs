@@ -8,7 +8,7 @@ use endpoint_store::{
     Conn, StoreError,
     endpoints::{self, Endpoint, EndpointSummary},
     observations,
-    tokens::{self, TokenRecord},
+    tokens::{self, Scope, TokenRecord},
     usage::{self, Cause, Refusal},
 };
 
@@ -90,7 +90,9 @@ pub(crate) async fn page(
     let id = summary.endpoint.id.clone();
     let noticed = operator.read(move |conn| observations::list(conn, &id)).await?;
     let guide = Guide::of(operator, &summary.endpoint)?;
-    let newest = seen.tokens.iter().find(|token| token.state(now).is_live());
+    // The newest that may write: one for reports is not what stands in the identity provider.
+    let live = || seen.tokens.iter().filter(|token| token.state(now).is_live());
+    let newest = live().find(|token| token.scope == Scope::Write).or_else(|| live().next());
     let shown = newest.map(|token| Shown {
         when: When::new(token.created_at, now),
         label: token.label.clone(),
