@@ -124,6 +124,8 @@ fn same_text(value: &Value, other: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "values are written at the call")]
+
     use super::check;
     use serde_json::{Value, json};
 

@@ -58,9 +58,9 @@ impl Directory {
         assert!(detail.len() < 600, "a sentence, not what was sent: {answer:#}");
         assert!(!detail.contains("panicked") && !detail.contains("SELECT"), "{answer:#}");
         let users = self.scim.find("Users", "userName pr").await;
-        assert_eq!(users, [self.user.clone()], "nothing was stored: {answer:#}");
+        assert_eq!(users, std::slice::from_ref(&self.user), "nothing was stored: {answer:#}");
         let groups = self.scim.find("Groups", "displayName pr").await;
-        assert_eq!(groups, [self.group.clone()], "nothing was stored: {answer:#}");
+        assert_eq!(groups, std::slice::from_ref(&self.group), "nothing was stored: {answer:#}");
     }
 
     pub(super) fn with_body(&self, method: &str, path: &str, body: &[u8]) -> Request {

@@ -15,15 +15,6 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-/// What is in the database when the test begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Nothing: the first start of a newcomer.
-    Empty,
-    /// An owner, three endpoints, and tokens in every state.
-    Furnished,
-}
-
 /// A database of one test. It goes away with the test.
 pub(crate) struct Database {
     pub(crate) url: String,
