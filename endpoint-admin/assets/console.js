@@ -103,7 +103,8 @@
           fresh.querySelector("[hidden]")?.remove();
           if (!node.contains(document.activeElement)) node.replaceChildren(...fresh.childNodes);
           if (now && now !== said) { said = now; say(now); }
-          wait = every;
+          // A list that is complete says itself how long it can wait.
+          wait = Number(node.querySelector("[data-next]")?.dataset.next) * 1000 || every;
         } else { wait = Math.min(wait * 2, 60000); }
       } catch { wait = Math.min(wait * 2, 60000); }
       window.setTimeout(tick, wait);

@@ -168,7 +168,7 @@ fn of_endpoint(glance: &Glance, now: i64) -> Vec<Todo> {
         todo.push(item(Tone::Warn, "warn", text, "Decide", "evidence"));
     }
     match glance.last_heard {
-        None if turned_away.is_empty() => {
+        None if turned_away.is_empty() && glance.status == Status::Active => {
             let text = "has not been heard from yet.".to_owned();
             todo.push(item(Tone::Calm, "ring", text, "Connect", "connect"));
         }

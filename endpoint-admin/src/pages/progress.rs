@@ -69,6 +69,11 @@ impl Progress {
         Self { steps: steps.collect(), failures }
     }
 
+    /// Whether nothing more is waited for; an open page then asks less often.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.steps.iter().all(|step| step.done.is_some())
+    }
+
     /// What the live region says when it changes.
     pub(crate) fn words(&self) -> String {
         let mut done = self.steps.iter().filter(|step| step.done.is_some());
