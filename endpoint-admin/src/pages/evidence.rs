@@ -110,6 +110,10 @@ fn left_out(endpoint: &Endpoint, path: &str, one: &Observation, noticed: Noticed
             State::new("Not in the standard", "ring", Tone::Calm),
             "It came inside an attribute or schema of the standard, which cannot be extended. Have it sent under a URN of its own.",
         ),
+        Verdict::WithoutUrn => (
+            State::new("Without its URN", "warn", Tone::Warn),
+            "An extension has it. Have it sent under its full name: the URN that the Schema page lists, a colon, and this name.",
+        ),
         Verdict::Accepted => (
             State::new("Accepted now", "check", Tone::Ok),
             "The schema has it by now; what came before was left out.",
@@ -132,6 +136,7 @@ enum Verdict {
     Unknown,
     ReadOnly,
     Standard,
+    WithoutUrn,
     Accepted,
 }
 
@@ -145,6 +150,9 @@ fn verdict(catalog: &Catalog, about: Option<&ResourceType>, path: &str) -> Verdi
     if let Some(found) = types.iter().find_map(|rt| rt.resolve(&parsed)) {
         let readable = found.leaf().is_writable() && found.attribute.is_writable();
         return if readable { Verdict::Accepted } else { Verdict::ReadOnly };
+    }
+    if types.iter().any(|rt| rt.resolve_for_reading(&parsed).is_some()) {
+        return Verdict::WithoutUrn;
     }
     let builtin = Catalog::builtin();
     let of_standard = match parsed.urn.as_deref() {
@@ -174,5 +182,6 @@ mod tests {
             Verdict::Standard
         );
         assert_eq!(said("userName"), Verdict::Accepted);
+        assert_eq!(said("department"), Verdict::WithoutUrn);
     }
 }

@@ -17,6 +17,11 @@ pub(crate) fn stranger(own: Idp, seen: &[(Idp, i64)]) -> Option<(Idp, i64)> {
     others.max_by_key(|(_, hits)| *hits).filter(|(_, hits)| *hits >= ENOUGH && *hits > of_own)
 }
 
+/// Whom the settings are for, inside a sentence.
+pub(crate) fn settings_for(idp: Idp) -> &'static str {
+    if idp == Idp::Generic { "any SCIM client" } else { idp.label() }
+}
+
 /// What an endpoint's pages say about it.
 pub(crate) struct Likeness {
     /// What the form sends.
@@ -43,7 +48,7 @@ impl Likeness {
         Some(Self {
             value: idp.as_str(),
             label: idp.label(),
-            own: own.label(),
+            own: settings_for(own),
             calls: Num::of(hits).with("call", "calls"),
             last: When::new(one.last_at, now),
         })

@@ -164,7 +164,8 @@ fn of_endpoint(glance: &Glance, now: i64) -> Vec<Todo> {
         todo.push(item(Tone::Warn, "clock", text, "Issue another", "tokens"));
     }
     if let Some((idp, _)) = likeness::stranger(glance.idp, &glance.looks_like) {
-        let text = format!("looks like {}, settings are for {}.", idp.label(), glance.idp.label());
+        let own = likeness::settings_for(glance.idp);
+        let text = format!("looks like {}, settings are for {own}.", idp.label());
         todo.push(item(Tone::Warn, "warn", text, "Decide", "evidence"));
     }
     match glance.last_heard {
