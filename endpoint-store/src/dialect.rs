@@ -1,4 +1,4 @@
-//! The only file that asks which database it is: transactions and row locks.
+//! The only file that asks which database it is: transactions, row locks, inserts that may find their row there.
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
@@ -55,16 +55,24 @@ pub(crate) fn lock_resource(conn: &mut Conn, endpoint: &EndpointId, id: &str) ->
     Ok(())
 }
 
-/// Makes writers of one endpoint wait for each other until the transaction ends, by the row that each of them ends up at.
-pub(crate) fn lock_endpoint(conn: &mut Conn, endpoint: &EndpointId) -> Result<(), StoreError> {
-    use crate::schema::endpoint_progress;
-    if let Conn::Postgres(c) = conn {
-        endpoint_progress::table
-            .filter(endpoint_progress::endpoint_id.eq(endpoint.as_str()))
-            .select(endpoint_progress::endpoint_id)
-            .for_update()
-            .load::<String>(c)?;
-    }
+/// Makes the row of counters of a type unless it is there. Of several that make it at once all but one wait for that
+/// one, holding no other lock.
+pub(crate) fn make_counts(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    resource_type: &str,
+) -> Result<(), StoreError> {
+    use crate::schema::resource_counts::{dsl, table};
+    let row = (
+        dsl::endpoint_id.eq(endpoint.as_str()),
+        dsl::resource_type.eq(resource_type),
+        dsl::visible.eq(0_i64),
+        dsl::hidden.eq(0_i64),
+    );
+    match conn {
+        Conn::Sqlite(c) => diesel::insert_into(table).values(row).on_conflict_do_nothing().execute(c)?,
+        Conn::Postgres(c) => diesel::insert_into(table).values(row).on_conflict_do_nothing().execute(c)?,
+    };
     Ok(())
 }
 

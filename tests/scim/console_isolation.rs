@@ -185,7 +185,7 @@ both! {
                     assert!(answer.status == 200 || inside, "{route:?}: {answer:#}");
                 }
                 Access::Public | Access::SetUp | Access::SelfService => {
-                    assert!(answer.status < 500, "{answer:#}")
+                    assert!(answer.status < 500, "{answer:#}");
                 }
             }
         }

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::set;
 use crate::support::both;
-use crate::support::scim::{GROUP, Scim, id, text};
+use crate::support::scim::{GROUP, PATCH_OP, Scim, id, text};
 
 /// Three users, sorted by id, and an empty group.
 struct Scene {
@@ -56,7 +56,9 @@ impl Scene {
 }
 
 fn one(operation: Value) -> Value {
-    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]})
+    let mut body = json!({"schemas": [PATCH_OP]});
+    body["Operations"] = Value::Array(vec![operation]);
+    body
 }
 
 both! {

@@ -31,20 +31,10 @@ pub(super) fn add(
     resource_type: &str,
     (visible, hidden): (i64, i64),
 ) -> Result<(), StoreError> {
-    if add_to_row(tx, endpoint, resource_type, (visible, hidden))? {
-        return Ok(());
-    }
-    // The first of its type makes the row; of several that come at once, the others find it made.
-    dialect::lock_endpoint(tx, endpoint)?;
     if !add_to_row(tx, endpoint, resource_type, (visible, hidden))? {
-        diesel::insert_into(resource_counts::table)
-            .values((
-                resource_counts::endpoint_id.eq(endpoint.as_str()),
-                resource_counts::resource_type.eq(resource_type),
-                resource_counts::visible.eq(visible),
-                resource_counts::hidden.eq(hidden),
-            ))
-            .execute(&mut **tx)?;
+        // The first of its type; others may come at the same time.
+        dialect::make_counts(tx, endpoint, resource_type)?;
+        add_to_row(tx, endpoint, resource_type, (visible, hidden))?;
     }
     Ok(())
 }
