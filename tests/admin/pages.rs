@@ -95,7 +95,7 @@ async fn without_scripts_nothing_is_missing() {
     app.until(&probe, 200).await;
     browser.click("I have stored it").await;
     browser.wait_for_text("Shown once, on").await;
-    browser.wait_for("li.done").await;
+    browser.reload_until("li.done").await;
     browser.click("Dark").await;
     browser.wait_for("html[data-theme='dark']").await;
     browser.look("without scripts, dark").await;

@@ -146,6 +146,16 @@ impl Browser {
         }
     }
 
+    /// Loads the page again until a selector finds something: for what a page without scripts shows only then.
+    pub(crate) async fn reload_until(&mut self, css: &str) {
+        let begun = Instant::now();
+        while self.client.find(Locator::Css(css)).await.is_err() {
+            assert!(begun.elapsed() < PATIENCE, "no {css} on {}:\n{}", self.path().await, self.text().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            self.client.refresh().await.expect("the page loads again");
+        }
+    }
+
     /// What is on the clipboard.
     pub(crate) async fn copied(&self) -> String {
         let asked = json!({"descriptor": {"name": "clipboard-read"}, "state": "granted"});
