@@ -35,16 +35,15 @@ impl Entry {
 pub(crate) struct Backoff(Mutex<HashMap<[u8; 32], Entry>>);
 
 impl Backoff {
-    /// How many seconds this account must wait at this address; `None` when it may try.
-    pub(crate) fn wait(&self, account: &str, address: &str, now: i64) -> Option<u64> {
-        let entry = self.lock().get(&key(account, address)).copied()?;
-        let left = entry.open_at().saturating_sub(now);
-        u64::try_from(left).ok().filter(|left| *left > 0).map(|left| left.div_ceil(1000))
-    }
-
-    /// Notes a failure.
-    pub(crate) fn failed(&self, account: &str, address: &str, now: i64) {
+    /// Lets an attempt through, or says how many seconds to wait. The attempt counts as a failure until
+    /// [`Backoff::succeeded`]: of many that come at once, only those that are free get to be checked.
+    pub(crate) fn admit(&self, account: &str, address: &str, now: i64) -> Result<(), u64> {
         let mut entries = self.lock();
+        let key = key(account, address);
+        let left = entries.get(&key).map_or(0, |entry| entry.open_at().saturating_sub(now));
+        if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
+            return Err(left.div_ceil(1000));
+        }
         if entries.len() >= ROOM {
             entries.retain(|_, entry| now.saturating_sub(entry.last) < FORGOTTEN);
         }
@@ -53,11 +52,12 @@ impl Backoff {
         {
             entries.remove(&least);
         }
-        let entry = entries.entry(key(account, address)).or_default();
+        let entry = entries.entry(key).or_default();
         if now.saturating_sub(entry.last) >= FORGOTTEN {
             entry.failures = 0;
         }
         *entry = Entry { failures: entry.failures.saturating_add(1), last: now };
+        Ok(())
     }
 
     /// Forgets the failures of an account that signed in.
@@ -88,27 +88,32 @@ mod tests {
     fn five_tries_are_free_then_the_wait_doubles() {
         let backoff = Backoff::default();
         for _ in 0..4 {
-            backoff.failed("Ann", "10.0.0.1", 0);
+            assert_eq!(backoff.admit("Ann", "10.0.0.1", 0), Ok(()));
         }
-        assert_eq!(backoff.wait("ann", "10.0.0.1", 0), None);
-        backoff.failed("ann ", "10.0.0.1", 0);
-        assert_eq!(backoff.wait("ann", "10.0.0.1", 0), Some(1));
-        backoff.failed("ann", "10.0.0.1", 1000);
-        assert_eq!(backoff.wait("ann", "10.0.0.1", 1000), Some(2));
-        assert_eq!(backoff.wait("ann", "10.0.0.2", 1000), None);
-        for _ in 0..60 {
-            backoff.failed("ann", "10.0.0.1", 1000);
-        }
-        assert_eq!(backoff.wait("ann", "10.0.0.1", 1000), Some(900));
+        assert_eq!(backoff.admit("ann ", "10.0.0.1", 0), Ok(()));
+        assert_eq!(backoff.admit("ann", "10.0.0.1", 0), Err(1));
+        assert_eq!(backoff.admit("ann", "10.0.0.1", 1000), Ok(()));
+        assert_eq!(backoff.admit("ann", "10.0.0.1", 1000), Err(2));
+        assert_eq!(backoff.admit("ann", "10.0.0.2", 1000), Ok(()));
         backoff.succeeded("ann", "10.0.0.1");
-        assert_eq!(backoff.wait("ann", "10.0.0.1", 1000), None);
+        assert_eq!(backoff.admit("ann", "10.0.0.1", 1000), Ok(()));
+    }
+
+    #[test]
+    fn the_wait_has_an_end() {
+        let backoff = Backoff::default();
+        let mut now = 0;
+        for _ in 0..60 {
+            now += backoff.admit("ann", "a", now).err().map_or(0, |seconds| seconds.cast_signed() * 1000);
+        }
+        assert!(matches!(backoff.admit("ann", "a", now), Ok(()) | Err(..=900)));
     }
 
     #[test]
     fn the_table_does_not_grow_without_end() {
         let backoff = Backoff::default();
         for n in 0..ROOM + 5 {
-            backoff.failed(&n.to_string(), "a", 0);
+            assert_eq!(backoff.admit(&n.to_string(), "a", 0), Ok(()));
         }
         assert!(backoff.lock().len() <= ROOM);
     }

@@ -50,6 +50,16 @@ impl StoreError {
         Self::Refused(sentence.into())
     }
 
+    /// The database failed; as opposed to a request that was refused.
+    pub(crate) fn is_fault(&self) -> bool {
+        !matches!(self, Self::Scim(_) | Self::Refused(_) | Self::NotFound(_))
+    }
+
+    /// True when a row refers to one that is not there any more.
+    pub(crate) fn is_dangling(&self) -> bool {
+        matches!(self, Self::Database(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)))
+    }
+
     /// True for the violation of a unique constraint.
     pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
         matches!(error, DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
@@ -77,11 +87,8 @@ impl From<DieselError> for StoreError {
         ];
         const DAMAGED: [&str; 3] = ["malformed", "not a database", "invalid page"];
         let text = match &error {
-            // Two writers met (PostgreSQL): one of them was given up, or what it referred to went away meanwhile.
             DieselError::DatabaseError(
-                DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::ForeignKeyViolation,
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure,
                 info,
             ) => return Self::Unavailable(info.message().to_owned()),
             DieselError::DatabaseError(_, info) => info.message().to_owned(),

@@ -77,8 +77,8 @@ impl Store {
                 migrate::migrate(&mut conn)?;
                 registry.reload(&mut conn)?;
                 cursor_key = server_keys::get(&mut conn, "cursor")?;
-                let reloaded = registry.clone();
-                Writes::Grouped(Writer::start(conn, move |conn| reloaded.reload(conn))?)
+                let (reloaded, url) = (registry.clone(), url.clone());
+                Writes::Grouped(Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn))?)
             }
             DatabaseUrl::Postgres(_) => {
                 let mut conn = conn::open(url)?;
@@ -153,8 +153,9 @@ impl Store {
                 blocking(move || {
                     let conn = &mut *checkout(&pool)?;
                     let (value, changed) = writer::alone(conn, write)?;
-                    if changed {
-                        registry.reload(conn)?;
+                    if changed && let Err(error) = registry.reload(conn) {
+                        // What was written stands; the watch over the registry's version tries again.
+                        tracing::error!(%error, "the registry could not be reloaded after a change");
                     }
                     Ok(value)
                 })
@@ -178,12 +179,13 @@ impl Store {
         &self.0.usage
     }
 
-    /// Whether the database answers and has this release's schema.
+    /// Whether the database answers, has this release's schema, and takes writes.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.read(migrate::verify).await
+        self.read(migrate::verify).await?;
+        self.write(|_| Ok(())).await
     }
 
     /// Takes over what other processes changed. Called several times a second.
@@ -203,7 +205,7 @@ impl Store {
         let Some(batch) = self.0.usage.take().map(Arc::new) else { return Ok(()) };
         let written = batch.clone();
         let outcome = self.write(move |tx| written.write(tx)).await;
-        if outcome.is_err()
+        if matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Busy))
             && let Some(batch) = Arc::into_inner(batch)
         {
             self.0.usage.put_back(batch);

@@ -261,12 +261,14 @@ pub fn redeem_setup(
     password_hash: &str,
     now: Millis,
 ) -> Result<Operator, StoreError> {
-    if !is_setup_code(tx, code, now)? {
+    let is_good = is_setup_code(tx, code, now)?;
+    // Of two that use the link at once, one finds it used up.
+    let used_up = is_good && diesel::delete(setup_codes::table).execute(&mut **tx)? == 1;
+    if !used_up {
         return Err(StoreError::refused(
             "this set-up link was used or has expired; restart the server for a new one, or sign in",
         ));
     }
-    diesel::delete(setup_codes::table).execute(&mut **tx)?;
     create(tx, name, password_hash, Role::Owner, now)
 }
 

@@ -142,9 +142,17 @@ impl Snapshot {
             .into_iter()
             .map(|(slug, id)| (slug, EndpointId(id)))
             .collect();
-        let tokens = tokens::all(conn)?.into_iter().map(|row| Ok((row.id.clone(), row.try_into()?)));
-        Ok(Self { version, endpoints, slugs, tokens: tokens.collect::<Result<_, StoreError>>()? })
+        let tokens = tokens::all(conn)?.into_iter().filter_map(|row| {
+            let id = row.id.clone();
+            readable(TokenEntry::try_from(row)).map(|entry| (id, entry))
+        });
+        Ok(Self { version, endpoints, slugs, tokens: tokens.collect() })
     }
+}
+
+/// One row that cannot be read, as of a newer release, must not keep all others from being obeyed.
+pub(crate) fn readable<T>(row: Result<T, StoreError>) -> Option<T> {
+    row.map_err(|error| tracing::error!(%error, "left out of what is served")).ok()
 }
 
 impl TryFrom<tokens::Row> for TokenEntry {

@@ -199,16 +199,24 @@ pub(crate) struct Batch(Pending);
 impl Batch {
     pub(crate) fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         for (id, tally) in &self.0.uses {
-            write_use(tx, id, tally)?;
+            alone(tx, |tx| write_use(tx, id, tally))?;
         }
         for ((endpoint, cause, token_id), tally) in &self.0.refusals {
-            write_refusal(tx, endpoint, *cause, token_id, tally)?;
+            alone(tx, |tx| write_refusal(tx, endpoint, *cause, token_id, tally))?;
         }
         for ((endpoint, what), tally) in &self.0.observations {
-            observations::write(tx, endpoint, what, tally)?;
+            alone(tx, |tx| observations::write(tx, endpoint, what, tally))?;
         }
         Ok(())
     }
+}
+
+/// One entry, which is let go when its endpoint is gone: it must not keep the others from being written.
+fn alone(
+    tx: &mut Tx<'_>,
+    write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    tx.attempt(write).or_else(|error| if error.is_dangling() { Ok(()) } else { Err(error) })
 }
 
 fn write_use(tx: &mut Tx<'_>, id: &str, tally: &Tally) -> Result<(), StoreError> {

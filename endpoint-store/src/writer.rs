@@ -92,6 +92,8 @@ pub(crate) fn alone<T>(
 /// What is left to do for a write once the commit has succeeded or failed.
 struct Ran {
     registry_changed: bool,
+    /// The database failed, not the request: SQLite may have rolled back more than the savepoint.
+    fault: Option<String>,
     answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
 }
 
@@ -102,15 +104,16 @@ type Job = Box<dyn FnOnce(&mut Conn) -> Ran + Send>;
 pub(crate) struct Writer(SyncSender<Job>);
 
 impl Writer {
-    /// Starts the thread. `reload` runs after a commit that changed the registry, before the answers.
+    /// Starts the thread. `connect` opens its connection, and a new one whenever the old may be broken; `reload`
+    /// runs after a commit that changed the registry, before the answers.
     pub(crate) fn start(
-        mut conn: Conn,
+        connect: impl Fn() -> Result<Conn, StoreError> + Send + 'static,
         reload: impl Fn(&mut Conn) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Self, StoreError> {
         let (sender, queue) = sync_channel::<Job>(QUEUE);
         std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&mut conn, &queue, &reload))
+            .spawn(move || run(&queue, &connect, &reload))
             .map_err(|e| StoreError::Unavailable(format!("cannot start the writer thread: {e}")))?;
         Ok(Self(sender))
     }
@@ -126,11 +129,12 @@ impl Writer {
                 Ok((value, changed)) => (Ok(value), changed),
                 Err(error) => (Err(error), false),
             };
+            let fault = outcome.as_ref().err().filter(|error| error.is_fault()).map(ToString::to_string);
             let answer = Box::new(move |committed: Result<(), StoreError>| {
                 // The requester may have gone away; the write stands all the same.
                 let _ = sender.send(outcome.and_then(|value| committed.map(|()| value)));
             });
-            Ran { registry_changed, answer }
+            Ran { registry_changed, fault, answer }
         });
         self.0.try_send(job).map_err(|e| match e {
             TrySendError::Full(_) => StoreError::Busy,
@@ -142,39 +146,70 @@ impl Writer {
     }
 }
 
-fn run(conn: &mut Conn, queue: &Receiver<Job>, reload: &impl Fn(&mut Conn) -> Result<(), StoreError>) {
+fn run(
+    queue: &Receiver<Job>,
+    connect: &impl Fn() -> Result<Conn, StoreError>,
+    reload: &impl Fn(&mut Conn) -> Result<(), StoreError>,
+) {
+    let mut kept: Option<Conn> = None;
     while let Ok(first) = queue.recv() {
         let batch: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
-        if let Err(error) = dialect::begin_write(conn) {
-            tracing::error!(%error, "a write transaction could not begin");
-            // Dropping the jobs answers their requesters: nothing was done.
-            drop(batch);
+        // Dropping a batch answers its requesters: nothing was done.
+        let Some(mut conn) = kept.take().or_else(|| connect().map_err(|e| report(&e)).ok()) else { continue };
+        if dialect::begin_write(&mut conn).map_err(|e| report(&e)).is_err() {
             continue;
         }
-        let ran = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            batch.into_iter().map(|job| job(conn)).collect::<Vec<Ran>>()
-        }));
-        let Ok(ran) = ran else {
-            // The jobs are gone, and with them their requesters are answered: nothing was committed.
-            tracing::error!("a write panicked; its batch was rolled back");
-            dialect::rollback(conn);
-            continue;
-        };
-        let committed = dialect::commit(conn);
-        if let Err(error) = &committed {
-            tracing::error!(%error, "a commit failed");
-            dialect::rollback(conn);
-        } else if ran.iter().any(|r| r.registry_changed)
-            && let Err(error) = reload(conn)
-        {
-            // What was written stands; the watch over the registry's version tries again within the second.
-            tracing::error!(%error, "the registry could not be reloaded after a change");
-        }
-        for r in ran {
-            (r.answer)(match &committed {
-                Ok(()) => Ok(()),
-                Err(error) => Err(StoreError::Unavailable(error.to_string())),
-            });
+        // A connection that saw a panic or a fault is not used again: closing it rolls back whatever it held.
+        match carry_out(&mut conn, batch) {
+            Ok(ran) => {
+                let sound = settle(&mut conn, ran, reload);
+                kept = sound.then_some(conn);
+            }
+            Err(Panicked) => tracing::error!("a write panicked; its batch was rolled back"),
         }
     }
+}
+
+fn report(error: &StoreError) {
+    tracing::error!(%error, "a write transaction could not begin");
+}
+
+struct Panicked;
+
+/// Runs the jobs of a batch in the transaction that has begun. After a fault the rest is not tried: it is dropped,
+/// and its requesters are told to come again.
+fn carry_out(conn: &mut Conn, batch: Vec<Job>) -> Result<Vec<Ran>, Panicked> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut ran = Vec::with_capacity(batch.len());
+        for job in batch {
+            let outcome = job(conn);
+            let faulty = outcome.fault.is_some();
+            ran.push(outcome);
+            if faulty {
+                break;
+            }
+        }
+        ran
+    }))
+    .map_err(|_| Panicked)
+}
+
+/// Commits, takes over a changed registry, answers everybody; false when the connection is to be given up.
+fn settle(conn: &mut Conn, ran: Vec<Ran>, reload: &impl Fn(&mut Conn) -> Result<(), StoreError>) -> bool {
+    let failed = match ran.iter().find_map(|r| r.fault.clone()) {
+        Some(fault) => Some(fault),
+        None => dialect::commit(conn).err().map(|error| error.to_string()),
+    };
+    if let Some(failure) = &failed {
+        tracing::error!(failure, "a batch of writes was not committed");
+    } else if ran.iter().any(|r| r.registry_changed)
+        && let Err(error) = reload(conn)
+    {
+        // What was written stands; the watch over the registry's version tries again within the second.
+        tracing::error!(%error, "the registry could not be reloaded after a change");
+    }
+    for r in ran {
+        (r.answer)(failed.as_ref().map_or(Ok(()), |failure| Err(StoreError::Unavailable(failure.clone()))));
+    }
+    failed.is_none()
 }

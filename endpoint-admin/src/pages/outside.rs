@@ -117,7 +117,7 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
         let (frame, name, next) = (visitor.frame.clone(), name.clone(), next.clone());
         html_as(status, &SignInPage { frame, name, next, reason: None, refusal: Some(capitalise(&sentence)) })
     };
-    if let Some(seconds) = console.backoff.wait(&name, &address, now) {
+    if let Err(seconds) = console.backoff.admit(&name, &address, now) {
         let wait = if seconds < 90 {
             format!("{seconds} seconds")
         } else {
@@ -136,7 +136,6 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
     let (account, hash) = found.filter(|(account, _)| account.disabled_at.is_none()).unzip();
     let right = console.hasher.verify(Zeroizing::new(form.raw("password").to_owned()), hash).await;
     let Some(account) = account.filter(|_| right) else {
-        console.backoff.failed(&name, &address, now);
         tracing::warn!(%address, "a sign-in to the console failed");
         return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
     };

@@ -12,6 +12,7 @@ use scim_core::schema::Catalog;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::{Millis, new_id};
+use crate::registry;
 use crate::schema::{endpoint_progress, endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
 use crate::writer::Tx;
@@ -211,7 +212,7 @@ pub fn find(conn: &mut Conn, slug_or_id: &str) -> Result<Endpoint, StoreError> {
 pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Endpoint>, StoreError> {
     let rows: Vec<Row> =
         endpoints::table.filter(endpoints::deleted_at.is_null()).select(Row::as_select()).load(conn)?;
-    rows.into_iter().map(Endpoint::try_from).collect()
+    Ok(rows.into_iter().filter_map(|row| registry::readable(Endpoint::try_from(row))).collect())
 }
 
 fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {
