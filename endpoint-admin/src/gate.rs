@@ -17,6 +17,9 @@ use crate::{
     session::{Operator, console_of},
 };
 
+/// How long a form may take to arrive.
+const FORM_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Lets a request through to its handler, or says why not.
 pub(crate) async fn pass<B: MessageBody + 'static>(
     access: Access,
@@ -82,11 +85,11 @@ async fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Res
         return Err(PageError::Bad("A form is sent as application/x-www-form-urlencoded".into()));
     }
     // The same limit stands in the resource's PayloadConfig, which stops reading there.
-    let body = Bytes::from_request(request, payload).await.map_err(|error| {
-        match error.as_response_error().status_code().as_u16() {
-            413 => PageError::TooLarge { limit },
-            _ => PageError::Bad("The form did not arrive whole".into()),
-        }
+    let arriving = tokio::time::timeout(FORM_PATIENCE, Bytes::from_request(request, payload));
+    let arrived = arriving.await.map_err(|_| PageError::Bad("The form did not arrive in time".into()))?;
+    let body = arrived.map_err(|error| match error.as_response_error().status_code().as_u16() {
+        413 => PageError::TooLarge { limit },
+        _ => PageError::Bad("The form did not arrive whole".into()),
     })?;
     Ok(Form::parse(&body))
 }

@@ -4,6 +4,8 @@
 //! endpoint's own row, whose lock makes writers of one endpoint wait for each other: a reader never sees
 //! a number before a smaller one is there.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use scim_core::resource::Resource;
 use serde::{Deserialize, Serialize};
@@ -58,11 +60,11 @@ impl ChangeKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberChange {
     /// Those that were not there before.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub added: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub added: BTreeSet<String>,
     /// Those that are no longer there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub removed: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed: BTreeSet<String>,
 }
 
 impl MemberChange {

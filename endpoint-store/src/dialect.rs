@@ -1,4 +1,4 @@
-//! The only file that asks which database it is: transactions, row locks, inserts that may find their row there.
+//! The only file that asks which database it is: transactions and row locks.
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
@@ -39,40 +39,20 @@ pub(crate) fn rollback(conn: &mut Conn) {
     }
 }
 
-/// Makes writers of one resource wait for each other until the transaction ends.
+/// Makes the writers of one endpoint's directory wait for each other until the transaction ends: the first statement
+/// of every directory write.
 ///
-/// SQLite has one writer anyway. PostgreSQL would otherwise silently lose one of two concurrent updates.
-pub(crate) fn lock_resource(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<(), StoreError> {
-    use crate::schema::resources;
+/// They meet at this row anyway, where the change log takes its number. Taken first, it keeps them from meeting
+/// anywhere else in another order. SQLite has one writer.
+pub(crate) fn lock_endpoint(conn: &mut Conn, endpoint: &EndpointId) -> Result<(), StoreError> {
+    use crate::schema::endpoint_progress;
     if let Conn::Postgres(c) = conn {
-        resources::table
-            .filter(resources::endpoint_id.eq(endpoint.as_str()))
-            .filter(resources::id.eq(id))
-            .select(resources::id)
+        endpoint_progress::table
+            .filter(endpoint_progress::endpoint_id.eq(endpoint.as_str()))
+            .select(endpoint_progress::endpoint_id)
             .for_update()
             .load::<String>(c)?;
     }
-    Ok(())
-}
-
-/// Makes the row of counters of a type unless it is there. Of several that make it at once all but one wait for that
-/// one, holding no other lock.
-pub(crate) fn make_counts(
-    conn: &mut Conn,
-    endpoint: &EndpointId,
-    resource_type: &str,
-) -> Result<(), StoreError> {
-    use crate::schema::resource_counts::{dsl, table};
-    let row = (
-        dsl::endpoint_id.eq(endpoint.as_str()),
-        dsl::resource_type.eq(resource_type),
-        dsl::visible.eq(0_i64),
-        dsl::hidden.eq(0_i64),
-    );
-    match conn {
-        Conn::Sqlite(c) => diesel::insert_into(table).values(row).on_conflict_do_nothing().execute(c)?,
-        Conn::Postgres(c) => diesel::insert_into(table).values(row).on_conflict_do_nothing().execute(c)?,
-    };
     Ok(())
 }
 

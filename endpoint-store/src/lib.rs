@@ -41,6 +41,7 @@ use usage::Usage;
 use writer::Writer;
 
 const READERS: u32 = 8;
+const WRITERS: u32 = 8;
 
 /// The way to everything that is kept. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
@@ -57,8 +58,9 @@ struct Inner {
 enum Writes {
     /// SQLite has one writer: a thread of our own that groups commits.
     Grouped(Writer),
-    /// PostgreSQL has as many as there are connections.
-    Pooled,
+    /// PostgreSQL has as many as there are connections; they are not the readers', so that writers that wait for a
+    /// lock keep nobody from reading.
+    Pooled(conn::Pool),
 }
 
 impl Store {
@@ -85,7 +87,7 @@ impl Store {
                 migrate::verify(&mut conn)?;
                 registry.reload(&mut conn)?;
                 cursor_key = server_keys::get(&mut conn, "cursor")?;
-                Writes::Pooled
+                Writes::Pooled(conn::pool(url, WRITERS)?)
             }
         };
         let pool = conn::pool(url, READERS)?;
@@ -148,8 +150,8 @@ impl Store {
         };
         match &self.0.writes {
             Writes::Grouped(writer) => writer.write(write).await,
-            Writes::Pooled => {
-                let (pool, registry) = (self.0.pool.clone(), self.0.registry.clone());
+            Writes::Pooled(pool) => {
+                let (pool, registry) = (pool.clone(), self.0.registry.clone());
                 blocking(move || {
                     let conn = &mut *checkout(&pool)?;
                     let (value, changed) = writer::alone(conn, write)?;

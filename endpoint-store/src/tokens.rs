@@ -5,6 +5,7 @@ use scim_core::token::PlainToken;
 
 use crate::caller::Actor;
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::{Millis, entropy};
@@ -205,6 +206,7 @@ pub fn issue(
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(StoreError::refused("the token would have expired already; choose a later date"));
     }
+    dialect::lock_endpoint(tx, endpoint)?;
     let live = list(tx, endpoint)?.iter().filter(|t| t.state(now).is_live()).count();
     if live >= MAX_LIVE {
         return Err(StoreError::refused(format!(

@@ -1,6 +1,9 @@
 //! Which values are searchable by index.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::fold;
 use crate::path::AttrPath;
@@ -39,7 +42,22 @@ pub fn keys(resource_type: &ResourceType, resource: &Resource) -> Vec<IndexKey> 
 /// The form in which a value of this attribute is kept and looked up: folded unless case matters.
 #[must_use]
 pub fn key_of(attribute: &Attribute, value: &str) -> String {
-    if attribute.case_exact { value.to_owned() } else { fold::fold(value) }
+    bounded(if attribute.case_exact { value.to_owned() } else { fold::fold(value) })
+}
+
+/// A key that every database can index: of a very long one the beginning, and a digest of the whole.
+#[must_use]
+pub fn bounded(key: String) -> String {
+    const LONGEST: usize = 512;
+    if key.len() <= LONGEST {
+        return key;
+    }
+    let digest = Sha256::digest(key.as_bytes());
+    let mut short = key.get(..key.floor_char_boundary(LONGEST - 64)).unwrap_or_default().to_owned();
+    for byte in digest {
+        let _ = write!(short, "{byte:02x}");
+    }
+    short
 }
 
 /// The key under which [`keys`] has a value that this path compares; `None` if it is not indexed.
@@ -78,4 +96,17 @@ fn indexed(resource_type: &ResourceType) -> impl Iterator<Item = Resolved<'_>> {
         .filter_map(|path| resource_type.resolve(&AttrPath::read(path)?))
         .filter(|resolved| resolved.leaf().uniqueness == Uniqueness::None);
     resource_type.unique_attributes().chain(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bounded;
+
+    #[test]
+    fn long_keys_are_cut_and_still_told_apart() {
+        let long = "ä".repeat(2000);
+        assert!(bounded(long.clone()).len() <= 512);
+        assert_ne!(bounded(long.clone()), bounded(format!("{long}x")));
+        assert_eq!(bounded("short".to_owned()), "short");
+    }
 }

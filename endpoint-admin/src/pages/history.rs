@@ -1,6 +1,6 @@
 //! What happened to a user or group: what changed, when, and by which token.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use endpoint_store::{
     Conn, StoreError,
@@ -137,7 +137,7 @@ fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, Option<Stri
     if words.is_empty() { "Changed".into() } else { words.join("; ") }
 }
 
-fn people(verb: &str, ids: &[String], names: &HashMap<String, Option<String>>) -> Option<String> {
+fn people(verb: &str, ids: &BTreeSet<String>, names: &HashMap<String, Option<String>>) -> Option<String> {
     if ids.is_empty() {
         return None;
     }

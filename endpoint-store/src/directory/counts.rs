@@ -3,7 +3,6 @@
 use diesel::prelude::*;
 
 use crate::conn::Conn;
-use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::schema::resource_counts;
@@ -31,29 +30,25 @@ pub(super) fn add(
     resource_type: &str,
     (visible, hidden): (i64, i64),
 ) -> Result<(), StoreError> {
-    if !add_to_row(tx, endpoint, resource_type, (visible, hidden))? {
-        // The first of its type; others may come at the same time.
-        dialect::make_counts(tx, endpoint, resource_type)?;
-        add_to_row(tx, endpoint, resource_type, (visible, hidden))?;
+    let updated = diesel::update(
+        resource_counts::table
+            .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
+            .filter(resource_counts::resource_type.eq(resource_type)),
+    )
+    .set((
+        resource_counts::visible.eq(resource_counts::visible + visible),
+        resource_counts::hidden.eq(resource_counts::hidden + hidden),
+    ))
+    .execute(&mut **tx)?;
+    if updated == 0 {
+        diesel::insert_into(resource_counts::table)
+            .values((
+                resource_counts::endpoint_id.eq(endpoint.as_str()),
+                resource_counts::resource_type.eq(resource_type),
+                resource_counts::visible.eq(visible),
+                resource_counts::hidden.eq(hidden),
+            ))
+            .execute(&mut **tx)?;
     }
     Ok(())
-}
-
-/// False if there is no row yet.
-fn add_to_row(
-    tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
-    resource_type: &str,
-    (visible, hidden): (i64, i64),
-) -> Result<bool, StoreError> {
-    let row = resource_counts::table
-        .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
-        .filter(resource_counts::resource_type.eq(resource_type));
-    let updated = diesel::update(row)
-        .set((
-            resource_counts::visible.eq(resource_counts::visible + visible),
-            resource_counts::hidden.eq(resource_counts::hidden + hidden),
-        ))
-        .execute(&mut **tx)?;
-    Ok(updated > 0)
 }

@@ -1,7 +1,7 @@
 //! POST (RFC 7644 §3.3).
 
 use scim_core::notes::Notes;
-use scim_core::resource::{Incoming, Resource};
+use scim_core::resource::Incoming;
 use scim_core::schema::ResourceType;
 
 use super::read::{Record, Wanted};
@@ -9,7 +9,6 @@ use super::{counts, keys, members, read, rows};
 use crate::caller::Caller;
 use crate::changes::{self, ChangeKind, MemberChange, NewChange};
 use crate::dialect;
-use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::{Millis, new_id};
 use crate::writer::Tx;
@@ -27,7 +26,9 @@ pub fn create(
     now: Millis,
 ) -> Result<(Record, Notes), StoreError> {
     let endpoint = &caller.endpoint().id;
-    let before = hidden_namesake(tx, endpoint, rt, &incoming.resource)?;
+    dialect::lock_endpoint(tx, endpoint)?;
+    let namesake = keys::hidden_namesake(tx, endpoint, rt, &incoming.resource)?;
+    let before = namesake.map(|id| rows::find(tx, endpoint, &id)).transpose()?.flatten();
     let mut row = before.clone().unwrap_or_else(|| rows::Row {
         endpoint_id: endpoint.as_str().to_owned(),
         id: new_id(now),
@@ -73,17 +74,4 @@ pub fn create(
     };
     changes::append(tx, caller, &change, now)?;
     Ok((read::record(tx, endpoint, rt, row, wanted)?, notes))
-}
-
-/// The hidden row that a new resource of this name revives, locked: of two that come at once, one revives it and
-/// the other meets the constraint.
-fn hidden_namesake(
-    tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
-    rt: &ResourceType,
-    resource: &Resource,
-) -> Result<Option<rows::Row>, StoreError> {
-    let Some(id) = keys::hidden_namesake(tx, endpoint, rt, resource)? else { return Ok(None) };
-    dialect::lock_resource(tx, endpoint, &id)?;
-    Ok(rows::find(tx, endpoint, &id)?.filter(|row| row.hidden))
 }

@@ -27,14 +27,14 @@ pub fn delete(
     now: Millis,
 ) -> Result<(), StoreError> {
     let endpoint = &caller.endpoint().id;
-    dialect::lock_resource(tx, endpoint, id)?;
+    dialect::lock_endpoint(tx, endpoint)?;
     let mut row = rows::visible(tx, endpoint, rt, id)?;
     precondition.check(row.version)?;
     let before = row.resource()?;
-    for group in members::groups_holding(tx, endpoint, id)? {
-        let mut left = MemberChange::default();
-        members::remove(tx, endpoint, &group, &[id.to_owned()], &mut left)?;
-        rows::touch(tx, endpoint, &group, now)?;
+    leave_groups(tx, caller, id, now)?;
+    let mut members = MemberChange::default();
+    if rt.relation.is_some() {
+        members.removed = members::ids(tx, endpoint, id)?.into_iter().collect();
     }
     let hides = caller.endpoint().settings.delete == DeletePolicy::Deactivate
         && caller.actor().kind == ActorKind::Token;
@@ -66,7 +66,32 @@ pub fn delete(
         resource_name: &row.name,
         before: Some(&before),
         after: after.as_ref(),
-        members: MemberChange::default(),
+        members,
     };
     changes::append(tx, caller, &change, now)
+}
+
+/// Takes a resource out of every group that holds it; each group's history tells.
+fn leave_groups(tx: &mut Tx<'_>, caller: &Caller, id: &str, now: Millis) -> Result<(), StoreError> {
+    let endpoint = &caller.endpoint().id;
+    for group in members::groups_holding(tx, endpoint, id)? {
+        let mut left = MemberChange::default();
+        members::remove(tx, endpoint, &group, &[id.to_owned()], &mut left)?;
+        let Some(mut row) = rows::find(tx, endpoint, &group)? else { continue };
+        row.version += 1;
+        row.modified_at = now;
+        rows::update(tx, &row)?;
+        let content = row.resource()?;
+        let change = NewChange {
+            kind: ChangeKind::Updated,
+            resource_type: &row.resource_type,
+            resource_id: &group,
+            resource_name: &row.name,
+            before: Some(&content),
+            after: Some(&content),
+            members: left,
+        };
+        changes::append(tx, caller, &change, now)?;
+    }
+    Ok(())
 }

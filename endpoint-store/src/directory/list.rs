@@ -189,6 +189,7 @@ fn gather(
     };
     match candidates {
         Candidates::Ids(ids) => {
+            *budget = budget.checked_sub(ids.len()).ok_or_else(too_many)?;
             for id in ids {
                 let row = rows::find(conn, endpoint, &id)?;
                 if let Some(row) = row.filter(|row| !row.hidden && row.resource_type == rt.name) {

@@ -97,12 +97,8 @@ pub(super) fn replace(
 ) -> Result<(), StoreError> {
     let endpoint = &owner.id;
     let wanted: HashSet<&str> = references.iter().map(|r| r.value.as_str()).collect();
-    let present: Vec<String> = members::table
-        .filter(members::endpoint_id.eq(endpoint.as_str()))
-        .filter(members::group_id.eq(group))
-        .select(members::member_id)
-        .load(&mut **tx)?;
-    let leaving: Vec<String> = present.into_iter().filter(|id| !wanted.contains(id.as_str())).collect();
+    let leaving: Vec<String> =
+        ids(tx, endpoint, group)?.into_iter().filter(|id| !wanted.contains(id.as_str())).collect();
     remove(tx, endpoint, group, &leaving, moved)?;
     add(tx, owner, group, references, now, moved, notes)
 }
@@ -120,6 +116,24 @@ fn is_member(conn: &mut Conn, endpoint: &EndpointId, group: &str, member: &str) 
     let found: Option<String> =
         row_of(endpoint, group, member).select(members::member_id).get_result(conn).optional()?;
     Ok(found.is_some())
+}
+
+/// How many members a group has.
+pub(super) fn count(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<i64, StoreError> {
+    Ok(members::table
+        .filter(members::endpoint_id.eq(endpoint.as_str()))
+        .filter(members::group_id.eq(group))
+        .count()
+        .get_result(conn)?)
+}
+
+/// The ids of all members of a group.
+pub(super) fn ids(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<Vec<String>, StoreError> {
+    Ok(members::table
+        .filter(members::endpoint_id.eq(endpoint.as_str()))
+        .filter(members::group_id.eq(group))
+        .select(members::member_id)
+        .load(conn)?)
 }
 
 /// The groups that have this resource as a direct member, by id: in this order they are locked, whoever does it.
@@ -162,11 +176,7 @@ pub fn page(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Link>, i64), StoreError> {
-    let total: i64 = members::table
-        .filter(members::endpoint_id.eq(endpoint.as_str()))
-        .filter(members::group_id.eq(group))
-        .count()
-        .get_result(conn)?;
+    let total = count(conn, endpoint, group)?;
     let rows: Vec<(String, String, String)> =
         members::table
             .inner_join(resources::table.on(
@@ -273,17 +283,15 @@ pub(super) fn fits(rt: &ResourceType, link: &Link, filter: &Filter) -> bool {
 impl MemberChange {
     /// Somebody came; who left before in the same change has merely stayed.
     fn came(&mut self, id: &str) {
-        match self.removed.iter().position(|gone| gone == id) {
-            Some(at) => drop(self.removed.swap_remove(at)),
-            None => self.added.push(id.to_owned()),
+        if !self.removed.remove(id) {
+            self.added.insert(id.to_owned());
         }
     }
 
     /// Somebody left; who came in the same change was never there.
     fn went(&mut self, id: &str) {
-        match self.added.iter().position(|new| new == id) {
-            Some(at) => drop(self.added.swap_remove(at)),
-            None => self.removed.push(id.to_owned()),
+        if !self.added.remove(id) {
+            self.removed.insert(id.to_owned());
         }
     }
 }

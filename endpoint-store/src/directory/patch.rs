@@ -1,6 +1,7 @@
 //! PATCH (RFC 7644 §3.5.2).
 
 use scim_core::dialect::Dialect;
+use scim_core::error::ScimError;
 use scim_core::notes::Notes;
 use scim_core::patch::{self as protocol, Patch, RelationEdit};
 use scim_core::schema::ResourceType;
@@ -14,6 +15,9 @@ use crate::endpoints::Endpoint;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::writer::Tx;
+
+/// Members that the filters of one PATCH may look at: everybody's writes wait meanwhile.
+const MOST_LOOKED_AT: i64 = 500_000;
 
 /// What a PATCH led to.
 #[derive(Debug, Clone)]
@@ -41,7 +45,7 @@ pub fn patch(
     now: Millis,
 ) -> Result<Patched, StoreError> {
     let endpoint = &caller.endpoint().id;
-    dialect::lock_resource(tx, endpoint, id)?;
+    dialect::lock_endpoint(tx, endpoint)?;
     let mut row = rows::visible(tx, endpoint, rt, id)?;
     precondition.check(row.version)?;
     let before = row.resource()?;
@@ -49,7 +53,12 @@ pub fn patch(
     let outcome = protocol::apply(rt, &mut after, patch, dialect)?;
     let mut notes = outcome.notes;
     let mut moved = MemberChange::default();
+    let mut budget = MOST_LOOKED_AT;
     for edit in &outcome.relation {
+        if let RelationEdit::RemoveWhere(_) = edit {
+            let size = members::count(tx, endpoint, id)?;
+            budget = budget.checked_sub(size).ok_or_else(too_many)?;
+        }
         apply_edit(tx, (caller.endpoint(), rt), id, edit, now, &mut moved, &mut notes)?;
     }
     if before != after || !moved.is_empty() {
@@ -72,6 +81,13 @@ pub fn patch(
         changes::append(tx, caller, &change, now)?;
     }
     Ok(Patched { record: read::record(tx, endpoint, rt, row, wanted)?, notes })
+}
+
+fn too_many() -> ScimError {
+    ScimError::too_many(format!(
+        "The filters of this PATCH would have to look at more than {MOST_LOOKED_AT} members. Name the members that go: \
+         members[value eq \"…\"]."
+    ))
 }
 
 fn apply_edit(

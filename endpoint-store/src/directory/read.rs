@@ -1,5 +1,6 @@
 //! GET by id (RFC 7644 §3.4.1), and what every answer is rendered from.
 
+use scim_core::error::ScimError;
 use scim_core::resource::Resource;
 use scim_core::schema::{Mutability, ResourceType};
 
@@ -9,6 +10,9 @@ use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
+
+/// Members that one list may show: one group may be larger, a page of such groups is too much for one answer.
+const MOST_LINKS: usize = 100_000;
 
 /// Which rows beside the resource itself the answer needs; what is not wanted is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +111,17 @@ pub(super) fn records(
         }
         false => None,
     };
+    let alone = rows.len() == 1;
+    let mut budget = MOST_LINKS;
     rows.into_iter()
         .map(|row| {
             let relation = (wanted.relation && rt.relation.is_some())
                 .then(|| members::of(conn, endpoint, &row.id))
                 .transpose()?;
+            budget = budget.saturating_sub(relation.as_ref().map_or(0, Vec::len));
+            if budget == 0 && !alone {
+                return Err(too_many().into());
+            }
             Ok(Record {
                 resource: row.resource()?,
                 relation,
@@ -126,6 +136,13 @@ pub(super) fn records(
             })
         })
         .collect()
+}
+
+fn too_many() -> ScimError {
+    ScimError::too_many(format!(
+        "The groups of this page have more than {MOST_LINKS} members together. Ask with excludedAttributes=members, or for \
+         fewer groups with `count`."
+    ))
 }
 
 /// Types with a read-only `groups` show where they are a member (RFC 7643 §4.1.2).

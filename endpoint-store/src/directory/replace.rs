@@ -30,7 +30,7 @@ pub fn replace(
     now: Millis,
 ) -> Result<(Record, Notes), StoreError> {
     let endpoint = &caller.endpoint().id;
-    dialect::lock_resource(tx, endpoint, id)?;
+    dialect::lock_endpoint(tx, endpoint)?;
     let mut row = rows::visible(tx, endpoint, rt, id)?;
     precondition.check(row.version)?;
     let before = row.resource()?;

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use scim_core::error::ScimError;
 use scim_core::fold::fold;
+use scim_core::index::bounded;
 use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 
@@ -39,7 +40,7 @@ impl Row {
     pub(super) fn set_resource(&mut self, rt: &ResourceType, resource: &Resource) -> Result<(), StoreError> {
         self.body = serde_json::to_string(resource).map_err(|e| StoreError::Damaged(e.to_string()))?;
         self.name = resource.display_name(rt).to_owned();
-        self.name_key = fold(&self.name);
+        self.name_key = bounded(fold(&self.name));
         self.active = rt
             .state
             .as_deref()
@@ -103,16 +104,6 @@ pub(super) fn remove(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
             .filter(resources::endpoint_id.eq(&row.endpoint_id))
             .filter(resources::id.eq(&row.id)),
     )
-    .execute(&mut **tx)?;
-    Ok(())
-}
-
-/// Moves the version and the time of change of another resource whose members changed.
-pub(super) fn touch(tx: &mut Tx<'_>, endpoint: &EndpointId, id: &str, now: i64) -> Result<(), StoreError> {
-    diesel::update(
-        resources::table.filter(resources::endpoint_id.eq(endpoint.as_str())).filter(resources::id.eq(id)),
-    )
-    .set((resources::version.eq(resources::version + 1), resources::modified_at.eq(now)))
     .execute(&mut **tx)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use scim_core::fold::fold;
+use scim_core::index::bounded;
 use scim_core::schema::ResourceType;
 
 use super::read::{Record, Wanted, record};
@@ -11,7 +12,7 @@ use super::{counts, rows};
 use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
-use crate::schema::{members, resource_keys, resources};
+use crate::schema::{resource_keys, resources};
 
 /// A search looks at this many hits at most; more means: type more letters.
 const HITS: i64 = 1000;
@@ -160,11 +161,7 @@ pub fn find(
 
 /// How many members a group has.
 pub fn member_count(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<i64, StoreError> {
-    Ok(members::table
-        .filter(members::endpoint_id.eq(endpoint.as_str()))
-        .filter(members::group_id.eq(group))
-        .count()
-        .get_result(conn)?)
+    super::members::count(conn, endpoint, group)
 }
 
 /// The id of the resource whose unique name is exactly this, compared without case.
@@ -177,7 +174,7 @@ pub fn by_unique_name(
     Ok(resource_keys::table
         .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
         .filter(resource_keys::resource_type.eq(&rt.name))
-        .filter(resource_keys::value_key.eq(fold(name.trim())))
+        .filter(resource_keys::value_key.eq(bounded(fold(name.trim()))))
         .filter(resource_keys::is_unique.eq(true))
         .select(resource_keys::resource_id)
         .load::<String>(conn)?

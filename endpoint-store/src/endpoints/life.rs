@@ -3,7 +3,9 @@
 use diesel::prelude::*;
 use scim_core::fold::fold;
 
-use super::{Endpoint, EndpointId, Status, catalog, check_name, find, free_slug, slug_for, to_json};
+use super::{
+    Endpoint, EndpointId, Status, catalog, check_name, find, free_slug, name_taken, slug_for, to_json,
+};
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::{changes, endpoint_slugs, endpoints, resources};
@@ -28,7 +30,8 @@ pub fn rename(tx: &mut Tx<'_>, id: &EndpointId, name: &str, now: Millis) -> Resu
         let slug = free_slug(tx, &name)?;
         diesel::insert_into(endpoint_slugs::table)
             .values((endpoint_slugs::slug.eq(&slug), endpoint_slugs::endpoint_id.eq(id.as_str())))
-            .execute(&mut **tx)?;
+            .execute(&mut **tx)
+            .map_err(name_taken)?;
         slug
     };
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
@@ -68,7 +71,11 @@ pub fn set_settings(
 
 /// Makes the endpoint one for another identity provider, with its preset.
 pub fn set_idp(tx: &mut Tx<'_>, id: &EndpointId, idp: Idp, now: Millis) -> Result<(), StoreError> {
-    let settings = Settings { delete: find(tx, id.as_str())?.settings.delete, ..Settings::preset(idp) };
+    let settings = {
+        let kept = find(tx, id.as_str())?.settings;
+        let preset = Settings::preset(idp);
+        Settings { group_patch: preset.group_patch, dialect: preset.dialect, ..kept }
+    };
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((
             endpoints::idp.eq(idp.as_str()),

@@ -184,7 +184,8 @@ pub fn create(tx: &mut Tx<'_>, new: &NewEndpoint, now: Millis) -> Result<Endpoin
     diesel::insert_into(endpoints::table).values(&row).execute(&mut **tx)?;
     diesel::insert_into(endpoint_slugs::table)
         .values((endpoint_slugs::slug.eq(&row.slug), endpoint_slugs::endpoint_id.eq(&row.id)))
-        .execute(&mut **tx)?;
+        .execute(&mut **tx)
+        .map_err(name_taken)?;
     diesel::insert_into(endpoint_progress::table)
         .values((endpoint_progress::endpoint_id.eq(&row.id), endpoint_progress::last_change.eq(0)))
         .execute(&mut **tx)?;
@@ -244,6 +245,14 @@ fn check_name(name: &str) -> Result<String, StoreError> {
         return Err(StoreError::refused("the name may have at most 100 characters, on one line"));
     }
     Ok(name.to_owned())
+}
+
+/// On PostgreSQL two may take the same slug at the same moment.
+fn name_taken(error: diesel::result::Error) -> StoreError {
+    if StoreError::is_unique_violation(&error) {
+        return StoreError::refused("another endpoint took this name at the same moment; try again");
+    }
+    error.into()
 }
 
 fn free_slug(conn: &mut Conn, name: &str) -> Result<String, StoreError> {

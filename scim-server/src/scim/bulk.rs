@@ -36,7 +36,7 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
         dialect: dialect(x),
         now: x.now,
         results: request.operations.iter().map(|_| None).collect(),
-        request,
+        request: Arc::new(request),
         made: HashMap::new(),
         notes: Notes::default(),
         postponed: Vec::new(),
@@ -44,15 +44,17 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
     };
     for portion in steps.chunks(PORTION) {
         let steps = portion.to_vec();
-        run = carry_out(x, run, move |run, tx| {
-            for step in &steps {
-                run.step(tx, *step)?;
-            }
-            Ok(())
-        })
-        .await?;
+        let written =
+            carry_out(x, &run, move |run, tx| steps.iter().try_for_each(|step| run.step(tx, *step)));
+        match written.await {
+            Ok(next) => run = next,
+            Err(error) => return broken_off(x, run, &error),
+        }
     }
-    run = carry_out(x, run, Run::complete).await?;
+    match carry_out(x, &run, Run::complete).await {
+        Ok(next) => run = next,
+        Err(error) => return broken_off(x, run, &error),
+    }
     x.note(&run.notes);
     Ok(x.json(StatusCode::OK, &bulk::response(run.results.into_iter().flatten().collect())))
 }
@@ -60,10 +62,10 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
 /// One commit. When the store fails, nothing of this portion was done; what portions before it did was.
 async fn carry_out(
     x: &Exchange,
-    run: Run,
+    run: &Run,
     portion: impl FnOnce(&mut Run, &mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<Run, ScimError> {
-    let mut next = run;
+    let mut next = run.clone();
     let written = x.scim.store.write(move |tx| {
         portion(&mut next, tx)?;
         Ok(next)
@@ -71,14 +73,30 @@ async fn carry_out(
     written.await.map_err(|e| explain(e, x.caller.request_id()))
 }
 
+/// The answer when the store failed on the way: what was done stands and is told, the rest has the failure.
+fn broken_off(x: &Exchange, mut run: Run, error: &ScimError) -> Result<HttpResponse, ScimError> {
+    if run.results.iter().all(Option::is_none) {
+        return Err(error.clone());
+    }
+    for index in 0..run.results.len() {
+        let result = run.result(index, Err(error.clone()));
+        if let Some(slot) = run.results.get_mut(index) {
+            slot.get_or_insert(result);
+        }
+    }
+    x.note(&run.notes);
+    Ok(x.json(StatusCode::OK, &bulk::response(run.results.into_iter().flatten().collect())))
+}
+
 /// A bulk request under way.
+#[derive(Clone)]
 struct Run {
     caller: Caller,
     catalog: Arc<Catalog>,
     base: String,
     dialect: Dialect,
     now: i64,
-    request: Bulk,
+    request: Arc<Bulk>,
     /// In the order of the request; `None` for what was not tried.
     results: Vec<Option<Value>>,
     /// Ids by bulkId.
@@ -89,6 +107,7 @@ struct Run {
     failures: u64,
 }
 
+#[derive(Clone)]
 struct Postponed {
     index: usize,
     rt: Arc<ResourceType>,
@@ -240,10 +259,15 @@ impl Run {
             let body = json!({"schemas": [protocol::PATCH_URN], "Operations": [{"op": "add", "path": relation, "value": members}]});
             let patch = protocol::parse(&rt, &body, self.dialect)?;
             let with = (self.dialect, &Precondition::None);
-            let patched =
-                directory::patch(tx, &self.caller, &rt, &id, &patch, with, Wanted::NOTHING, self.now)?;
-            let done = Done { status: StatusCode::CREATED, record: Some((rt, patched.record)) };
-            let result = self.result(index, Ok(done));
+            let patched = tx.attempt(|tx| {
+                directory::patch(tx, &self.caller, &rt, &id, &patch, with, Wanted::NOTHING, self.now)
+            });
+            let outcome = match patched {
+                Ok(patched) => Ok(Done { status: StatusCode::CREATED, record: Some((rt, patched.record)) }),
+                Err(StoreError::Scim(error)) => Err(error),
+                Err(fault) => return Err(fault),
+            };
+            let result = self.result(index, outcome);
             if let Some(slot) = self.results.get_mut(index) {
                 *slot = Some(result);
             }

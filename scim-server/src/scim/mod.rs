@@ -17,6 +17,7 @@ mod resources;
 mod route;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, BytesMut};
@@ -46,6 +47,8 @@ use route::{Target, Unrouted};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client of a paused endpoint is asked to wait, in seconds.
 const PAUSED_RETRY_AFTER: u64 = 300;
 
@@ -176,7 +179,11 @@ async fn serve(
         ));
     }
     let query = Query::parse(req.query_string())?;
-    let body = read_body(&req, payload).await?;
+    let body = tokio::time::timeout(BODY_PATIENCE, read_body(&req, payload)).await.map_err(|_| {
+        ScimError::invalid_syntax(
+            "The body did not arrive within 30 seconds; nothing was changed. Send the request again.",
+        )
+    })??;
     if let Some(idp) = fingerprint::guess(req.headers(), req.query_string(), &body) {
         let what = Observed::LooksLike(idp);
         scim.store.usage().observed(caller.endpoint().id.clone(), what, seen(&req, now));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use endpoint_store::Conn;
 use endpoint_store::directory::{self, Record, Wanted};
 use endpoint_store::settings::GroupPatchAnswer;
 use scim_core::error::ScimError;
@@ -18,8 +19,11 @@ use crate::error::explain;
 pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
     let view = View::of(x, rt, projection(x, rt)?);
     let (caller, rt_, id, wanted) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted());
-    let record = x.scim.store.read_point(move |conn| directory::get(conn, &caller, &rt_, &id, wanted));
-    let record = record.await.map_err(|e| explain(e, x.caller.request_id()))?;
+    let reads_rows = wanted.relation && rt.relation.is_some();
+    let read = move |conn: &mut Conn| directory::get(conn, &caller, &rt_, &id, wanted);
+    // A group may have any number of members: that is no work for the worker that answers everybody.
+    let record = if reads_rows { x.scim.store.read(read).await } else { x.scim.store.read_point(read).await };
+    let record = record.map_err(|e| explain(e, x.caller.request_id()))?;
     if preconditions::is_known(&x.req, record.version) {
         return Ok(HttpResponseBuilder::new(StatusCode::NOT_MODIFIED)
             .insert_header((header::ETAG, tag(&record)))
