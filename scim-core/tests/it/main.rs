@@ -9,5 +9,6 @@ mod patch_relation;
 mod path;
 mod properties;
 mod resource;
+mod rfc;
 mod support;
 mod token;
