@@ -17,7 +17,9 @@ fn attribute(name: &str, kind: &str, more: Value) -> Value {
         "name": name, "type": kind, "description": name, "multiValued": false, "required": false, "caseExact": false,
         "mutability": "readWrite", "returned": "default", "uniqueness": "none",
     });
-    attribute.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    if let Value::Object(more) = more {
+        attribute.as_object_mut().unwrap().extend(more);
+    }
     attribute
 }
 
