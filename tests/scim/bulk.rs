@@ -10,8 +10,11 @@ const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
 /// Sends operations and gives their results; `more` are other fields of the request.
 async fn bulk(scim: &Scim, operations: Value, more: Value) -> Vec<Value> {
-    let mut body = json!({"schemas": [REQUEST], "Operations": operations});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut body = json!({"schemas": [REQUEST]});
+    body["Operations"] = operations;
+    if let Value::Object(more) = more {
+        body.as_object_mut().unwrap().extend(more);
+    }
     let answer = scim.post("/Bulk", &body).await.expect(200).json();
     assert_eq!(answer["schemas"], json!([RESPONSE]));
     answer["Operations"].as_array().unwrap().clone()
@@ -22,7 +25,9 @@ fn statuses(results: &[Value]) -> Vec<&str> {
 }
 
 fn post(bulk_id: &str, path: &str, data: Value) -> Value {
-    json!({"method": "POST", "path": path, "bulkId": bulk_id, "data": data})
+    let mut operation = json!({"method": "POST", "path": path, "bulkId": bulk_id});
+    operation["data"] = data;
+    operation
 }
 
 fn group(name: &str, members: &[&str]) -> Value {

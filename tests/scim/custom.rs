@@ -17,7 +17,9 @@ fn attribute(name: &str, kind: &str, more: Value) -> Value {
         "name": name, "type": kind, "description": name, "multiValued": false, "required": false, "caseExact": false,
         "mutability": "readWrite", "returned": "default", "uniqueness": "none",
     });
-    attribute.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    if let Value::Object(more) = more {
+        attribute.as_object_mut().unwrap().extend(more);
+    }
     attribute
 }
 
@@ -35,6 +37,7 @@ fn definitions() -> Value {
         attribute("bought", "dateTime", json!({})),
         attribute("pin", "string", json!({"mutability": "writeOnly", "returned": "never"})),
         attribute("remarks", "string", json!({"returned": "request"})),
+        attribute("tags", "string", json!({"multiValued": true})),
         attribute("ports", "complex", json!({"multiValued": true, "subAttributes": ports})),
     ]});
     let lease =
@@ -86,7 +89,7 @@ both! {
         assert_eq!(device["schemaExtensions"], json!([{"schema": LEASE, "required": false}]));
         let schema = scim.get(&format!("/Schemas/{DEVICE}")).await.expect(200).json();
         let served: Vec<_> = schema["attributes"].as_array().unwrap().iter().map(|a| a["name"].clone()).collect();
-        assert_eq!(json!(served), json!(["serial", "model", "maker", "weight", "bought", "pin", "remarks", "ports"]));
+        assert_eq!(json!(served), json!(["serial", "model", "maker", "weight", "bought", "pin", "remarks", "tags", "ports"]));
         let user = scim.get("/ResourceTypes/User").await.expect(200).json();
         assert!(user["schemaExtensions"].as_array().unwrap().contains(&json!({"schema": BADGE, "required": false})));
         // They belong to this endpoint alone.
@@ -139,6 +142,28 @@ both! {
         scim.delete(&path).await.expect(204);
         scim.get(&path).await.expect(404);
         scim.post("/Devices", &device("S-1B")).await.expect(201);
+    }
+
+    async fn values_are_of_their_types(app: &App) {
+        let scim = acme(app).await;
+        let path = format!("/Devices/{}", id(&scim.post("/Devices", &device("S-1")).await.expect(201).json()));
+        for (operation, attribute, expected) in [
+            (json!({"op": "add", "path": "weight", "value": 2.5}), "weight", json!(2.5)),
+            (json!({"op": "replace", "path": "weight", "value": 3}), "weight", json!(3)),
+            (json!({"op": "add", "path": "bought", "value": "2026-05-06T07:08:09+02:00"}), "bought", json!("2026-05-06T07:08:09+02:00")),
+            (json!({"op": "add", "path": "tags", "value": ["a"]}), "tags", json!(["a"])),
+            (json!({"op": "add", "path": "tags", "value": ["b", "a"]}), "tags", json!(["a", "b"])),
+            (json!({"op": "add", "path": "tags", "value": "c"}), "tags", json!(["a", "b", "c"])),
+            (json!({"op": "remove", "path": "tags[value eq \"b\"]"}), "tags", json!(["a", "c"])),
+            (json!({"op": "replace", "path": "tags", "value": ["d"]}), "tags", json!(["d"])),
+        ] {
+            let patched = scim.patch(&path, json!([operation])).await.expect(200).json();
+            assert_eq!(patched[attribute], expected, "{operation}");
+        }
+        for (attribute, wrong) in [("weight", json!("heavy")), ("weight", json!(true)), ("bought", json!("soon")), ("tags", json!([{"x": 1}]))] {
+            let operation = json!([{"op": "add", "path": attribute, "value": wrong}]);
+            refused(scim.patch(&path, operation).await, 400, "invalidValue");
+        }
     }
 
     async fn queries_find_them(app: &App) {

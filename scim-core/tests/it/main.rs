@@ -1,5 +1,5 @@
 //! Behaviour of the protocol core, table by table.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
 mod basics;
@@ -9,5 +9,6 @@ mod patch_relation;
 mod path;
 mod properties;
 mod resource;
+mod rfc;
 mod support;
 mod token;
