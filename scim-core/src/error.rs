@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::token::redact;
+
 /// URN of the SCIM error message (RFC 7644 §3.12).
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
@@ -128,10 +130,10 @@ pub struct ScimError {
 }
 
 impl ScimError {
-    /// An error of this meaning without a `scimType`.
+    /// An error of this meaning without a `scimType`. Details repeat what was sent; a token in it is left out.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, scim_type: None, detail: detail.into() }
+        Self { kind, scim_type: None, detail: redact(&detail.into()) }
     }
 
     /// The same error with a `scimType`.
@@ -144,7 +146,7 @@ impl ScimError {
     /// The same error, told where it happened: `"{place}: {detail}"`.
     #[must_use]
     pub fn at(mut self, place: impl std::fmt::Display) -> Self {
-        self.detail = format!("{place}: {}", self.detail);
+        self.detail = redact(&format!("{place}: {}", self.detail));
         self
     }
 

@@ -145,14 +145,18 @@ fn push_base62(out: &mut String, number: &[u8], digits: usize) {
     number.zeroize();
     reversed.zeroize();
 }
-/// Text that may be logged or shown: whatever in it begins like a token ends there, as `scim_…`.
+/// Text that may be logged or shown: whatever in it looks like a token, or like the beginning of one, is `scim_…`.
+/// A name that only begins alike, such as `scim_test`, stays: it is too short to hold any of a secret.
 #[must_use]
 pub fn redact(text: &str) -> String {
     let mut parts = text.split(PREFIX);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        out.push_str(if rest.len() == part.len() { PREFIX } else { "scim_…" });
+        let word = part.strip_suffix(rest).unwrap_or_default();
+        let is_token = word.find('_') == Some(ID) || word.len() > 2 * ID;
+        out.push_str(PREFIX);
+        out.push_str(if is_token { "…" } else { word });
         out.push_str(rest);
     }
     out

@@ -8,8 +8,11 @@ mod cli_token;
 mod console;
 mod floors;
 mod forms;
+mod requests_log;
+mod secrets;
 mod starting;
 mod stopping;
+mod tap;
 
 use crate::support::app::App;
 use crate::support::program::{Output, run_with_input};

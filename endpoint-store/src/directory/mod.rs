@@ -1,6 +1,6 @@
 //! The directory of one endpoint: the SCIM use cases, where protocol and data meet.
 //!
-//! Each operation is one function that takes the [`Caller`] right after the transaction, so that it can
+//! Each operation is one function that takes the [`Caller`](crate::caller::Caller) right after the transaction, so that it can
 //! reach no other endpoint. Handlers call these and nothing below.
 //!
 //! The rules: one write appends one change set; uniqueness is the database's constraint over folded keys;

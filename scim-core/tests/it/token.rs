@@ -1,7 +1,8 @@
 //! Tokens.
 
 use proptest::prelude::*;
-use scim_core::token::{Malformed, PlainToken, TokenDigest};
+use scim_core::error::ScimError;
+use scim_core::token::{Malformed, PlainToken, TokenDigest, redact};
 
 const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -72,6 +73,23 @@ fn a_digest_is_sha_256_and_shows_nothing() {
     other[31] ^= 1;
     assert!(!digest.matches(&TokenDigest::from_bytes(other)));
     assert_eq!(format!("{digest:?}"), "TokenDigest(…)");
+}
+
+#[test]
+fn texts_are_freed_of_tokens_and_keep_names() {
+    let token = sample();
+    for (text, shown) in [
+        (format!("no user \"{token}\""), "no user \"scim_…\""),
+        (format!("/Users/{token}/x,{token}"), "/Users/scim_…/x,scim_…"),
+        (format!("x{token}y z"), "xscim_… z"),
+        (token[..20].to_owned(), "scim_…"),
+        (format!("scim_{}", &token[18..]), "scim_…"),
+        ("scim_test and scim_, scim_service_account".to_owned(), "scim_test and scim_, scim_service_account"),
+    ] {
+        assert_eq!(redact(&text), shown);
+    }
+    let error = ScimError::invalid_value(format!("no {token}")).at(&token);
+    assert_eq!(error.detail(), "scim_…: no scim_…");
 }
 
 proptest! {

@@ -3,14 +3,13 @@
 use std::io::{ErrorKind, Write};
 
 use endpoint_store::Millis;
+use scim_core::token::redact;
 use serde_json::Value;
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
-/// Length of a token's public id.
-const TOKEN_ID: usize = 12;
 
 /// The outcome of a command that was carried out, told in both ways.
 #[derive(Debug)]
@@ -51,25 +50,7 @@ pub fn plain(text: &str) -> String {
     }
     out.push_str(rest);
     let lines: Vec<&str> = out.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    without_tokens(&clean(&lines.join("; ")))
-}
-
-/// Takes out what looks like a token, but leaves names that only begin like one, such as `scim_server`.
-fn without_tokens(text: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_token = |word: &str| {
-        let after = word.split_once("scim_").map_or("", |(_, after)| after);
-        let id = after.find('_').unwrap_or_default();
-        id == TOKEN_ID || after.len() > 2 * TOKEN_ID
-    };
-    let redacted = |word: &str| {
-        if is_token(word.trim_end_matches(|c| !is_part(c))) {
-            scim_core::token::redact(word)
-        } else {
-            word.to_owned()
-        }
-    };
-    text.split_inclusive(|c| !is_part(c)).map(redacted).collect()
+    redact(&clean(&lines.join("; ")))
 }
 
 /// Why the operating system refused.
