@@ -12,6 +12,7 @@ mod discovery;
 mod filter;
 mod groups;
 mod isolation;
+mod long_values;
 mod members;
 mod paging;
 mod rates;
