@@ -67,4 +67,32 @@ both! {
             kept_or_refused(&scim, "Groups", "displayName", &body, &long).await;
         }
     }
+
+    async fn are_told_apart_by_their_ends(app: &App) {
+        let scim = app.generic();
+        let begin = noise(1500);
+        for end in ["a", "b"] {
+            scim.user(&format!("{begin}{end}")).await;
+        }
+        scim.post("/Users", &user(&format!("{begin}A"))).await.expect(409);
+        for (filter, expected) in [
+            (format!("userName eq \"{begin}A\""), &["a"][..]),
+            (format!("userName ne \"{begin}a\""), &["b"]),
+            (format!("userName eq \"{begin}\""), &[]),
+            (format!("userName sw \"{begin}\""), &["a", "b"]),
+            (format!("userName sw \"{begin}b\""), &["b"]),
+            (format!("userName co \"{}\"", &begin[600..]), &["a", "b"]),
+            (format!("userName co \"{}b\"", &begin[1400..]), &["b"]),
+            (format!("userName ew \"{}a\"", &begin[1400..]), &["a"]),
+            (format!("userName gt \"{begin}a\""), &["b"]),
+            (format!("userName ge \"{begin}a\""), &["a", "b"]),
+            (format!("userName lt \"{begin}b\""), &["a"]),
+            (format!("emails.value sw \"{begin}b\""), &["b"]),
+        ] {
+            let found = scim.find("Users", &filter).await;
+            let mut ends: Vec<_> = found.iter().map(|user| text(&user["userName"])[begin.len()..].to_owned()).collect();
+            ends.sort();
+            assert_eq!(ends, expected, "{}…", &filter[..filter.len().min(30)]);
+        }
+    }
 }
