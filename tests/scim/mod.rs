@@ -11,6 +11,7 @@ mod delete_policy;
 mod discovery;
 mod filter;
 mod groups;
+mod headers;
 mod isolation;
 mod long_values;
 mod members;

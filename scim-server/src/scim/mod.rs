@@ -127,7 +127,7 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     let segments = path_segments(req.path());
     let slug = segments.first().map(String::as_str).unwrap_or_default();
     let (id, now) = (request_id(&req), scim.clock.now());
-    let authorization = req.headers().get(header::AUTHORIZATION).map(|h| h.to_str().unwrap_or("?"));
+    let authorization = authorization(&req);
     let admitted = match scim.store.registry().authenticate(slug, authorization, &id, now) {
         Ok(admitted) => admitted,
         Err(turned) => {
@@ -235,6 +235,14 @@ fn me() -> ScimError {
         Kind::NotImplemented,
         "/Me has no meaning here: the token belongs to an identity provider, not to a person. Ask for /Users/{id} instead.",
     )
+}
+
+/// The `Authorization` header. Two of them, or one that is no text, open nothing: proxies would not agree on which counts.
+fn authorization(req: &HttpRequest) -> Option<&str> {
+    const UNREADABLE: &str = "Bearer ?";
+    let mut headers = req.headers().get_all(header::AUTHORIZATION);
+    let first = headers.next()?;
+    Some(if headers.next().is_some() { UNREADABLE } else { first.to_str().unwrap_or(UNREADABLE) })
 }
 
 /// The segments behind `/scim/`, decoded; doubled and trailing slashes are no fault.

@@ -42,6 +42,14 @@ impl MediaType {
 /// # Errors
 /// 415.
 pub fn check_content_type(req: &HttpRequest) -> Result<(), ScimError> {
+    let coding =
+        req.headers().get(header::CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or("?").trim());
+    if coding.is_some_and(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity")) {
+        return Err(ScimError::new(
+            Kind::UnsupportedMediaType,
+            "Compressed bodies are not understood; send the JSON as it is, without `Content-Encoding`.",
+        ));
+    }
     let essence = req.content_type();
     if MediaType::of(essence).is_some() || !req.headers().contains_key(header::CONTENT_TYPE) {
         return Ok(());
