@@ -1,0 +1,70 @@
+//! The writer survives what goes wrong in a write: nothing of it stays, and everybody else goes on.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and one write must panic")]
+
+use endpoint_store::endpoints::{self, NewEndpoint};
+use endpoint_store::settings::Idp;
+use endpoint_store::{DatabaseUrl, Store, StoreError};
+
+fn named(name: &str) -> NewEndpoint {
+    NewEndpoint { name: name.to_owned(), tenant: None, idp: Idp::Generic }
+}
+
+async fn count(store: &Store) -> i64 {
+    store.read(|conn| endpoints::list(conn, "", false, 0, 100)).await.unwrap().1
+}
+
+fn open(folder: &tempfile::TempDir) -> Store {
+    Store::open(&DatabaseUrl::Sqlite(folder.path().join("scim.db"))).unwrap()
+}
+
+#[tokio::test]
+async fn a_panic_leaves_nothing_and_the_next_write_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for round in 0..3 {
+        let panicked = store.write(move |tx| -> Result<(), StoreError> {
+            endpoints::create(tx, &named("gone"), 0)?;
+            panic!("on purpose, {round}");
+        });
+        assert!(matches!(panicked.await, Err(StoreError::Unavailable(_))));
+        store.ready().await.unwrap();
+        store.write(|tx| endpoints::create(tx, &named("kept"), 0)).await.unwrap();
+    }
+    assert_eq!(count(&store).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_of_the_database_undoes_its_batch_and_acknowledges_nothing_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let writes: Vec<_> = (0..60)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let write = store.write(move |tx| {
+                    endpoints::create(tx, &named(&format!("endpoint {n}")), 0)?;
+                    if n % 7 == 3 { Err(StoreError::Damaged("on purpose".into())) } else { Ok(()) }
+                });
+                write.await.is_ok()
+            })
+        })
+        .collect();
+    let mut acknowledged = 0;
+    for write in writes {
+        acknowledged += i64::from(write.await.unwrap());
+    }
+    assert_eq!(count(&store).await, acknowledged, "exactly what was acknowledged is there");
+    store.write(|tx| endpoints::create(tx, &named("after"), 0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_undoes_itself_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let refused = store.write(|tx| {
+        endpoints::create(tx, &named("half"), 0)?;
+        endpoints::create(tx, &named("---"), 0)
+    });
+    assert!(matches!(refused.await, Err(StoreError::Refused(_))));
+    assert_eq!(count(&store).await, 0);
+}
