@@ -14,7 +14,7 @@ use actix_web::{
 use crate::{
     error::PageError,
     frame::{Frame, Section, Theme},
-    pages::errors,
+    pages::{errors, outside::local},
     session::{Operator, request_id},
 };
 
@@ -64,7 +64,8 @@ fn error_of(error: &Error) -> PageError {
 
 fn write(request: &actix_web::HttpRequest, error: &PageError) -> HttpResponse {
     if let PageError::SignIn { next: Some(next) } = error {
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("next", &local(next)).finish();
         return HttpResponse::SeeOther()
             .insert_header((LOCATION, format!("/admin/sign-in?{query}")))
             .finish();

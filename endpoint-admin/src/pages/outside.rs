@@ -158,6 +158,8 @@ pub(crate) fn local(next: &str) -> String {
     let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     // A form's address, or the sign-in page itself, is no place to come back to.
     let inside = next.starts_with(HOME) && !next.starts_with("/admin/sign-");
+    // Somebody pasted a token into the address bar: it must not wander on.
+    let plain = plain && scim_core::token::redact(next) == next;
     if plain && inside && next.len() <= 1000 { next.to_owned() } else { HOME.to_owned() }
 }
 
@@ -168,6 +170,8 @@ mod tests {
     #[test]
     fn after_signing_in_one_stays_in_the_console() {
         assert_eq!(local("/admin/endpoints/a/users?q=b"), "/admin/endpoints/a/users?q=b");
+        let token = scim_core::token::PlainToken::mint(&[7; 48]);
+        assert_eq!(local(&format!("/admin/endpoints/{}", token.reveal())), "/admin/");
         for elsewhere in
             ["", "//evil.test", "https://evil.test/admin/", "/admin", "/\\evil.test", "/admin/\r\nX: y"]
         {
