@@ -55,6 +55,14 @@ impl StoreError {
         !matches!(self, Self::Scim(_) | Self::Refused(_) | Self::NotFound(_))
     }
 
+    /// Why, without the sentence around it: for an error that is told again as unavailable.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unavailable(reason) => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// True when a row refers to one that is not there any more.
     pub(crate) fn is_dangling(&self) -> bool {
         matches!(self, Self::Database(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)))

@@ -246,16 +246,6 @@ pub fn issue(
     Ok((token, (row, usage).try_into()?))
 }
 
-/// Whether a form with this key has issued a token before.
-pub fn was_issued(conn: &mut Conn, endpoint: &EndpointId, request_key: &str) -> Result<bool, StoreError> {
-    let n: i64 = tokens::table
-        .filter(tokens::endpoint_id.eq(endpoint.as_str()))
-        .filter(tokens::request_key.eq(request_key))
-        .count()
-        .get_result(conn)?;
-    Ok(n > 0)
-}
-
 /// The endpoint for which a form with this key has issued a token before.
 pub fn endpoint_of_request(conn: &mut Conn, request_key: &str) -> Result<Option<EndpointId>, StoreError> {
     Ok(tokens::table

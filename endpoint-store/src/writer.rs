@@ -129,7 +129,7 @@ impl Writer {
                 Ok((value, changed)) => (Ok(value), changed),
                 Err(error) => (Err(error), false),
             };
-            let fault = outcome.as_ref().err().filter(|error| error.is_fault()).map(ToString::to_string);
+            let fault = outcome.as_ref().err().filter(|error| error.is_fault()).map(StoreError::reason);
             let answer = Box::new(move |committed: Result<(), StoreError>| {
                 // The requester may have gone away; the write stands all the same.
                 let _ = sender.send(outcome.and_then(|value| committed.map(|()| value)));
@@ -198,7 +198,7 @@ fn carry_out(conn: &mut Conn, batch: Vec<Job>) -> Result<Vec<Ran>, Panicked> {
 fn settle(conn: &mut Conn, ran: Vec<Ran>, reload: &impl Fn(&mut Conn) -> Result<(), StoreError>) -> bool {
     let failed = match ran.iter().find_map(|r| r.fault.clone()) {
         Some(fault) => Some(fault),
-        None => dialect::commit(conn).err().map(|error| error.to_string()),
+        None => dialect::commit(conn).err().as_ref().map(StoreError::reason),
     };
     if let Some(failure) = &failed {
         tracing::error!(failure, "a batch of writes was not committed");

@@ -248,7 +248,7 @@ async fn tick(store: Store) {
         interval.tick().await;
         for outcome in [store.refresh_registry().await, store.flush_usage().await] {
             if let Err(error) = outcome {
-                tracing::warn!(%error, "the database is not available to the background task");
+                tracing::warn!(%error, "the background task could not read or write; it tries again");
             }
         }
     }

@@ -3,7 +3,7 @@
 use scim_core::schema::ResourceType;
 use serde_json::Value;
 
-use super::{Precondition, counts, keys, members, rows};
+use super::{Precondition, counts, keys, members, rows, update};
 use crate::caller::{ActorKind, Caller};
 use crate::changes::{self, ChangeKind, MemberChange, NewChange};
 use crate::dialect;
@@ -78,20 +78,9 @@ fn leave_groups(tx: &mut Tx<'_>, caller: &Caller, id: &str, now: Millis) -> Resu
         let mut left = MemberChange::default();
         members::remove(tx, endpoint, &group, &[id.to_owned()], &mut left)?;
         let Some(mut row) = rows::find(tx, endpoint, &group)? else { continue };
-        row.version += 1;
-        row.modified_at = now;
-        rows::update(tx, &row)?;
+        let Some(rt) = caller.endpoint().catalog.by_name(&row.resource_type) else { continue };
         let content = row.resource()?;
-        let change = NewChange {
-            kind: ChangeKind::Updated,
-            resource_type: &row.resource_type,
-            resource_id: &group,
-            resource_name: &row.name,
-            before: Some(&content),
-            after: Some(&content),
-            members: left,
-        };
-        changes::append(tx, caller, &change, now)?;
+        update::keep(tx, caller, rt, &mut row, (&content, &content), left, now)?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ mod read;
 mod replace;
 mod rows;
 pub mod search;
+mod update;
 
 pub(crate) use catalog::follow as follow_catalog;
 pub use create::create;

@@ -7,9 +7,9 @@ use scim_core::patch::{self as protocol, Patch, RelationEdit};
 use scim_core::schema::ResourceType;
 
 use super::read::{Record, Wanted};
-use super::{Precondition, keys, members, read, rows};
+use super::{Precondition, members, read, rows, update};
 use crate::caller::Caller;
-use crate::changes::{self, ChangeKind, MemberChange, NewChange};
+use crate::changes::MemberChange;
 use crate::dialect;
 use crate::endpoints::Endpoint;
 use crate::error::StoreError;
@@ -61,25 +61,7 @@ pub fn patch(
         }
         apply_edit(tx, (caller.endpoint(), rt), id, edit, now, &mut moved, &mut notes)?;
     }
-    if before != after || !moved.is_empty() {
-        row.version += 1;
-        row.modified_at = now;
-        if before != after {
-            row.set_resource(rt, &after)?;
-            keys::sync(tx, caller.endpoint(), rt, id, &after, false)?;
-        }
-        rows::update(tx, &row)?;
-        let change = NewChange {
-            kind: ChangeKind::Updated,
-            resource_type: &rt.name,
-            resource_id: id,
-            resource_name: &row.name,
-            before: Some(&before),
-            after: Some(&after),
-            members: moved,
-        };
-        changes::append(tx, caller, &change, now)?;
-    }
+    update::keep(tx, caller, rt, &mut row, (&before, &after), moved, now)?;
     Ok(Patched { record: read::record(tx, endpoint, rt, row, wanted)?, notes })
 }
 

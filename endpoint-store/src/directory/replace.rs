@@ -5,9 +5,9 @@ use scim_core::resource::{self, Incoming};
 use scim_core::schema::ResourceType;
 
 use super::read::{Record, Wanted};
-use super::{Precondition, keys, members, read, rows};
+use super::{Precondition, members, read, rows, update};
 use crate::caller::Caller;
-use crate::changes::{self, ChangeKind, MemberChange, NewChange};
+use crate::changes::MemberChange;
 use crate::dialect;
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -40,22 +40,6 @@ pub fn replace(
     if let Some(references) = &incoming.relation {
         members::replace(tx, caller.endpoint(), id, references, now, &mut moved, &mut notes)?;
     }
-    if before != after || !moved.is_empty() {
-        row.set_resource(rt, &after)?;
-        row.version += 1;
-        row.modified_at = now;
-        rows::update(tx, &row)?;
-        keys::sync(tx, caller.endpoint(), rt, id, &after, false)?;
-        let change = NewChange {
-            kind: ChangeKind::Updated,
-            resource_type: &rt.name,
-            resource_id: id,
-            resource_name: &row.name,
-            before: Some(&before),
-            after: Some(&after),
-            members: moved,
-        };
-        changes::append(tx, caller, &change, now)?;
-    }
+    update::keep(tx, caller, rt, &mut row, (&before, &after), moved, now)?;
     Ok((read::record(tx, endpoint, rt, row, wanted)?, notes))
 }
