@@ -114,13 +114,11 @@ fn qualified(path: &AttrPath, filter: &Filter) -> Option<Filter> {
     }
 }
 
-/// Whether a filter looks at this attribute.
-pub(crate) fn mentions(filter: &Filter, attribute: Option<&str>) -> bool {
-    let Some(name) = attribute else { return false };
-    let is = |path: &AttrPath| path.name.eq_ignore_ascii_case(name);
+/// Whether a filter looks at an attribute that `is` the one.
+pub(crate) fn mentions(filter: &Filter, is: &dyn Fn(&AttrPath) -> bool) -> bool {
     match filter {
-        Filter::And(terms) | Filter::Or(terms) => terms.iter().any(|t| mentions(t, attribute)),
-        Filter::Not(inner) => mentions(inner, attribute),
+        Filter::And(terms) | Filter::Or(terms) => terms.iter().any(|t| mentions(t, is)),
+        Filter::Not(inner) => mentions(inner, is),
         Filter::Compare { path, .. } | Filter::Present(path) | Filter::ValuePath { path, .. } => is(path),
     }
 }

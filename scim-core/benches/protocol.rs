@@ -72,7 +72,7 @@ fn meta() -> Meta {
         id: id.into(),
         created: 1_763_942_400_000,
         last_modified: 1_763_946_000_000,
-        version: 3,
+        version: "W/\"3\"".into(),
         location: format!("https://scim.example.com/scim/onelogin/v2/Users/{id}"),
     }
 }

@@ -46,6 +46,13 @@ impl AttrPath {
         })
     }
 
+    /// Whether it names this attribute or, if a part is given, the whole of it or that part. Its URN is not looked at.
+    #[must_use]
+    pub fn reaches(&self, name: &str, part: Option<&str>) -> bool {
+        let same = |sub: &str| part.is_none_or(|part| part.eq_ignore_ascii_case(sub));
+        self.name.eq_ignore_ascii_case(name) && self.sub.as_deref().is_none_or(same)
+    }
+
     /// Reads a path; `None` if the text does not follow the grammar.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (urn, rest) = match text.rsplit_once(':') {

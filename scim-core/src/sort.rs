@@ -61,6 +61,12 @@ impl Sort {
         Err(ScimError::invalid_path(format!("sortBy names {}, which is no attribute here.", quote(by))))
     }
 
+    /// By what it is sorted.
+    #[must_use]
+    pub const fn path(&self) -> &AttrPath {
+        &self.path
+    }
+
     /// Whether the order runs backwards.
     #[must_use]
     pub const fn is_descending(&self) -> bool {

@@ -114,4 +114,60 @@ both! {
         tags.dedup();
         assert_eq!(tags.len(), 3, "one for each state: {tags:?}");
     }
+
+    async fn the_version_of_a_user_moves_with_the_groups_it_shows(app: &App) {
+        let scim = app.generic();
+        let robert = id(&scim.user("robertt").await);
+        let path = format!("/Users/{robert}");
+        let fresh = |tag: &str| scim.request("GET", &path).header("If-None-Match", tag);
+        let mut tags = vec![tag(&scim, &path).await];
+        let inner = id(&scim.group("Clerks", &[&robert]).await);
+        tags.push(changed(&scim, &path, &tags).await);
+        let outer = id(&scim.group("Staff", &[&inner]).await);
+        tags.push(changed(&scim, &path, &tags).await);
+        let rename = json!([{"op": "replace", "path": "displayName", "value": "Crew"}]);
+        scim.patch(&format!("/Groups/{outer}"), rename).await.expect(200);
+        tags.push(changed(&scim, &path, &tags).await);
+
+        let now = scim.get(&path).await.expect(200);
+        let current = tags.last().unwrap().clone();
+        assert_eq!(now.json()["meta"]["version"], current, "the header and meta say the same");
+        assert_eq!(scim.find("Users", "userName eq \"robertt\"").await, [now.json()], "and a list too");
+        let by_version = format!("meta.version eq {}", json!(current));
+        assert_eq!(scim.find("Users", &by_version).await.len(), 1, "and a filter");
+        let search = scim.post("/.search", &json!({"filter": "userName eq \"robertt\""})).await.expect(200);
+        assert_eq!(search.json()["Resources"], json!([now.json()]), "and a search");
+        let put = scim.send(&scim.request("PUT", &path).json(&user("robertt"))).await.expect(200);
+        assert_eq!(put.json(), now.json(), "and a PUT that changes nothing");
+        assert_eq!(put.header("etag"), Some(current.as_str()));
+        let bulk = json!({"Operations": [{"method": "PATCH", "path": path, "version": current, "data":
+            {"Operations": [{"op": "replace", "path": "userName", "value": "robertt"}]}}]});
+        let bulk = scim.post("/Bulk", &bulk).await.expect(200).json();
+        assert_eq!(bulk["Operations"][0]["version"], current, "and Bulk: {bulk:#}");
+
+        let without = scim.get(&format!("{path}?excludedAttributes=groups")).await.expect(200);
+        assert_eq!(without.header("etag"), Some(tags[0].as_str()), "what is not shown is not part of it");
+        assert_eq!(without.json()["meta"]["version"], tags[0]);
+
+        scim.send(&fresh(&current)).await.expect(304);
+        scim.patch(&format!("/Groups/{inner}"), json!([{"op": "remove", "path": "members"}])).await.expect(200);
+        scim.send(&fresh(&current)).await.expect(200);
+        assert_eq!(tag(&scim, &path).await, tags[0], "without groups it is the version of the user alone");
+        scim.send(&fresh(&tags[0])).await.expect(304);
+
+        // Nobody can write groups through the user: a change of them alone refuses no update.
+        scim.send(&patch(&scim, &path).header("If-Match", &current)).await.expect(200);
+        let refused = scim.send(&patch(&scim, &path).header("If-Match", &current)).await;
+        assert_eq!(refused.status, 412, "but a change of the user does: {refused:#}");
+    }
+}
+
+/// The present tag, which is none of those before; and these are not taken for it.
+async fn changed(scim: &Scim, path: &str, before: &[String]) -> String {
+    let now = tag(scim, path).await;
+    for old in before {
+        assert_ne!(*old, now);
+        scim.send(&scim.request("GET", path).header("If-None-Match", old)).await.expect(200);
+    }
+    now
 }

@@ -44,7 +44,7 @@ impl UserView {
             id: record.id.clone(),
             created: record.created_at,
             last_modified: record.modified_at,
-            version: record.version,
+            version: record.etag(),
             location: format!("{base_url}/{}/{}", rt.endpoint, record.id),
         };
         let mut facts = facts::of(map);
@@ -57,7 +57,7 @@ impl UserView {
             state: user_state(record.active, record.hidden),
             hidden: record.hidden,
             facts,
-            version: meta.etag(),
+            version: meta.version.clone(),
             json: json_of(rt, record, &meta, base_url),
         }
     }

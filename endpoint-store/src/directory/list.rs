@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use scim_core::error::ScimError;
 use scim_core::filter::Filter;
 use scim_core::list::Page;
+use scim_core::path::AttrPath;
 use scim_core::schema::ResourceType;
 use scim_core::sort::{Key, Sort};
 use serde::{Deserialize, Serialize};
@@ -221,10 +222,16 @@ fn too_many() -> StoreError {
     .into()
 }
 
-/// A filter may look at members and groups that the answer does not show.
+/// Filter and order may look at members and groups that the answer does not show.
 fn looked_at(rt: &ResourceType, query: &ListQuery) -> Wanted {
-    let mentions = |name| query.filter.as_ref().is_some_and(|filter| filter_sql::mentions(filter, name));
-    Wanted { relation: mentions(rt.relation.as_deref()), memberships: mentions(Some("groups")) }
+    let mentions = |is: &dyn Fn(&AttrPath) -> bool| {
+        query.filter.as_ref().is_some_and(|filter| filter_sql::mentions(filter, is))
+            || query.sort.as_ref().is_some_and(|sort| is(sort.path()))
+    };
+    let is_relation = |path: &AttrPath| rt.relation.as_ref().is_some_and(|name| path.reaches(name, None));
+    // The groups of a user are part of its version.
+    let is_groups = |path: &AttrPath| path.reaches("groups", None) || path.reaches("meta", Some("version"));
+    Wanted { relation: mentions(&is_relation), memberships: mentions(&is_groups) }
 }
 
 /// A part of all resources of a type, without looking at the others.

@@ -20,6 +20,7 @@ mod replace;
 mod rows;
 pub mod search;
 mod update;
+mod version;
 
 pub(crate) use catalog::follow as follow_catalog;
 pub use create::create;

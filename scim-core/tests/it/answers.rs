@@ -4,7 +4,7 @@ use rstest::rstest;
 use scim_core::discovery::{self, BulkLimits, Capabilities, Paging};
 use scim_core::index::{self, IndexKey};
 use scim_core::list::{Page, list_response};
-use scim_core::meta::Meta;
+use scim_core::meta::{Membership, Meta, etag, version_in};
 use scim_core::path::AttrPath;
 use scim_core::project::{Projection, render};
 use scim_core::relation::Reference;
@@ -22,7 +22,7 @@ fn meta() -> Meta {
         id: "7".into(),
         created: 0,
         last_modified: 1,
-        version: 3,
+        version: etag(3, []),
         location: "https://h/scim/e/v2/Users/7".into(),
     }
 }
@@ -62,6 +62,41 @@ fn a_resource_is_shown_in_the_order_of_its_schemas() {
         "version": "W/\"3\"",
     });
     assert_eq!(shown["meta"], expected);
+}
+
+#[test]
+fn an_entity_tag_covers_the_groups_that_are_shown() {
+    let staff = Membership { id: "g1", name: "Staff", direct: true };
+    let clerks = Membership { id: "g2", name: "Clerks", direct: true };
+    let tags = [
+        etag(3, []),
+        etag(4, []),
+        etag(3, [staff]),
+        etag(4, [staff]),
+        etag(3, [Membership { name: "Crew", ..staff }]),
+        etag(3, [Membership { direct: false, ..staff }]),
+        etag(3, [clerks]),
+        etag(3, [staff, clerks]),
+        etag(3, [Membership { id: "g", name: "1Staff", direct: true }]),
+    ];
+    let different: std::collections::BTreeSet<&String> = tags.iter().collect();
+    assert_eq!(different.len(), tags.len(), "{tags:?}");
+    assert_eq!(etag(3, []), "W/\"3\"");
+    assert_eq!(etag(3, [staff]), etag(3, [staff]), "the same groups give the same tag");
+    for (tag, version) in tags.iter().zip([3, 4, 3, 4]) {
+        assert_eq!(version_in(tag.trim_start_matches("W/").trim_matches('"')), Some(version), "{tag}");
+    }
+}
+
+#[rstest]
+#[case::empty("")]
+#[case::no_number("made-up")]
+#[case::no_digest("3-")]
+#[case::a_digest_of_another_length("3-9f86d0")]
+#[case::something_else_behind("3-9f86d081884z")]
+#[case::no_version("-9f86d081884c")]
+fn what_is_no_tag_of_ours_has_no_version(#[case] opaque: &str) {
+    assert_eq!(version_in(opaque), None);
 }
 
 #[rstest]

@@ -11,7 +11,13 @@ use crate::support::{fixture, group, user};
 const EXAMPLES: &str = include_str!("../fixtures/rfc_examples.json");
 
 fn meta() -> Meta {
-    Meta { id: "1".into(), created: 0, last_modified: 0, version: 1, location: "https://h/1".into() }
+    Meta {
+        id: "1".into(),
+        created: 0,
+        last_modified: 0,
+        version: "W/\"1\"".into(),
+        location: "https://h/1".into(),
+    }
 }
 
 /// What must come back: all but what is the server's own, secret, or kept elsewhere.

@@ -25,6 +25,8 @@ use crate::error::explain;
 /// The most operations of one request.
 pub(super) const MAX_OPERATIONS: usize = 1000;
 const PORTION: usize = 50;
+/// A result shows the version only, and the groups of a user are part of that.
+const WANTED: Wanted = Wanted { relation: false, memberships: true };
 
 pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
     let request = bulk::parse(&json::parse(&x.body)?, MAX_OPERATIONS)?;
@@ -214,7 +216,7 @@ impl Run {
         operation: &Operation,
     ) -> Result<(Done, Notes), StoreError> {
         let mut notes = Notes::default();
-        let (caller, now, wanted) = (&self.caller, self.now, Wanted::NOTHING);
+        let (caller, now, wanted) = (&self.caller, self.now, WANTED);
         let precondition = operation.version.as_deref().map_or(Precondition::None, preconditions::of_version);
         let (status, record) = match operation.method {
             Method::Post => {
@@ -259,9 +261,8 @@ impl Run {
             let body = json!({"schemas": [protocol::PATCH_URN], "Operations": [{"op": "add", "path": relation, "value": members}]});
             let patch = protocol::parse(&rt, &body, self.dialect)?;
             let with = (self.dialect, &Precondition::None);
-            let patched = tx.attempt(|tx| {
-                directory::patch(tx, &self.caller, &rt, &id, &patch, with, Wanted::NOTHING, self.now)
-            });
+            let patched =
+                tx.attempt(|tx| directory::patch(tx, &self.caller, &rt, &id, &patch, with, WANTED, self.now));
             let outcome = match patched {
                 Ok(patched) => Ok(Done { status: StatusCode::CREATED, record: Some((rt, patched.record)) }),
                 Err(StoreError::Scim(error)) => Err(error),
@@ -292,7 +293,7 @@ impl Run {
                         "location".into(),
                         json!(format!("{}/{}/{}", self.base, rt.endpoint, record.id)),
                     );
-                    result.insert("version".into(), json!(format!("W/\"{}\"", record.version)));
+                    result.insert("version".into(), json!(record.etag()));
                 } else if let Some(operation) = operation {
                     result.insert(
                         "location".into(),

@@ -44,11 +44,11 @@ impl<'a> View<'a> {
     /// The resource with what the request asked for.
     pub(super) fn show(&self, record: Record) -> Map<String, Value> {
         let meta = Meta {
+            version: record.etag(),
             location: self.location(&record.id),
             id: record.id,
             created: record.created_at,
             last_modified: record.modified_at,
-            version: record.version,
         };
         let mut links = Vec::new();
         if let (Some(name), Some(members)) = (&self.rt.relation, record.relation) {

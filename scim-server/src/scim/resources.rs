@@ -24,9 +24,10 @@ pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Resul
     // A group may have any number of members: that is no work for the worker that answers everybody.
     let record = if reads_rows { x.scim.store.read(read).await } else { x.scim.store.read_point(read).await };
     let record = record.map_err(|e| explain(e, x.caller.request_id()))?;
-    if preconditions::is_known(&x.req, record.version) {
+    let tag = record.etag();
+    if preconditions::is_known(&x.req, &tag) {
         return Ok(HttpResponseBuilder::new(StatusCode::NOT_MODIFIED)
-            .insert_header((header::ETAG, tag(&record)))
+            .insert_header((header::ETAG, tag))
             .finish());
     }
     Ok(answer(x, &view, StatusCode::OK, record))
@@ -76,7 +77,7 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
     x.note(&patched.notes);
     if !with_body {
         return Ok(HttpResponseBuilder::new(StatusCode::NO_CONTENT)
-            .insert_header((header::ETAG, tag(&patched.record)))
+            .insert_header((header::ETAG, patched.record.etag()))
             .finish());
     }
     Ok(answer(x, &view, StatusCode::OK, patched.record))
@@ -106,14 +107,10 @@ fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: Record) -> 
     let location = view.location(&record.id);
     HttpResponseBuilder::new(status)
         .content_type(x.media.as_str())
-        .insert_header((header::ETAG, tag(&record)))
+        .insert_header((header::ETAG, record.etag()))
         .insert_header((
             if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION },
             location,
         ))
         .body(json::write(&Value::Object(view.show(record))))
-}
-
-fn tag(record: &Record) -> String {
-    format!("W/\"{}\"", record.version)
 }
