@@ -220,6 +220,10 @@ async fn a_restore_never_overwrites() {
     assert!(names.contains("in-the-backup") && !names.contains("later"), "{names:?}");
 }
 
+fn write_into(file: &Path, sql: &str) {
+    SqliteConnection::establish(file.to_str().unwrap()).unwrap().batch_execute(sql).unwrap();
+}
+
 /// What is no backup is refused before anything is touched.
 #[test]
 fn a_bad_file_changes_nothing() {
@@ -238,17 +242,10 @@ fn a_bad_file_changes_nothing() {
         "once upon a time, in a file of more than a few bytes\n".repeat(100),
     )
     .unwrap();
-    SqliteConnection::establish(folder.join("other.scim").to_str().unwrap())
-        .and_then(|mut other| Ok(other.batch_execute("CREATE TABLE cakes (id INTEGER)").unwrap()))
-        .unwrap();
+    write_into(&folder.join("other.scim"), "CREATE TABLE cakes (id INTEGER)");
     std::fs::write(folder.join("newer.scim"), &good).unwrap();
-    SqliteConnection::establish(folder.join("newer.scim").to_str().unwrap())
-        .and_then(|mut newer| {
-            Ok(newer
-                .batch_execute("INSERT INTO __diesel_schema_migrations VALUES ('9999', '2030-01-01')")
-                .unwrap())
-        })
-        .unwrap();
+    let newer = "INSERT INTO __diesel_schema_migrations VALUES ('9999', '2030-01-01')";
+    write_into(&folder.join("newer.scim"), newer);
     let before = std::fs::read(database.sqlite_file()).unwrap();
     for (name, word) in [
         ("torn", "torn.scim"),
@@ -279,14 +276,9 @@ fn nothing_is_half_copied() {
         return;
     }
     let target = Backend::Postgres.empty();
-    let mut connection = SqliteConnection::establish(database.sqlite_file().to_str().unwrap()).unwrap();
     // A row that PostgreSQL refuses, in one of the last tables.
-    connection
-        .batch_execute(
-            "PRAGMA foreign_keys = OFF; INSERT INTO change_subjects VALUES ('nobody', 'nothing', 1)",
-        )
-        .unwrap();
-    drop(connection);
+    let orphan = "PRAGMA foreign_keys = OFF; INSERT INTO change_subjects VALUES ('nobody', 'nothing', 1)";
+    write_into(&database.sqlite_file(), orphan);
     let failed = on(&database, &["copy", "--to", &target.url]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
     let list = on(&target, &["endpoint", "list", "--json"]).json();
