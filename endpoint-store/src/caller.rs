@@ -48,7 +48,8 @@ impl Actor {
 /// An actor bound to one endpoint for the length of one request.
 ///
 /// Made only by [`crate::registry::Registry::authenticate`] (SCIM) and
-/// [`crate::operators::Operator::on`] (console): no handler can make its own.
+/// [`crate::operators::Operator::on`] (console): no handler can make its own. [`Caller::at_command_line`] is for
+/// commands, whose user has the database anyway.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(crate) endpoint: Arc<Endpoint>,
@@ -57,6 +58,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whoever may run the program beside its database, bound to an endpoint.
+    pub fn at_command_line(endpoint: Endpoint) -> Self {
+        Self { endpoint: Arc::new(endpoint), actor: Actor::cli(), request_id: String::new() }
+    }
+
     /// The endpoint this caller is bound to.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint

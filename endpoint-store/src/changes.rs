@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::caller::{ActorKind, Caller};
 use crate::conn::Conn;
+use crate::dialect::tables::{ChangeRow as Row, ChangeSubject, Kept as _};
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -163,38 +164,11 @@ pub(crate) struct NewChange<'a> {
     pub(crate) members: MemberChange,
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = changes, treat_none_as_default_value = false)]
-struct Row {
-    endpoint_id: String,
-    seq: i64,
-    at: i64,
-    actor_kind: String,
-    actor_id: String,
-    actor_label: String,
-    request_id: String,
-    kind: String,
-    resource_type: String,
-    resource_id: String,
-    resource_name: String,
-    before: Option<String>,
-    after: Option<String>,
-    members: Option<String>,
-}
-
-/// Appends a change set and ticks the endpoint's milestones.
-pub(crate) fn append(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    new: &NewChange<'_>,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let json = |resource: Option<&Resource>| -> Result<Option<String>, StoreError> {
-        resource.map(serde_json::to_string).transpose().map_err(|e| StoreError::Damaged(e.to_string()))
-    };
-    let seq = next_number(tx, caller, new, now)?;
+fn row_of(caller: &Caller, seq: i64, new: &NewChange<'_>, now: Millis) -> Result<Row, StoreError> {
+    let json = |resource: Option<&Resource>| resource.map(serde_json::to_string).transpose();
     let members = (!new.members.is_empty()).then(|| serde_json::to_string(&new.members)).transpose();
-    let row = Row {
+    let damaged = |e: serde_json::Error| StoreError::Damaged(e.to_string());
+    Ok(Row {
         endpoint_id: caller.endpoint().id.as_str().to_owned(),
         seq,
         at: now,
@@ -206,16 +180,75 @@ pub(crate) fn append(
         resource_type: new.resource_type.to_owned(),
         resource_id: new.resource_id.to_owned(),
         resource_name: new.resource_name.to_owned(),
-        before: json(new.before)?,
-        after: json(new.after)?,
-        members: members.map_err(|e| StoreError::Damaged(e.to_string()))?,
-    };
-    diesel::insert_into(changes::table).values(&row).execute(&mut **tx)?;
+        before: json(new.before).map_err(damaged)?,
+        after: json(new.after).map_err(damaged)?,
+        members: members.map_err(damaged)?,
+    })
+}
+
+/// Whom a change concerns, each once.
+fn subjects_of<'a>(new: &'a NewChange<'_>) -> Vec<&'a str> {
     let mut subjects: Vec<&str> = vec![new.resource_id];
     subjects.extend(new.members.added.iter().chain(&new.members.removed).map(String::as_str));
     subjects.sort_unstable();
     subjects.dedup();
-    for subject in subjects {
+    subjects
+}
+
+/// Appends the change sets of resources that were made together. The first number is taken for all of them.
+pub(crate) fn append_all(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    new: &[NewChange<'_>],
+    now: Millis,
+) -> Result<(), StoreError> {
+    const SUBJECTS: usize = 2000;
+    let endpoint = caller.endpoint().id.as_str();
+    let many = i64::try_from(new.len()).unwrap_or(i64::MAX);
+    let last: i64 =
+        diesel::update(endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(endpoint)))
+            .set(endpoint_progress::last_change.eq(endpoint_progress::last_change + many))
+            .returning(endpoint_progress::last_change)
+            .get_result(&mut **tx)?;
+    let numbered: Vec<(i64, &NewChange<'_>)> = (last - many + 1..).zip(new).collect();
+    let rows: Vec<Row> =
+        numbered.iter().map(|(seq, new)| row_of(caller, *seq, new, now)).collect::<Result<_, _>>()?;
+    Row::insert(tx, &rows)?;
+    let mut subjects = numbered.iter().flat_map(|(seq, new)| {
+        subjects_of(new).into_iter().map(move |subject| ChangeSubject {
+            endpoint_id: endpoint.to_owned(),
+            subject_id: subject.to_owned(),
+            seq: *seq,
+        })
+    });
+    loop {
+        let some: Vec<ChangeSubject> = subjects.by_ref().take(SUBJECTS).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        ChangeSubject::insert(tx, &some)?;
+    }
+}
+
+/// The number of the last change of an endpoint; 0 before the first.
+pub fn last_number(conn: &mut Conn, endpoint: &EndpointId) -> Result<i64, StoreError> {
+    Ok(endpoint_progress::table
+        .filter(endpoint_progress::endpoint_id.eq(endpoint.as_str()))
+        .select(endpoint_progress::last_change)
+        .get_result(conn)?)
+}
+
+/// Appends a change set and ticks the endpoint's milestones.
+pub(crate) fn append(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    new: &NewChange<'_>,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let seq = next_number(tx, caller, new, now)?;
+    let row = row_of(caller, seq, new, now)?;
+    diesel::insert_into(changes::table).values(&row).execute(&mut **tx)?;
+    for subject in subjects_of(new) {
         diesel::insert_into(change_subjects::table)
             .values((
                 change_subjects::endpoint_id.eq(&row.endpoint_id),

@@ -98,6 +98,30 @@ pub(crate) fn open(url: &DatabaseUrl) -> Result<Conn, StoreError> {
     }
 }
 
+/// Opens a SQLite file that is a whole database and is only read: a backup.
+pub(crate) fn open_backup(path: &Path) -> Result<Conn, StoreError> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let name = absolute.to_str().ok_or_else(|| StoreError::refused("the path of the file is not UTF-8"))?;
+    // In a URI these three mean something else.
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let mut conn = SqliteConnection::establish(&format!("file:{name}?mode=ro"))
+        .map_err(|e| StoreError::Unavailable(format!("cannot open {}: {e}", path.display())))?;
+    conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;")?;
+    Ok(Conn::Sqlite(conn))
+}
+
+/// Opens a SQLite file that nobody else knows of yet: it is made as a whole, or thrown away.
+pub(crate) fn open_draft(path: &Path) -> Result<Conn, StoreError> {
+    let name = path.to_str().ok_or_else(|| StoreError::refused("the path of the file is not UTF-8"))?;
+    let mut conn = SqliteConnection::establish(name)
+        .map_err(|e| StoreError::Unavailable(format!("cannot open {name}: {e}")))?;
+    conn.batch_execute(
+        "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; \
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -131072;",
+    )?;
+    Ok(Conn::Sqlite(conn))
+}
+
 /// r2d2's way to make connections. The derived one hides why opening failed.
 pub(crate) struct Manager(pub(crate) DatabaseUrl);
 

@@ -1,11 +1,13 @@
-//! The only file that asks which database it is: transactions and row locks.
+//! The only file that asks which database it is: transactions, row locks, and (in `tables`) whole tables.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::prelude::*;
 
 use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
+
+pub(crate) mod tables;
 
 /// Begins the one kind of write transaction.
 ///
@@ -15,6 +17,59 @@ pub(crate) fn begin_write(conn: &mut Conn) -> Result<(), StoreError> {
     match conn {
         Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
         Conn::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN")?,
+    }
+    Ok(())
+}
+
+/// Begins a transaction that sees the database as it is at its first query, however long it reads. It ends by
+/// [`rollback`]. It keeps no writer waiting.
+pub(crate) fn begin_snapshot(conn: &mut Conn) -> Result<(), StoreError> {
+    match conn {
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED")?,
+        Conn::Postgres(c) => {
+            AnsiTransactionManager::begin_transaction_sql(
+                c,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            )?;
+            diesel::sql_query("SET LOCAL statement_timeout = 0").execute(c)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets the statements of the present transaction take as long as they need.
+pub(crate) fn be_patient(conn: &mut Conn) -> Result<(), StoreError> {
+    if let Conn::Postgres(c) = conn {
+        diesel::sql_query("SET LOCAL statement_timeout = 0").execute(c)?;
+    }
+    Ok(())
+}
+
+/// Writes the whole of a SQLite database, as it is at this moment, into an empty file. Writers go on meanwhile.
+///
+/// False for a database that cannot do that.
+pub(crate) fn snapshot_into(conn: &mut Conn, file: &std::path::Path) -> Result<bool, StoreError> {
+    let Conn::Sqlite(c) = conn else { return Ok(false) };
+    let name = file.to_str().ok_or_else(|| StoreError::refused("the path of the file is not UTF-8"))?;
+    diesel::sql_query("VACUUM INTO ?").bind::<diesel::sql_types::Text, _>(name).execute(c)?;
+    Ok(true)
+}
+
+/// Whether a SQLite database has a table of this name.
+pub(crate) fn has_table(conn: &mut Conn, name: &str) -> Result<bool, StoreError> {
+    let Conn::Sqlite(c) = conn else { return Ok(false) };
+    let found: i64 = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ",
+    )
+    .bind::<diesel::sql_types::Text, _>(name)
+    .get_result(c)?;
+    Ok(found > 0)
+}
+
+/// Takes what is in the write-ahead log over into the file itself.
+pub(crate) fn empty_wal(conn: &mut Conn) -> Result<(), StoreError> {
+    if let Conn::Sqlite(c) = conn {
+        c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ pub mod endpoints;
 mod error;
 mod filter_sql;
 pub mod ids;
+mod lock;
 mod migrate;
 pub mod observations;
 pub mod operators;
@@ -24,6 +25,7 @@ mod server_keys;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
+pub mod transfer;
 pub mod usage;
 mod writer;
 
@@ -36,6 +38,7 @@ pub use error::StoreError;
 pub use ids::{Millis, entropy};
 pub use writer::Tx;
 
+use lock::FileLock;
 use registry::Registry;
 use usage::Usage;
 use writer::Writer;
@@ -53,6 +56,8 @@ struct Inner {
     registry: Arc<Registry>,
     usage: Usage,
     cursor_key: [u8; 32],
+    /// Keeps a restore from replacing the file under us.
+    _in_use: Option<FileLock>,
 }
 
 enum Writes {
@@ -72,9 +77,11 @@ impl Store {
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let registry = Arc::new(Registry::default());
         let cursor_key;
+        let mut in_use = None;
         let writes = match url {
             DatabaseUrl::Sqlite(path) => {
                 conn::prepare_file(path)?;
+                in_use = Some(FileLock::share(path)?);
                 let mut conn = conn::open(url)?;
                 migrate::migrate(&mut conn)?;
                 registry.reload(&mut conn)?;
@@ -91,7 +98,14 @@ impl Store {
             }
         };
         let pool = conn::pool(url, READERS)?;
-        Ok(Self(Arc::new(Inner { pool, writes, registry, usage: Usage::default(), cursor_key })))
+        Ok(Self(Arc::new(Inner {
+            pool,
+            writes,
+            registry,
+            usage: Usage::default(),
+            cursor_key,
+            _in_use: in_use,
+        })))
     }
 
     /// Brings a database to this release's schema and returns the versions that were applied.
@@ -99,8 +113,10 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+        let mut _in_use = None;
         if let DatabaseUrl::Sqlite(path) = url {
             conn::prepare_file(path)?;
+            _in_use = Some(FileLock::share(path)?);
         }
         migrate::migrate(&mut conn::open(url)?)
     }

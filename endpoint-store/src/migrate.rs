@@ -23,11 +23,16 @@ pub(crate) fn migrate(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
 
 /// Refuses a database that is ahead of this release or behind it, and changes nothing.
 pub(crate) fn verify(conn: &mut Conn) -> Result<(), StoreError> {
+    if is_older(conn)? { Err(StoreError::NotMigrated) } else { Ok(()) }
+}
+
+/// Refuses a database of a newer release, and says whether it lacks migrations.
+pub(crate) fn is_older(conn: &mut Conn) -> Result<bool, StoreError> {
     let pending = match conn {
         Conn::Sqlite(c) => pending(c, &SQLITE)?,
         Conn::Postgres(c) => pending(c, &POSTGRES)?,
     };
-    if pending == 0 { Ok(()) } else { Err(StoreError::NotMigrated) }
+    Ok(pending > 0)
 }
 
 fn apply<DB: Backend>(

@@ -4,6 +4,7 @@ diesel::table! {
     endpoints (id) {
         id -> Text, slug -> Text, name -> Text, name_key -> Text, tenant -> Nullable<Text>, idp -> Text,
         status -> Text, settings -> Text, definitions -> Nullable<Text>, created_at -> BigInt, updated_at -> BigInt, deleted_at -> Nullable<BigInt>,
+        purge_began_at -> Nullable<BigInt>,
     }
 }
 diesel::table! {
@@ -75,6 +76,9 @@ diesel::table! {
     change_subjects (endpoint_id, subject_id, seq) { endpoint_id -> Text, subject_id -> Text, seq -> BigInt, }
 }
 diesel::table! {
+    change_floors (endpoint_id) { endpoint_id -> Text, pruned_up_to -> BigInt, }
+}
+diesel::table! {
     operators (id) {
         id -> Text, name -> Text, name_key -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
         disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>,
@@ -95,6 +99,9 @@ diesel::table! {
 
 diesel::table! {
     server_keys (name) { name -> Text, bytes -> Binary, }
+}
+diesel::table! {
+    leases (name) { name -> Text, holder -> Text, until -> BigInt, }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(

@@ -10,9 +10,11 @@ mod floors;
 mod forms;
 mod requests_log;
 mod secrets;
+mod seed;
 mod starting;
 mod stopping;
 mod tap;
+mod transfer;
 
 use crate::support::app::App;
 use crate::support::program::{Output, run_with_input};

@@ -15,7 +15,36 @@ use crate::schema::{resource_keys, resources};
 use crate::settings::GroupNames;
 use crate::writer::Tx;
 
-/// Makes the kept keys of a resource those of its present content; `hidden` ones claim no uniqueness.
+/// The keys that a resource has, each with whether it claims uniqueness; `hidden` ones claim none.
+pub(crate) fn wanted(
+    endpoint: &Endpoint,
+    rt: &ResourceType,
+    resource: &Resource,
+    hidden: bool,
+) -> BTreeMap<(String, String), bool> {
+    let claims = !hidden && (rt.relation.is_none() || endpoint.settings.group_names == GroupNames::Unique);
+    index::keys(rt, resource)
+        .into_iter()
+        .map(|key| ((key.attribute, key.key), key.unique && claims))
+        .collect()
+}
+
+/// What a violation of uniqueness means to the requester.
+pub(super) fn taken(error: StoreError, rt: &ResourceType, attribute: &str) -> StoreError {
+    match &error {
+        StoreError::Database(cause) if StoreError::is_unique_violation(cause) => {
+            ScimError::uniqueness(format!(
+                "{attribute} must be unique: another {} of this endpoint has this value already. \
+             Look it up with the filter `{attribute} eq \"…\"` and update that one.",
+                rt.name
+            ))
+            .into()
+        }
+        _ => error,
+    }
+}
+
+/// Makes the kept keys of a resource those of its present content.
 ///
 /// # Errors
 /// 409 `uniqueness` naming the attribute when another resource holds the value.
@@ -27,12 +56,8 @@ pub(super) fn sync(
     resource: &Resource,
     hidden: bool,
 ) -> Result<(), StoreError> {
-    let claims = !hidden && (rt.relation.is_none() || endpoint.settings.group_names == GroupNames::Unique);
+    let mut wanted = wanted(endpoint, rt, resource, hidden);
     let endpoint = &endpoint.id;
-    let mut wanted: BTreeMap<(String, String), bool> = index::keys(rt, resource)
-        .into_iter()
-        .map(|key| ((key.attribute, key.key), key.unique && claims))
-        .collect();
     let of_resource = || {
         resource_keys::table
             .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
@@ -68,15 +93,7 @@ pub(super) fn sync(
                 resource_keys::is_unique.eq(unique),
             ))
             .execute(&mut **tx)
-            .map_err(|e| match StoreError::is_unique_violation(&e) {
-                true => ScimError::uniqueness(format!(
-                    "{attribute} must be unique: another {} of this endpoint has this value already. \
-                     Look it up with the filter `{attribute} eq \"…\"` and update that one.",
-                    rt.name
-                ))
-                .into(),
-                false => StoreError::from(e),
-            })?;
+            .map_err(|e| taken(e.into(), rt, &attribute))?;
     }
     Ok(())
 }

@@ -14,21 +14,7 @@ use crate::schema::resources;
 use crate::writer::Tx;
 
 /// A row of the table, hidden ones too.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = resources, treat_none_as_default_value = false)]
-pub(super) struct Row {
-    pub(super) endpoint_id: String,
-    pub(super) id: String,
-    pub(super) resource_type: String,
-    pub(super) version: i64,
-    pub(super) created_at: i64,
-    pub(super) modified_at: i64,
-    pub(super) hidden: bool,
-    pub(super) active: bool,
-    pub(super) name: String,
-    pub(super) name_key: String,
-    pub(super) body: String,
-}
+pub(super) use crate::dialect::tables::ResourceRow as Row;
 
 impl Row {
     pub(super) fn resource(&self) -> Result<Resource, StoreError> {

@@ -6,8 +6,11 @@ pub mod database;
 pub mod endpoint;
 pub mod operator;
 pub mod output;
+mod people;
 mod schema;
+mod seed;
 pub mod token;
+pub mod transfer;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -52,6 +55,14 @@ pub enum Command {
     Migrate(Format),
     /// Look for faults in the database, and change nothing
     Check(Format),
+    /// Fill an endpoint with made-up users and groups
+    Seed(seed::SeedArgs),
+    /// Write everything into a new file, while servers go on
+    Backup(transfer::BackupArgs),
+    /// Make the database what a backup holds
+    Restore(transfer::RestoreArgs),
+    /// Copy everything to another database, as from SQLite to PostgreSQL
+    Copy(transfer::CopyArgs),
 }
 
 /// A signal so soon after the first one is its echo.
@@ -233,6 +244,10 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
         Command::Migrate(format) => (format.json, database::migrate(&config)),
+        Command::Seed(args) => (args.format.json, seed::run(&args, &Context::open(config)?).await),
+        Command::Backup(args) => (args.format.json, transfer::backup(&args, &config)),
+        Command::Restore(args) => return print(&transfer::restore(&args, &config)?, args.format.json),
+        Command::Copy(args) => (args.format.json, transfer::copy(&args, &config)),
         Command::Check(format) => return database::check(config, format.json).await,
         Command::Serve(_) => return Err(Failure::new("serving is not a command that ends")),
     };

@@ -1,0 +1,3 @@
+ALTER TABLE endpoints DROP COLUMN purge_began_at;
+DROP TABLE change_floors;
+DROP TABLE leases;
