@@ -133,6 +133,12 @@ impl Server {
         }
     }
 
+    /// Kills it without warning, as power failing or the kernel running out of memory does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
     /// Sends a signal by name (`TERM`, `INT`) and waits for the end.
     pub(crate) async fn stop(mut self, signal: &str) -> (ExitStatus, String) {
         let pid = self.child.id().to_string();
