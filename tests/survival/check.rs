@@ -260,10 +260,10 @@ async fn the_check_sees_every_kind_of_damage() {
         "DELETE FROM change_subjects WHERE seq = 2",
         "UPDATE changes SET members = NULL",
     ];
-    let file = database.sqlite_file();
     for (number, wound) in wounds.into_iter().enumerate() {
         let copy = database.folder.path().join(format!("wounded-{number}.db"));
-        std::fs::copy(&file, &copy).unwrap();
+        let Sql::Sqlite(mut whole) = Sql::open(&database.url) else { panic!("SQLite") };
+        whole.batch_execute(&format!("VACUUM INTO '{}'", copy.display())).unwrap();
         let url = format!("sqlite:{}", copy.display());
         let Sql::Sqlite(mut connection) = Sql::open(&url) else { panic!("SQLite") };
         connection.batch_execute(wound).unwrap();
