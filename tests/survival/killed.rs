@@ -1,9 +1,7 @@
 //! The server is killed at random moments under load; what it acknowledged is there, and nothing is there by half.
 
-use std::time::Duration;
-
 use super::check::sound;
-use super::load::{Ledger, Load, random};
+use super::load::{Ledger, Load};
 use super::rounds;
 use crate::support::backend::Backend;
 use crate::support::cluster::{Cluster, folder};
@@ -23,11 +21,6 @@ async fn furnish(folder: &std::path::Path, url: &str) -> Furniture {
     tokio::task::spawn_blocking(move || Furniture::install(&folder, &url)).await.unwrap()
 }
 
-/// Some time between starting to answer and being busy.
-async fn a_moment() {
-    tokio::time::sleep(Duration::from_millis(30 + u64::try_from(random(400)).unwrap())).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_on_sqlite() {
     let mut total = Ledger::default();
@@ -40,7 +33,7 @@ async fn the_server_on_sqlite() {
             let arguments = ["--database", &database.url, "--rate", "unlimited"];
             let server = Server::start(database.folder.path(), &arguments).await;
             let load = Load::start(server.address, &endpoints(&furniture), CLIENTS);
-            a_moment().await;
+            load.under_way().await;
             server.kill();
             ledger.add(load.stop().await);
             ledger.holds(&sound(&database.url));
@@ -65,7 +58,7 @@ async fn the_server_or_its_postgresql() {
             let arguments = ["--database", &url, "--rate", "unlimited", "--log", "error"];
             let server = Server::start(folder.path(), &arguments).await;
             let load = Load::start(server.address, &endpoints(&furniture), CLIENTS);
-            a_moment().await;
+            load.under_way().await;
             if round % 2 == 0 {
                 server.kill();
             } else {
@@ -73,7 +66,7 @@ async fn the_server_or_its_postgresql() {
                     cluster.down("immediate");
                     cluster.up();
                 });
-                a_moment().await;
+                load.under_way().await;
             }
             ledger.add(load.stop().await);
             ledger.holds(&sound(&url));

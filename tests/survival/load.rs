@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -75,24 +76,39 @@ impl Ledger {
 /// Clients at work.
 pub(super) struct Load {
     stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<Ledger>>,
 }
 
 impl Load {
     /// Starts `count` clients on the endpoints, in turns.
     pub(super) fn start(address: SocketAddr, endpoints: &[Endpoint], count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let clients = (0..count)
             .map(|number| {
                 let endpoint = &endpoints[number % endpoints.len()];
                 let base = format!("/scim/{}/v2", endpoint.slug);
                 let scim = Scim { address, base, token: endpoint.token.clone() };
-                let client =
-                    Client { scim, stop: stop.clone(), users: Vec::new(), ledger: Ledger::default() };
+                let client = Client {
+                    scim,
+                    stop: stop.clone(),
+                    acknowledged: acknowledged.clone(),
+                    users: Vec::new(),
+                    ledger: Ledger::default(),
+                };
                 tokio::spawn(client.work())
             })
             .collect();
-        Self { stop, clients }
+        Self { stop, acknowledged, clients }
+    }
+
+    /// Waits until clients are busy, and some random while more.
+    pub(super) async fn under_way(&self) {
+        let wanted = self.acknowledged.load(Ordering::SeqCst) + 1 + random(40);
+        while self.acknowledged.load(Ordering::SeqCst) < wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_micros(u64::try_from(random(20_000)).unwrap())).await;
     }
 
     /// Lets the requests under way end, and gives what was told.
@@ -109,6 +125,7 @@ impl Load {
 struct Client {
     scim: Scim,
     stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
     /// Users that this client made and knows to be there.
     users: Vec<String>,
     ledger: Ledger,
@@ -189,7 +206,7 @@ impl Client {
         let Some(answer) = attempt(self.scim.address, &request).await else {
             self.ledger.unanswered += 1;
             // Somebody who waits for a server that is down does not do it in a tight loop.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
             return None;
         };
         check_contract(&request, &answer);
@@ -198,12 +215,13 @@ impl Client {
             200 if path == "/Bulk" && answer.text().contains("\"503\"") => self.ledger.in_doubt += 1,
             200..=204 => {
                 self.ledger.done.push((id, changes));
+                self.acknowledged.fetch_add(1, Ordering::SeqCst);
                 return Some(answer);
             }
             503 if answer.text().contains("may have been made") => self.ledger.in_doubt += 1,
             503 => {
                 self.ledger.undone.push(id);
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             // Deleted by a request of this client that was never answered.
             404 => self.ledger.undone.push(id),
