@@ -14,3 +14,4 @@ mod idp;
 mod ops;
 mod scim;
 mod support;
+mod survival;

@@ -102,7 +102,7 @@ impl From<StoreError> for PageError {
             StoreError::Refused(sentence) => Self::Refused(sentence),
             StoreError::Scim(error) if error.status() == 404 => Self::NotFound(error.detail().to_owned()),
             StoreError::Scim(error) if error.status() < 500 => Self::Refused(error.detail().to_owned()),
-            StoreError::Unavailable(_) | StoreError::Busy => Self::Unavailable(error.to_string()),
+            error if error.is_passing() => Self::Unavailable(error.to_string()),
             other => Self::internal(other),
         }
     }

@@ -198,7 +198,7 @@ impl Operator {
     /// Reads from the store.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, PageError> {
         Ok(self.store().read(read).await?)
     }
@@ -206,7 +206,7 @@ impl Operator {
     /// Writes to the store; the store's own error, because a refusal belongs beside a field.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.store().write(write).await
     }

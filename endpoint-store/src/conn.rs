@@ -1,8 +1,7 @@
-//! Connections: which database, how it is opened, and the pool that hands them out.
+//! Connections: which database, and how it is opened.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -90,9 +89,12 @@ pub(crate) fn open(url: &DatabaseUrl) -> Result<Conn, StoreError> {
             Ok(Conn::Sqlite(conn))
         }
         DatabaseUrl::Postgres(url) => {
-            let mut conn = PgConnection::establish(url)
+            let mut conn = PgConnection::establish(&bounded(url))
                 .map_err(|e| StoreError::Unavailable(format!("cannot connect to PostgreSQL: {e}")))?;
-            conn.batch_execute("SET statement_timeout = '30s'; SET lock_timeout = '10s';")?;
+            conn.batch_execute(
+                "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET client_min_messages = 'error';",
+            )?;
+            speak_english(&mut conn);
             Ok(Conn::Postgres(conn))
         }
     }
@@ -122,39 +124,49 @@ pub(crate) fn open_draft(path: &Path) -> Result<Conn, StoreError> {
     Ok(Conn::Sqlite(conn))
 }
 
-/// r2d2's way to make connections. The derived one hides why opening failed.
-pub(crate) struct Manager(pub(crate) DatabaseUrl);
-
-impl r2d2::ManageConnection for Manager {
-    type Connection = Conn;
-    type Error = StoreError;
-
-    fn connect(&self) -> Result<Conn, StoreError> {
-        open(&self.0)
+/// Adds bounds to a libpq URL that does not set them itself: a server that has gone silent is noticed within seconds,
+/// not after the hours that TCP allows.
+fn bounded(url: &str) -> String {
+    const BOUNDS: [(&str, &str); 5] = [
+        ("connect_timeout", "3"),
+        ("tcp_user_timeout", "10000"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "2"),
+    ];
+    let mut bounded = url.to_owned();
+    for (name, value) in BOUNDS {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if bounded.contains('?') { '&' } else { '?' };
+            bounded.push_str(&format!("{separator}{name}={value}"));
+        }
     }
+    bounded
+}
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        Ok(conn.batch_execute("SELECT 1")?)
-    }
-
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        use diesel::connection::TransactionManager;
-        <Conn as Connection>::TransactionManager::is_broken_transaction_manager(conn)
-            || std::thread::panicking()
+/// Failures are told apart by their words where diesel keeps the code to itself. Only a superuser may choose the
+/// language; where another may not, what is not understood counts as a fault instead of being tried again.
+fn speak_english(conn: &mut PgConnection) {
+    let asked = conn.batch_execute(
+        "SELECT set_config('lc_messages', 'C', false) \
+         WHERE current_setting('lc_messages') !~* '^(c|posix|en)([._-]|$)' AND current_setting('lc_messages') <> ''",
+    );
+    if let Err(error) = asked {
+        tracing::warn!(%error, "PostgreSQL speaks another language than English; set lc_messages = 'C' for its role");
     }
 }
 
-pub(crate) type Pool = r2d2::Pool<Manager>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(crate) fn pool(url: &DatabaseUrl, size: u32) -> Result<Pool, StoreError> {
-    let shared = matches!(url, DatabaseUrl::Postgres(_));
-    r2d2::Pool::builder()
-        .max_size(size)
-        .min_idle(Some(1))
-        // A query at every checkout costs more than the read itself on SQLite; a remote server may have gone away.
-        .test_on_check_out(shared)
-        .connection_timeout(Duration::from_secs(5))
-        .error_handler(Box::new(r2d2::NopErrorHandler))
-        .build(Manager(url.clone()))
-        .map_err(|e| StoreError::Unavailable(e.to_string()))
+    #[test]
+    fn bounds_are_added_and_those_of_the_operator_stay() {
+        let plain = bounded("postgres://u@h/db");
+        assert!(plain.starts_with("postgres://u@h/db?connect_timeout=3&"), "{plain}");
+        assert!(plain.contains("&tcp_user_timeout=10000"));
+        let own = bounded("postgres://u@h/db?sslmode=require&connect_timeout=60");
+        assert!(own.contains("connect_timeout=60") && !own.contains("connect_timeout=3&"), "{own}");
+        assert!(own.contains("sslmode=require&"));
+    }
 }

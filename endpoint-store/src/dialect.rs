@@ -1,4 +1,4 @@
-//! The only file that asks which database it is: transactions, row locks, and (in `tables`) whole tables.
+//! The only file that asks which database it is: transactions, row locks, messages, and (in `tables`) whole tables.
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::prelude::*;
@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
+use crate::writer::Tx;
 
 pub(crate) mod tables;
 
@@ -13,10 +14,21 @@ pub(crate) mod tables;
 ///
 /// SQLite takes the write lock at once: a transaction that reads first and writes later fails with
 /// "database is locked" whatever the timeout.
-pub(crate) fn begin_write(conn: &mut Conn) -> Result<(), StoreError> {
+///
+/// PostgreSQL also takes the lock of [`lock_endpoint`] in the same round trip when the endpoint is told.
+pub(crate) fn begin_write(conn: &mut Conn, endpoint: Option<&EndpointId>) -> Result<(), StoreError> {
     match conn {
         Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
-        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN")?,
+        Conn::Postgres(c) => match endpoint {
+            None => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN")?,
+            Some(endpoint) => {
+                let quoted = endpoint.as_str().replace('\'', "''");
+                let both = format!(
+                    "BEGIN; SELECT 1 FROM endpoint_progress WHERE endpoint_id = '{quoted}' FOR UPDATE"
+                );
+                AnsiTransactionManager::begin_transaction_sql(c, &both)?;
+            }
+        },
     }
     Ok(())
 }
@@ -75,12 +87,51 @@ pub(crate) fn empty_wal(conn: &mut Conn) -> Result<(), StoreError> {
 }
 
 /// Commits what [`begin_write`] began.
+///
+/// # Errors
+/// [`StoreError::InDoubt`] when the connection broke before the answer: the server may have committed.
 pub(crate) fn commit(conn: &mut Conn) -> Result<(), StoreError> {
     match conn {
-        Conn::Sqlite(c) => AnsiTransactionManager::commit_transaction(c)?,
-        Conn::Postgres(c) => AnsiTransactionManager::commit_transaction(c)?,
+        Conn::Sqlite(c) => Ok(AnsiTransactionManager::commit_transaction(c)?),
+        Conn::Postgres(c) => {
+            AnsiTransactionManager::commit_transaction(c).map_err(|error| match StoreError::from(error) {
+                StoreError::Lost(reason) => StoreError::InDoubt(reason),
+                other => other,
+            })
+        }
+    }
+}
+
+/// Asks to be told of changes of the registry.
+pub(crate) fn listen(conn: &mut Conn) -> Result<(), StoreError> {
+    if let Conn::Postgres(c) = conn {
+        c.batch_execute("LISTEN scim_registry")?;
     }
     Ok(())
+}
+
+/// Tells those who listen, once the transaction is committed.
+pub(crate) fn tell(conn: &mut Conn) -> Result<(), StoreError> {
+    if let Conn::Postgres(c) = conn {
+        c.batch_execute("NOTIFY scim_registry")?;
+    }
+    Ok(())
+}
+
+/// Whether this kind of database tells at all.
+pub(crate) fn tells(conn: &Conn) -> bool {
+    matches!(conn, Conn::Postgres(_))
+}
+
+/// Whether a message came since the last call; looks only at what has arrived.
+pub(crate) fn was_told(conn: &mut Conn) -> Result<bool, StoreError> {
+    let Conn::Postgres(c) = conn else { return Ok(false) };
+    let mut told = false;
+    for message in c.notifications_iter() {
+        message?;
+        told = true;
+    }
+    Ok(told)
 }
 
 /// Rolls back what [`begin_write`] began; a failure here leaves a connection that the pool discards.
@@ -99,9 +150,11 @@ pub(crate) fn rollback(conn: &mut Conn) {
 ///
 /// They meet at this row anyway, where the change log takes its number. Taken first, it keeps them from meeting
 /// anywhere else in another order. SQLite has one writer.
-pub(crate) fn lock_endpoint(conn: &mut Conn, endpoint: &EndpointId) -> Result<(), StoreError> {
+pub(crate) fn lock_endpoint(tx: &mut Tx<'_>, endpoint: &EndpointId) -> Result<(), StoreError> {
     use crate::schema::endpoint_progress;
-    if let Conn::Postgres(c) = conn {
+    if !tx.locks(endpoint)
+        && let Conn::Postgres(c) = &mut **tx
+    {
         endpoint_progress::table
             .filter(endpoint_progress::endpoint_id.eq(endpoint.as_str()))
             .select(endpoint_progress::endpoint_id)

@@ -25,6 +25,17 @@ pub enum StoreError {
     /// More writes are waiting than the queue holds.
     #[error("too many writes are waiting for the database")]
     Busy,
+    /// The database broke a transaction off because it met others in another order. The store runs it again; told
+    /// outside only as [`StoreError::Unavailable`].
+    #[error("writes were in each other's way: {0}")]
+    Contended(String),
+    /// The connection broke before anything was committed. The store tries another one; told outside only as
+    /// [`StoreError::Unavailable`].
+    #[error("the connection to the database broke: {0}")]
+    Lost(String),
+    /// The connection broke while a commit was under way: all of the write stands, or nothing.
+    #[error("the connection to the database broke during a commit: {0}")]
+    InDoubt(String),
     /// The database was migrated by a newer release.
     #[error(
         "the database has schema {found}, which this release does not know; start the release that made it, or a newer one"
@@ -58,9 +69,22 @@ impl StoreError {
     /// Why, without the sentence around it: for an error that is told again as unavailable.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Unavailable(reason) => reason.clone(),
+            Self::Unavailable(reason) | Self::Lost(reason) | Self::Contended(reason) => reason.clone(),
             other => other.to_string(),
         }
+    }
+
+    /// True when the connection is of no use any more.
+    pub(crate) fn is_loss(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::InDoubt(_))
+    }
+
+    /// True when the requester may come again later: the database is away or overburdened.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Busy | Self::Contended(_) | Self::Lost(_) | Self::InDoubt(_)
+        )
     }
 
     /// True when a row refers to one that is not there any more.
@@ -74,38 +98,60 @@ impl StoreError {
     }
 }
 
-/// Sorted by what the caller can do about it: SQLite and PostgreSQL tell most of it only in their messages.
+/// Parts of messages by which a failure is sorted: SQLite and PostgreSQL tell most of it only in words.
+const CONTENDED: [&str; 2] = ["deadlock detected", "could not serialize access"];
+const LOST: [&str; 9] = [
+    "server closed the connection",
+    "terminating connection",
+    "the connection unexpectedly",
+    "connection to server",
+    "no connection to the server",
+    "the database system is",
+    "could not receive data from server",
+    "could not send data to server",
+    "connection not open",
+];
+const AWAY: [&str; 10] = [
+    "canceling statement",
+    "database is locked",
+    "database table is locked",
+    "disk is full",
+    "readonly database",
+    "unable to open database file",
+    "disk I/O error",
+    "could not extend file",
+    "No space left on device",
+    "too many clients",
+];
+const DAMAGED: [&str; 3] = ["malformed", "not a database", "invalid page"];
+
+/// Sorted by what the caller can do about it.
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
-        const AWAY: [&str; 14] = [
-            "deadlock detected",
-            "canceling statement",
-            "the database system is",
-            "database is locked",
-            "database table is locked",
-            "disk is full",
-            "readonly database",
-            "unable to open database file",
-            "disk I/O error",
-            "server closed the connection",
-            "terminating connection",
-            "could not extend file",
-            "connection to server",
-            "no connection to the server",
-        ];
-        const DAMAGED: [&str; 3] = ["malformed", "not a database", "invalid page"];
+        let error = match error {
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => *commit_error,
+            other => other,
+        };
         let text = match &error {
             DieselError::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure,
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 info,
-            ) => return Self::Unavailable(info.message().to_owned()),
+            ) => return Self::Lost(info.message().to_owned()),
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => {
+                return Self::Contended(info.message().to_owned());
+            }
             DieselError::DatabaseError(_, info) => info.message().to_owned(),
-            DieselError::BrokenTransactionManager => return Self::Unavailable("the connection broke".into()),
+            DieselError::BrokenTransactionManager => return Self::Lost("it was broken before".into()),
             _ => return Self::Database(error),
         };
-        if AWAY.iter().any(|part| text.contains(part)) {
+        let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+        if says(&CONTENDED) {
+            Self::Contended(text)
+        } else if says(&LOST) {
+            Self::Lost(text)
+        } else if says(&AWAY) {
             Self::Unavailable(text)
-        } else if DAMAGED.iter().any(|part| text.contains(part)) {
+        } else if says(&DAMAGED) {
             Self::Damaged(text)
         } else {
             Self::Database(error)

@@ -19,14 +19,18 @@ mod lock;
 mod migrate;
 pub mod observations;
 pub mod operators;
+mod pool;
 pub mod registry;
+mod retry;
 mod schema;
 mod server_keys;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
 pub mod transfer;
+mod turns;
 pub mod usage;
+mod watch;
 mod writer;
 
 use std::sync::Arc;
@@ -36,23 +40,32 @@ pub use conn::{Conn, DatabaseUrl};
 pub use endpoints::{Endpoint, EndpointId};
 pub use error::StoreError;
 pub use ids::{Millis, entropy};
+pub use watch::Watch;
 pub use writer::Tx;
 
 use lock::FileLock;
+use pool::{Health, Pool};
 use registry::Registry;
+use turns::{Turn, Turns};
 use usage::Usage;
 use writer::Writer;
 
-const READERS: u32 = 8;
-const WRITERS: u32 = 8;
+/// Connections for reading and for writing together, unless the operator says otherwise.
+pub const CONNECTIONS: u32 = 16;
+/// Writes of one endpoint that may be in the queue of the one writer of SQLite at the same time.
+const QUEUED_AT_ONCE: usize = 256;
+/// Connections that one endpoint may hold on PostgreSQL: one writes, the next one is ready.
+const WRITING_AT_ONCE: usize = 2;
 
 /// The way to everything that is kept. Cheap to clone; every clone is the same store.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    pool: conn::Pool,
+    url: DatabaseUrl,
+    readers: Pool,
     writes: Writes,
+    turns: Arc<Turns>,
     registry: Arc<Registry>,
     usage: Usage,
     cursor_key: [u8; 32],
@@ -65,7 +78,7 @@ enum Writes {
     Grouped(Writer),
     /// PostgreSQL has as many as there are connections; they are not the readers', so that writers that wait for a
     /// lock keep nobody from reading.
-    Pooled(conn::Pool),
+    Pooled(Pool),
 }
 
 impl Store {
@@ -75,34 +88,46 @@ impl Store {
     /// [`StoreError::Unavailable`], [`StoreError::Damaged`], [`StoreError::NewerSchema`], and for
     /// PostgreSQL [`StoreError::NotMigrated`].
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let registry = Arc::new(Registry::default());
-        let cursor_key;
+        Self::open_with(url, CONNECTIONS)
+    }
+
+    /// The same with another number of connections: half of them read, and on PostgreSQL half of them write.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
+        let half = (connections / 2).max(1);
+        let (registry, health) = (Arc::new(Registry::default()), Arc::new(Health::default()));
         let mut in_use = None;
-        let writes = match url {
-            DatabaseUrl::Sqlite(path) => {
-                conn::prepare_file(path)?;
-                in_use = Some(FileLock::share(path)?);
-                let mut conn = conn::open(url)?;
-                migrate::migrate(&mut conn)?;
-                registry.reload(&mut conn)?;
-                cursor_key = server_keys::get(&mut conn, "cursor")?;
-                let (reloaded, url) = (registry.clone(), url.clone());
-                Writes::Grouped(Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn))?)
-            }
-            DatabaseUrl::Postgres(_) => {
-                let mut conn = conn::open(url)?;
-                migrate::verify(&mut conn)?;
-                registry.reload(&mut conn)?;
-                cursor_key = server_keys::get(&mut conn, "cursor")?;
-                Writes::Pooled(conn::pool(url, WRITERS)?)
-            }
+        if let DatabaseUrl::Sqlite(path) = url {
+            conn::prepare_file(path)?;
+            in_use = Some(FileLock::share(path)?);
+        }
+        let mut conn = conn::open(url)?;
+        let is_file = matches!(url, DatabaseUrl::Sqlite(_));
+        if is_file {
+            migrate::migrate(&mut conn)?;
+        } else {
+            migrate::verify(&mut conn)?;
+        }
+        registry.reload(&mut conn)?;
+        let cursor_key = server_keys::get(&mut conn, "cursor")?;
+        let (writes, at_once) = if is_file {
+            let (reloaded, url) = (registry.clone(), url.clone());
+            let writer = Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn))?;
+            (Writes::Grouped(writer), QUEUED_AT_ONCE)
+        } else {
+            (Writes::Pooled(Pool::new(url, half, &health)?), WRITING_AT_ONCE)
         };
-        let pool = conn::pool(url, READERS)?;
+        let readers = Pool::new(url, half, &health)?;
+        let (url, usage, turns) = (url.clone(), Usage::default(), Turns::new(at_once));
         Ok(Self(Arc::new(Inner {
-            pool,
+            url,
+            readers,
             writes,
+            turns,
             registry,
-            usage: Usage::default(),
+            usage,
             cursor_key,
             _in_use: in_use,
         })))
@@ -121,16 +146,17 @@ impl Store {
         migrate::migrate(&mut conn::open(url)?)
     }
 
-    /// Reads, off the async workers.
+    /// Reads, off the async workers. On PostgreSQL `read` is run again on another connection when its own was lost: it
+    /// must begin anew every time.
     ///
     /// # Errors
     /// What `read` returns, or [`StoreError::Unavailable`] when no connection can be had.
     pub async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let pool = self.0.pool.clone();
-        blocking(move || read(&mut *checkout(&pool)?)).await
+        let pool = self.0.readers.clone();
+        blocking(move || retry::again(|| pool.with(&read))).await
     }
 
     /// Reads a row or two. On SQLite, where they are in memory, that is cheaper than handing the work to another
@@ -140,46 +166,69 @@ impl Store {
     /// As [`Store::read`].
     pub async fn read_point<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         if matches!(self.0.writes, Writes::Grouped(_))
-            && let Some(mut conn) = self.0.pool.try_get()
+            && let Some(outcome) = self.0.readers.try_with(&read)
         {
-            return read(&mut conn);
+            return outcome;
         }
         self.read(read).await
     }
 
     /// Writes in one transaction, all or nothing, and returns once it is on disk.
     ///
+    /// On PostgreSQL `write` is run again, a bounded number of times, when the database broke the transaction off because
+    /// of others or the connection was lost before the commit: it must begin anew every time, and do nothing outside of
+    /// the transaction.
+    ///
     /// # Errors
     /// What `write` returns, [`StoreError::Busy`] when too many writes are waiting, or
-    /// [`StoreError::Unavailable`]; in every case nothing was written.
+    /// [`StoreError::Unavailable`]; in every case nothing was written. [`StoreError::InDoubt`] when the answer to the commit
+    /// was lost.
     pub async fn write<T: Send + 'static>(
         &self,
-        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.carry_out(None, write).await
+    }
+
+    /// Writes to the directory of one endpoint, whose writers take turns: they wait for each other in the database
+    /// anyway, and here they do not use up what other endpoints need.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_in<T: Send + 'static>(
+        &self,
+        endpoint: &EndpointId,
+        write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.0.turns.take(endpoint).await?;
+        let endpoint = endpoint.clone();
+        self.carry_out(Some((endpoint, turn)), write).await
+    }
+
+    async fn carry_out<T: Send + 'static>(
+        &self,
+        turn: Option<(EndpointId, Turn)>,
+        write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let write = move |tx: &mut Tx<'_>| {
             let value = write(tx)?;
             tx.seal()?;
             Ok(value)
         };
-        match &self.0.writes {
-            Writes::Grouped(writer) => writer.write(write).await,
-            Writes::Pooled(pool) => {
-                let (pool, registry) = (pool.clone(), self.0.registry.clone());
-                blocking(move || {
-                    let conn = &mut *checkout(&pool)?;
-                    let (value, changed) = writer::alone(conn, write)?;
-                    if changed && let Err(error) = registry.reload(conn) {
-                        // What was written stands; the watch over the registry's version tries again.
-                        tracing::error!(%error, "the registry could not be reloaded after a change");
-                    }
-                    Ok(value)
-                })
-                .await
-            }
-        }
+        let pool = match &self.0.writes {
+            Writes::Grouped(writer) => return writer.write(write).await,
+            Writes::Pooled(pool) => pool.clone(),
+        };
+        let registry = self.0.registry.clone();
+        // The turn goes along: it lasts as long as the work, also when nobody waits for the answer any more.
+        blocking(move || {
+            let endpoint = turn.as_ref().map(|(endpoint, _)| endpoint);
+            retry::again(|| pool.with(|conn| written(conn, &registry, endpoint, &write)))
+        })
+        .await
     }
 
     /// Endpoints and tokens in memory.
@@ -206,13 +255,12 @@ impl Store {
         self.write(|_| Ok(())).await
     }
 
-    /// Takes over what other processes changed. Called several times a second.
+    /// Follows what other processes change, until the answer is dropped: within a second it is known here.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; the next call tries again.
-    pub async fn refresh_registry(&self) -> Result<(), StoreError> {
-        let registry = self.0.registry.clone();
-        self.read(move |conn| registry.refresh(conn)).await
+    /// [`StoreError::Unavailable`] when the thread cannot be started.
+    pub fn watch(&self) -> Result<Watch, StoreError> {
+        watch::start(self.0.url.clone(), self.0.registry.clone())
     }
 
     /// Writes what was counted since the last call; on failure it is kept for the next.
@@ -232,8 +280,19 @@ impl Store {
     }
 }
 
-fn checkout(pool: &conn::Pool) -> Result<r2d2::PooledConnection<conn::Manager>, StoreError> {
-    pool.get().map_err(|e| StoreError::Unavailable(format!("no connection to the database: {e}")))
+/// One write on a connection of its own; what is kept in memory follows before the answer.
+fn written<T>(
+    conn: &mut Conn,
+    registry: &Registry,
+    endpoint: Option<&EndpointId>,
+    write: &impl Fn(&mut Tx<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let (value, changed) = writer::alone(conn, endpoint, write)?;
+    if changed && let Err(error) = registry.reload(conn) {
+        // What was written stands; the watch over the registry's version tries again.
+        tracing::error!(%error, "the registry could not be reloaded after a change");
+    }
+    Ok(value)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -12,6 +12,7 @@ use scim_core::token::{Malformed, PlainToken, TokenDigest};
 
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::{self, Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -195,10 +196,11 @@ fn version(conn: &mut Conn) -> Result<i64, StoreError> {
         .get_result(conn)?)
 }
 
-/// Moves the version, so that every process reloads. Part of the transaction that changed something.
+/// Moves the version, so that every process reloads, and tells those that listen. Part of the transaction that changed
+/// something.
 pub(crate) fn bump(conn: &mut Conn) -> Result<(), StoreError> {
     diesel::update(registry_version::table.filter(registry_version::id.eq(1)))
         .set(registry_version::version.eq(registry_version::version + 1))
         .execute(conn)?;
-    Ok(())
+    dialect::tell(conn)
 }

@@ -13,7 +13,7 @@ pub(crate) fn get(conn: &mut Conn, name: &str) -> Result<[u8; 32], StoreError> {
     if let Some(key) = find(conn, name)? {
         return Ok(key);
     }
-    let made = writer::alone(conn, |tx| {
+    let made = writer::alone(conn, None, |tx| {
         diesel::insert_into(server_keys::table)
             .values((server_keys::name.eq(name), server_keys::bytes.eq(entropy::<32>().to_vec())))
             .execute(&mut **tx)?;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::conn::Conn;
 use crate::dialect;
+use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 
 const BATCH: usize = 64;
@@ -21,6 +22,8 @@ const QUEUE: usize = 1024;
 pub struct Tx<'a> {
     conn: &'a mut Conn,
     registry_changed: bool,
+    /// The endpoint whose writers wait for this transaction, when it was known at the beginning.
+    locked: Option<EndpointId>,
 }
 
 impl Tx<'_> {
@@ -37,9 +40,14 @@ impl Tx<'_> {
         &mut self,
         part: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (value, changed) = savepoint(self.conn, part)?;
+        let (value, changed) = savepoint(self.conn, self.locked.clone(), part)?;
         self.registry_changed |= changed;
         Ok(value)
+    }
+
+    /// Whether the writers of this endpoint wait already.
+    pub(crate) fn locks(&self, endpoint: &EndpointId) -> bool {
+        self.locked.as_ref() == Some(endpoint)
     }
 
     /// The last act of every write: a changed registry gets a new version, for the other processes.
@@ -65,22 +73,25 @@ impl std::ops::DerefMut for Tx<'_> {
 #[expect(clippy::disallowed_methods, reason = "inside a write transaction this is a savepoint")]
 pub(crate) fn savepoint<T>(
     conn: &mut Conn,
+    locked: Option<EndpointId>,
     write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<(T, bool), StoreError> {
     conn.transaction(|conn| {
-        let mut tx = Tx { conn, registry_changed: false };
+        let mut tx = Tx { conn, registry_changed: false, locked };
         let value = write(&mut tx)?;
         Ok((value, tx.registry_changed))
     })
 }
 
-/// Runs one write in a transaction of its own, and says whether the registry changed.
+/// Runs one write in a transaction of its own, and says whether the registry changed. The writers of the endpoint, if
+/// one is told, wait for each other.
 pub(crate) fn alone<T>(
     conn: &mut Conn,
+    endpoint: Option<&EndpointId>,
     write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<(T, bool), StoreError> {
-    dialect::begin_write(conn)?;
-    let mut tx = Tx { conn, registry_changed: false };
+    dialect::begin_write(conn, endpoint)?;
+    let mut tx = Tx { conn, registry_changed: false, locked: endpoint.cloned() };
     let outcome = write(&mut tx).map(|value| (value, tx.registry_changed));
     match outcome {
         Ok(_) => dialect::commit(conn)?,
@@ -125,7 +136,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (sender, answer) = oneshot::channel();
         let job: Job = Box::new(move |conn| {
-            let (outcome, registry_changed) = match savepoint(conn, write) {
+            let (outcome, registry_changed) = match savepoint(conn, None, write) {
                 Ok((value, changed)) => (Ok(value), changed),
                 Err(error) => (Err(error), false),
             };
@@ -156,7 +167,7 @@ fn run(
         let batch: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
         // Dropping a batch answers its requesters: nothing was done.
         let Some(mut conn) = kept.take().or_else(|| connect().map_err(|e| report(&e)).ok()) else { continue };
-        if dialect::begin_write(&mut conn).map_err(|e| report(&e)).is_err() {
+        if dialect::begin_write(&mut conn, None).map_err(|e| report(&e)).is_err() {
             continue;
         }
         // A connection that saw a panic or a fault is not used again: closing it rolls back whatever it held.

@@ -17,7 +17,7 @@ use crate::scim::{self, Scim};
 
 /// How long requests under way may take to end when the server stops, in seconds.
 const DRAIN: u64 = 15;
-/// How often other processes' changes are looked for, and counted uses are written.
+/// How often counted uses are written.
 const TICK: Duration = Duration::from_millis(300);
 /// How often the bin is looked into.
 const BIN_ROUND: Duration = Duration::from_secs(600);
@@ -87,7 +87,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let failed = |error| StartError::Database { url: config.database.to_string(), error };
     let listener = listen(config.listen)?;
     let console_listener = config.console_listen.map(listen).transpose()?;
-    let store = Store::open(&config.database).map_err(failed)?;
+    let store = Store::open_with(&config.database, config.connections).map_err(failed)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let address = address_of(&listener, config.listen)?;
     let public_url = PublicUrl::new(&config.public_url_at(address));
@@ -148,6 +148,7 @@ impl App {
     /// # Errors
     /// When the server cannot start its workers.
     pub async fn run(self) -> std::io::Result<()> {
+        let watching = self.store.watch().map_err(std::io::Error::other)?;
         let ticking = actix_web::rt::spawn(tick(self.store.clone()));
         let emptying = actix_web::rt::spawn(empty_bin(self.store.clone(), self.clock));
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
@@ -158,6 +159,7 @@ impl App {
         }
         ticking.abort();
         emptying.abort();
+        drop(watching);
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");
         }
@@ -240,16 +242,14 @@ async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreErro
     Ok(Some(code))
 }
 
-/// Takes over what other processes changed, and writes down who used which token.
+/// Writes down who used which token.
 async fn tick(store: Store) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        for outcome in [store.refresh_registry().await, store.flush_usage().await] {
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "the background task could not read or write; it tries again");
-            }
+        if let Err(error) = store.flush_usage().await {
+            tracing::warn!(%error, "the uses of tokens could not be written; they are kept for the next try");
         }
     }
 }

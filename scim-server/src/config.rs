@@ -18,6 +18,7 @@ const DATABASE: &str = "sqlite:data/scim.db";
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const RATE: u32 = 50;
 const MAX_RATE: u32 = 100_000;
+const MAX_CONNECTIONS: u32 = 1000;
 const LOG: &str = "info";
 const EVERY: &str = "Options of every command";
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Requests per second and endpoint where the endpoint says nothing else; `None` is unlimited.
     pub rate: Option<u32>,
+    /// Connections to the database for reading and writing together.
+    pub connections: u32,
     /// Which log lines are written.
     pub log: String,
     /// How they are written.
@@ -115,6 +118,14 @@ pub struct ServeFlags {
     /// [default: 50] [env: SCIM_RATE] [file: rate]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<Rate>,
+    /// Connections to the database that this server may hold: half of them read, half write; one more watches
+    ///
+    /// For PostgreSQL: the sum over all servers, and a few for the command line, must fit its max_connections. SQLite
+    /// has one writer whatever the number.
+    ///
+    /// [default: 16] [env: SCIM_DATABASE_CONNECTIONS] [file: database_connections]
+    #[arg(long, value_name = "N", value_parser = connections)]
+    pub database_connections: Option<u32>,
     /// Which log lines are written to stderr: a level, or a filter such as `info,scim_server=debug`
     ///
     /// Levels are error, warn, info, debug, trace, off.
@@ -144,6 +155,7 @@ Settings:
     tls_cert = \"/etc/scim/cert.pem\"
     tls_key = \"/etc/scim/key.pem\"
     rate = 50                             # or \"unlimited\"
+    database_connections = 16
     log = \"info\"
     log_format = \"json\"
 
@@ -163,7 +175,7 @@ pub struct Rate(pub Option<u32>);
 #[error("{0}")]
 pub struct ConfigError(String);
 
-/// The settings file. Values are text, as in the environment; the rate may be a number.
+/// The settings file. Values are text, as in the environment; numbers may be numbers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -173,16 +185,26 @@ struct File {
     public_url: Option<String>,
     tls_cert: Option<String>,
     tls_key: Option<String>,
-    rate: Option<RateInFile>,
+    rate: Option<NumberInFile>,
+    database_connections: Option<NumberInFile>,
     log: Option<String>,
     log_format: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum RateInFile {
+enum NumberInFile {
     Number(i64),
     Text(String),
+}
+
+impl From<NumberInFile> for String {
+    fn from(value: NumberInFile) -> Self {
+        match value {
+            NumberInFile::Number(number) => number.to_string(),
+            NumberInFile::Text(text) => text,
+        }
+    }
 }
 
 /// How the environment is read; a parameter, so that tests have their own.
@@ -211,10 +233,6 @@ impl Config {
         let file = File::read(&path, chosen.is_some())?;
         let from = Lower { env: &env, path: &path };
         let path_of = |text: &str| Ok(PathBuf::from(text));
-        let in_file = |rate: RateInFile| match rate {
-            RateInFile::Number(number) => number.to_string(),
-            RateInFile::Text(text) => text,
-        };
         let cert = from.pick(flags.tls_cert.clone(), "TLS_CERT", file.tls_cert, path_of)?;
         let key = from.pick(flags.tls_key.clone(), "TLS_KEY", file.tls_key, path_of)?;
         Ok(Self {
@@ -229,8 +247,16 @@ impl Config {
             public_url: from.pick(common.public_url.clone(), "PUBLIC_URL", file.public_url, public_url)?,
             tls: tls(cert, key)?,
             rate: from
-                .pick(flags.rate, "RATE", file.rate.map(in_file), rate)?
+                .pick(flags.rate, "RATE", file.rate.map(String::from), rate)?
                 .map_or(Some(RATE), |Rate(rate)| rate),
+            connections: from
+                .pick(
+                    flags.database_connections,
+                    "DATABASE_CONNECTIONS",
+                    file.database_connections.map(String::from),
+                    connections,
+                )?
+                .unwrap_or(endpoint_store::CONNECTIONS),
             log: from.pick(flags.log.clone(), "LOG", file.log, text)?.unwrap_or_else(|| LOG.to_owned()),
             log_format: from
                 .pick(flags.log_format, "LOG_FORMAT", file.log_format, log_format)?
@@ -351,6 +377,13 @@ fn rate(text: &str) -> Result<Rate, String> {
     let number = text.parse().ok().filter(|n| (1..=MAX_RATE).contains(n));
     number.map(|n| Rate(Some(n))).ok_or_else(|| {
         format!("`{text}` is no rate; write whole requests per second from 1 to {MAX_RATE}, or `unlimited`")
+    })
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|n| (2..=MAX_CONNECTIONS).contains(n));
+    number.ok_or_else(|| {
+        format!("`{text}` is no number of connections; write a whole number from 2 to {MAX_CONNECTIONS}")
     })
 }
 

@@ -40,7 +40,14 @@ pub(crate) fn explain(error: StoreError, request_id: &str) -> ScimError {
         StoreError::Scim(error) => error,
         StoreError::NotFound(sentence) => ScimError::not_found(sentence),
         StoreError::Refused(sentence) => ScimError::invalid_value(sentence),
-        StoreError::Busy | StoreError::Unavailable(_) => {
+        error @ StoreError::InDoubt(_) => {
+            tracing::error!(request_id, %error, "whether a write stands is not known");
+            ScimError::unavailable(
+                "The server lost its database while it was writing. The change may have been made or not, but not a part of it; \
+                 read the resource, then send the request again if it is missing.",
+            )
+        }
+        error if error.is_passing() => {
             tracing::error!(request_id, %error, "the store is not available");
             ScimError::unavailable(
                 "The server cannot reach its database just now. Nothing was changed; send the same request again.",

@@ -180,6 +180,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         public_url: None,
         tls: None,
         rate: None,
+        connections: endpoint_store::CONNECTIONS,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         clock: endpoint_admin::Clock(Arc::new(clock)),

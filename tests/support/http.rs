@@ -153,6 +153,24 @@ pub(crate) async fn send(address: SocketAddr, request: &Request) -> Answer {
     send_bytes(address, &request.wire(address), &request.to_string(), &request.method).await
 }
 
+/// The same where the server may die meanwhile: `None` when no whole answer came.
+pub(crate) async fn attempt(address: SocketAddr, request: &Request) -> Option<Answer> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        stream.write_all(&request.wire(address)).await.ok()?;
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).await.ok()?;
+        Some(received)
+    };
+    let received = tokio::time::timeout(PATIENCE, exchange).await;
+    let received = received.unwrap_or_else(|_| panic!("no answer within {PATIENCE:?}: {request}"))?;
+    let end = find(&received, b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let whole = length.is_none_or(|length| received.len() - end - 4 == length);
+    whole.then(|| parse(&received, &request.to_string(), &request.method))
+}
+
 /// Sends bytes that need not be HTTP.
 pub(crate) async fn send_bytes(address: SocketAddr, wire: &[u8], asked: &str, method: &str) -> Answer {
     let exchange = async {

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod backend;
 pub(crate) mod browser;
+pub(crate) mod cluster;
 pub(crate) mod console;
 pub(crate) mod furniture;
 pub(crate) mod html;

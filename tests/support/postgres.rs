@@ -42,7 +42,7 @@ fn find() -> Result<Server, String> {
 }
 
 /// The newest installed version, as Debian lays it out, else what is on the PATH.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));
     let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
@@ -107,7 +107,7 @@ fn start_cluster(binaries: &Path) -> Result<Server, String> {
 }
 
 /// PostgreSQL refuses to run as root; then another user must run it.
-fn unprivileged_user() -> Option<String> {
+pub(crate) fn unprivileged_user() -> Option<String> {
     let output = Command::new("id").arg("-u").output().ok()?;
     if output.stdout.trim_ascii() != b"0" {
         return None;
@@ -117,7 +117,7 @@ fn unprivileged_user() -> Option<String> {
     ["postgres", "nobody"].iter().find(|user| exists(user)).map(|user| (*user).to_owned())
 }
 
-fn as_user(user: Option<&str>, program: &Path) -> Command {
+pub(crate) fn as_user(user: Option<&str>, program: &Path) -> Command {
     let Some(user) = user else { return Command::new(program) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={user}")).arg("--regid=nogroup").arg("--clear-groups").arg(program);
@@ -126,7 +126,7 @@ fn as_user(user: Option<&str>, program: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
@@ -136,7 +136,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 
 impl Server {
     /// `postgres://user@host:port/database?options`
-    fn from_url(url: &str) -> Result<Self, String> {
+    pub(crate) fn from_url(url: &str) -> Result<Self, String> {
         let (main, suffix) = match url.split_once('?') {
             Some((main, options)) => (main, format!("?{options}")),
             None => (url, String::new()),
@@ -174,6 +174,19 @@ impl Server {
         let template = template.unwrap_or("template0");
         self.execute(&self.maintenance, &format!("CREATE DATABASE {name} TEMPLATE {template}"));
         name
+    }
+
+    /// Makes an empty database of this name.
+    pub(crate) fn make(&self, name: &str) {
+        self.execute(&self.maintenance, &format!("CREATE DATABASE {name} TEMPLATE template0"));
+    }
+
+    /// Breaks off every connection to a database.
+    pub(crate) fn break_connections(&self, name: &str) {
+        self.execute(
+            &self.maintenance,
+            &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        );
     }
 
     pub(crate) fn drop(&self, name: &str) {

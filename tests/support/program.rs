@@ -98,7 +98,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `serve` on a free port and waits until /healthz answers.
+    /// Starts `serve` on a free port and waits until it has said where it serves: it listens earlier, and begins to answer
+    /// then.
     pub(crate) async fn start(folder: &Path, arguments: &[&str]) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let output = folder.join(format!("output-{}", address.port()));
@@ -112,7 +113,7 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let mut server = Self { child, address, output };
-        server.wait_until("it listens", |_| std::net::TcpStream::connect(address).is_ok()).await;
+        server.wait_until("it serves", |output| output.contains("Console ")).await;
         server
     }
 
@@ -131,6 +132,12 @@ impl Server {
             assert!(begun.elapsed() < PATIENCE, "waited for {what} in vain:\n{}", self.output());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Kills it without warning, as power failing or the kernel running out of memory does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Sends a signal by name (`TERM`, `INT`) and waits for the end.

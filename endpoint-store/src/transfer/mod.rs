@@ -155,7 +155,7 @@ fn refuse_used(conn: &mut Conn, what_to_do: &str) -> Result<(), StoreError> {
 /// One transaction: everything that `from` holds takes the place of what little is in `to`, is read back, and compared.
 fn carry_into(from: &mut Conn, to: &mut Conn) -> Result<Tables, StoreError> {
     dialect::begin_snapshot(from)?;
-    let outcome = writer::alone(to, |tx| {
+    let outcome = writer::alone(to, None, |tx| {
         dialect::be_patient(tx)?;
         // Once more, now that it is this transaction's.
         refuse_used(tx, "make an empty database and name that one")?;

@@ -258,9 +258,9 @@ fn details(cx: &Context, summary: &EndpointSummary) -> String {
 /// Changes an endpoint and returns it with what the list shows of it.
 async fn change(
     cx: &Context,
-    change: impl FnOnce(&mut Tx<'_>) -> Result<Endpoint, StoreError> + Send + 'static,
+    change: impl Fn(&mut Tx<'_>) -> Result<Endpoint, StoreError> + Send + 'static,
 ) -> Result<EndpointSummary, Failure> {
-    cx.write(|tx| {
+    cx.write(move |tx| {
         let endpoint = change(tx)?;
         endpoints::summary(tx, endpoint)
     })

@@ -191,14 +191,14 @@ impl Context {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
         self.store.read(read).await.map_err(|error| self.failure(&error))
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
         self.store.write(write).await.map_err(|error| self.failure(&error))
     }

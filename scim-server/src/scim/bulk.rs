@@ -65,10 +65,11 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
 async fn carry_out(
     x: &Exchange,
     run: &Run,
-    portion: impl FnOnce(&mut Run, &mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    portion: impl Fn(&mut Run, &mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<Run, ScimError> {
-    let mut next = run.clone();
-    let written = x.scim.store.write(move |tx| {
+    let before = run.clone();
+    let written = x.scim.store.write_in(&x.endpoint().id, move |tx| {
+        let mut next = before.clone();
         portion(&mut next, tx)?;
         Ok(next)
     });

@@ -38,7 +38,10 @@ pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpR
     let incoming = resource::read(rt, &x.body()?, dialect(x))?;
     x.note(&incoming.notes);
     let (caller, rt_, wanted, now) = (x.caller.clone(), rt.clone(), view.wanted(), x.now);
-    let made = x.scim.store.write(move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
+    let made = x
+        .scim
+        .store
+        .write_in(&x.endpoint().id, move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
     let (record, notes) = made.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
     Ok(answer(x, &view, StatusCode::CREATED, record))
@@ -54,10 +57,9 @@ pub(super) async fn replace(
     x.note(&incoming.notes);
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt_, id, wanted, now) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted(), x.now);
-    let replaced = x
-        .scim
-        .store
-        .write(move |tx| directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now));
+    let replaced = x.scim.store.write_in(&x.endpoint().id, move |tx| {
+        directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now)
+    });
     let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
     Ok(answer(x, &view, StatusCode::OK, record))
@@ -70,7 +72,7 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
     let with_body = answers_with_body(x, rt);
     let wanted = if with_body { view.wanted() } else { Wanted::NOTHING };
     let (caller, rt_, id, dialect, now) = (x.caller.clone(), rt.clone(), id.to_owned(), dialect(x), x.now);
-    let patched = x.scim.store.write(move |tx| {
+    let patched = x.scim.store.write_in(&x.endpoint().id, move |tx| {
         directory::patch(tx, &caller, &rt_, &id, &patch, (dialect, &precondition), wanted, now)
     });
     let patched = patched.await.map_err(|e| explain(e, x.caller.request_id()))?;
@@ -90,7 +92,10 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, ScimError> {
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt, id, now) = (x.caller.clone(), rt.clone(), id.to_owned(), x.now);
-    let deleted = x.scim.store.write(move |tx| directory::delete(tx, &caller, &rt, &id, &precondition, now));
+    let deleted = x
+        .scim
+        .store
+        .write_in(&x.endpoint().id, move |tx| directory::delete(tx, &caller, &rt, &id, &precondition, now));
     deleted.await.map_err(|e| explain(e, x.caller.request_id()))?;
     Ok(HttpResponse::NoContent().finish())
 }
