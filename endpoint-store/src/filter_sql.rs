@@ -6,6 +6,7 @@
 
 use diesel::prelude::*;
 use scim_core::filter::{CompareOp, Filter, Literal};
+use scim_core::fold::fold;
 use scim_core::index;
 use scim_core::path::AttrPath;
 use scim_core::schema::ResourceType;
@@ -74,10 +75,11 @@ fn equal_to(
     value: &str,
 ) -> Result<Candidates, StoreError> {
     let Some(resolved) = rt.resolve(path) else { return Ok(Candidates::All) };
+    // Ids are made in small letters, and `value` is compared without case.
     if rt.is_relation(&resolved) && resolved.sub.is_none_or(|sub| sub.name == "value") {
         let ids = members::table
             .filter(members::endpoint_id.eq(endpoint.as_str()))
-            .filter(members::member_id.eq(value))
+            .filter(members::member_id.eq(fold(value)))
             .order(members::group_id)
             .select(members::group_id)
             .load(conn)?;

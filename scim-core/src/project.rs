@@ -17,6 +17,18 @@ use crate::schema::{Attribute, Resolved, ResourceType, Returned, Schema};
 pub struct Projection {
     only: Option<BTreeSet<String>>,
     except: BTreeSet<String>,
+    /// Of the attributes that are shown on request only, these are requested.
+    requested: Requested,
+}
+
+/// Which attributes with `returned` `request` are shown although `attributes` does not name them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Requested {
+    #[default]
+    None,
+    /// Those that the request wrote.
+    Written(BTreeSet<String>),
+    All,
 }
 
 /// How much of something was named.
@@ -35,10 +47,40 @@ impl Projection {
         Self::default()
     }
 
-    /// Whether anything was asked for or left out.
+    /// Everything that may be shown at all: what filters and orders look at.
     #[must_use]
-    pub fn is_all(&self) -> bool {
-        *self == Self::all()
+    pub fn whole() -> Self {
+        Self { requested: Requested::All, ..Self::default() }
+    }
+
+    /// The same for the answer to a write, which also shows what is returned on request and was written, unless
+    /// `attributes` asks for something else (RFC 7643 §7, `returned`). `written` is what the request named.
+    #[must_use]
+    pub fn and_written<'a>(
+        mut self,
+        resource_type: &ResourceType,
+        written: impl IntoIterator<Item = Resolved<'a>>,
+    ) -> Self {
+        if self.only.is_some() || !resource_type.has_requestable() {
+            return self;
+        }
+        let paths = written.into_iter().map(|resolved| resolved.canonical().to_ascii_lowercase());
+        self.requested = Requested::Written(paths.collect());
+        self
+    }
+
+    /// Whether no name matters, as in most requests.
+    fn names_nothing(&self) -> bool {
+        self.only.is_none() && self.except.is_empty() && !matches!(self.requested, Requested::Written(_))
+    }
+
+    /// Whether an attribute that is returned on request is shown, by its path in lower case.
+    fn is_requested(&self, path: &str) -> bool {
+        match &self.requested {
+            Requested::None => false,
+            Requested::Written(written) => named(written, path) != Named::No,
+            Requested::All => true,
+        }
     }
 
     /// Reads the two query parameters: comma-separated attribute paths, a schema URN meaning all
@@ -56,6 +98,7 @@ impl Projection {
         Ok(Self {
             only: only.map(|text| names(resource_type, text)).transpose()?,
             except: names(resource_type, excluded.unwrap_or_default())?,
+            requested: Requested::None,
         })
     }
 
@@ -70,8 +113,8 @@ impl Projection {
 
     /// The part of a value to show; `None` for nothing.
     fn project(&self, extension: Option<&Schema>, attribute: &Attribute, value: Value) -> Option<Value> {
-        // Most requests name nothing, and then no name matters.
-        let (path, scope) = if self.is_all() { Default::default() } else { names_of(extension, attribute) };
+        let (path, scope) =
+            if self.names_nothing() { Default::default() } else { names_of(extension, attribute) };
         let in_scope = |set: &BTreeSet<String>| scope.as_ref().is_some_and(|scope| set.contains(scope));
         let asked = match &self.only {
             None => None,
@@ -82,7 +125,10 @@ impl Projection {
             Returned::Never => false,
             Returned::Always => true,
             Returned::Default => asked != Some(Named::No),
-            Returned::Request => asked.is_some_and(|asked| asked != Named::No),
+            Returned::Request => match asked {
+                Some(asked) => asked != Named::No,
+                None => self.is_requested(&path),
+            },
         };
         let excluded = named(&self.except, &path) == Named::Wholly || in_scope(&self.except);
         if !shown || (excluded && attribute.returned != Returned::Always) {
@@ -129,7 +175,18 @@ impl Projection {
             Returned::Never => false,
             Returned::Always => true,
             Returned::Default => (!partly || asked()) && !names(&self.except),
-            Returned::Request => asked(),
+            Returned::Request => (asked() || self.shows_requested(path, sub)) && !names(&self.except),
+        }
+    }
+
+    /// The same for a part. Who wrote the whole attribute wrote its parts.
+    fn shows_requested(&self, path: &str, sub: &Attribute) -> bool {
+        let full = format!("{path}.{}", sub.name.to_ascii_lowercase());
+        match &self.requested {
+            Requested::Written(written) => {
+                sub.is_stored() && (written.contains(path) || written.contains(&full))
+            }
+            _ => self.is_requested(&full),
         }
     }
 }

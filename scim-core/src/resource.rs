@@ -1,11 +1,14 @@
 //! Resources: the canonical form that is kept, and how bodies become it.
 
+mod replace;
+
+pub use replace::replace;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::coerce::Coercer;
 use crate::dialect::{Dialect, Rule};
-use crate::error::{ScimError, describe, quote};
+use crate::error::{ScimError, describe};
 use crate::notes::Notes;
 use crate::path::AttrPath;
 use crate::relation::{self, Reference};
@@ -114,13 +117,21 @@ impl Resource {
         for (extension, attribute) in resource_type.attributes() {
             let resolved = Resolved { extension, attribute, sub: None };
             let in_use = extension.is_none_or(|schema| self.0.contains_key(&schema.id));
-            let expected = attribute.required && attribute.is_stored() && in_use;
-            if !expected || resource_type.is_relation(&resolved) {
+            if resource_type.is_relation(&resolved) {
                 continue;
             }
+            let expected = attribute.required && attribute.is_stored() && in_use;
             let value = self.attribute(&resolved);
-            if value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty())) {
+            let empty = value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()));
+            if expected && empty {
                 return Err(missing(&resolved));
+            }
+            // A part is required of every value that there is.
+            let required = |sub: &&Attribute| sub.required && sub.is_stored();
+            for sub in attribute.sub_attributes.iter().filter(required) {
+                if self.values(&resolved).any(|value| value.is_object() && value.get(&sub.name).is_none()) {
+                    return Err(missing(&Resolved { sub: Some(sub), ..resolved }));
+                }
             }
         }
         let absent = |schema: &Schema| !self.0.contains_key(&schema.id);
@@ -136,7 +147,7 @@ impl Resource {
 
 fn missing(resolved: &Resolved<'_>) -> ScimError {
     let path = resolved.canonical();
-    let name = &resolved.attribute.name;
+    let name = &resolved.leaf().name;
     ScimError::invalid_value(format!(
         "{path} is required and is missing or empty. Send it, for example \"{name}\": \"bjensen\"."
     ))
@@ -154,6 +165,15 @@ pub struct Incoming {
     pub names_active: bool,
     /// What was tolerated.
     pub notes: Notes,
+}
+
+impl Incoming {
+    /// The attributes that the body has a value for.
+    pub fn written<'a>(&self, resource_type: &'a ResourceType) -> impl Iterator<Item = Resolved<'a>> {
+        let all = resource_type.attributes();
+        all.map(|(extension, attribute)| Resolved { extension, attribute, sub: None })
+            .filter(|resolved| self.resource.attribute(resolved).is_some())
+    }
 }
 
 /// Reads the body of a POST or PUT (RFC 7644 §3.3, §3.5.1). Names match in any case, values are
@@ -177,10 +197,12 @@ pub fn read(resource_type: &ResourceType, body: &Value, dialect: Dialect) -> Res
         coercer: Coercer { dialect, notes: &mut notes },
         resource: Resource::default(),
         relation: None,
+        thrown_away: Vec::new(),
     };
     for (key, value) in body {
         reader.core(key, value)?;
     }
+    reader.check_secrets()?;
     let Reader { mut resource, relation, .. } = reader;
     resource.prune(resource_type);
     let state = resource_type.state.as_ref();
@@ -197,9 +219,25 @@ struct Reader<'a> {
     coercer: Coercer<'a>,
     resource: Resource,
     relation: Option<Vec<Reference>>,
+    /// What came and is not kept: secrets, and what only the server writes.
+    thrown_away: Vec<Resolved<'a>>,
 }
 
 impl<'a> Reader<'a> {
+    /// That every required secret came; what is kept is checked in the resource.
+    fn check_secrets(&self) -> Result<(), ScimError> {
+        let named =
+            |attribute: &Attribute| self.thrown_away.iter().any(|r| std::ptr::eq(r.attribute, attribute));
+        let wanted =
+            |attribute: &Attribute| attribute.required && attribute.mutability == Mutability::WriteOnly;
+        let in_use = |schema: Option<&Schema>| schema.is_none_or(|s| self.resource.0.contains_key(&s.id));
+        let mut all = self.resource_type.attributes();
+        match all.find(|(extension, a)| wanted(a) && in_use(*extension) && !named(a)) {
+            Some((extension, attribute)) => Err(missing(&Resolved { extension, attribute, sub: None })),
+            None => Ok(()),
+        }
+    }
+
     fn core(&mut self, key: &str, value: &Value) -> Result<(), ScimError> {
         let resource_type = self.resource_type;
         if let Some(attribute) = resource_type.attribute(key) {
@@ -262,6 +300,9 @@ impl<'a> Reader<'a> {
     ) -> Result<(), ScimError> {
         let resolved = Resolved { extension, attribute, sub: None };
         if !attribute.is_stored() {
+            if !value.is_null() {
+                self.thrown_away.push(resolved);
+            }
             return Ok(());
         }
         let at = resolved.canonical();
@@ -295,47 +336,4 @@ impl<'a> Reader<'a> {
         object.insert(sub.name.clone(), value.clone());
         self.put(resolved.extension, resolved.attribute, &Value::Object(object))
     }
-}
-
-/// What a PUT makes of a resource (RFC 7644 §3.5.1): attributes that the body leaves out are
-/// cleared, except for the state attribute; immutable ones must stay.
-///
-/// # Errors
-/// 400 `mutability` if an immutable attribute would change.
-pub fn replace(
-    resource_type: &ResourceType,
-    current: &Resource,
-    incoming: &Incoming,
-) -> Result<Resource, ScimError> {
-    let mut next = incoming.resource.clone();
-    if let Some(state) = resource_type.state.as_ref().filter(|_| !incoming.names_active) {
-        match current.0.get(state) {
-            Some(value) => next.0.insert(state.clone(), value.clone()),
-            None => next.0.remove(state),
-        };
-    }
-    for (extension, attribute) in resource_type.attributes() {
-        if attribute.mutability != Mutability::Immutable {
-            continue;
-        }
-        let resolved = Resolved { extension, attribute, sub: None };
-        let Some(fixed) = current.attribute(&resolved) else {
-            continue;
-        };
-        match next.attribute(&resolved) {
-            Some(value) if value != fixed => {
-                return Err(ScimError::mutability(format!(
-                    "{} cannot be changed once it is set. Send the value it has, or leave it out.",
-                    quote(&resolved.canonical())
-                )));
-            }
-            Some(_) => {}
-            None => {
-                let fixed = fixed.clone();
-                let holder = next.holder(extension);
-                holder.insert(attribute.name.clone(), fixed);
-            }
-        }
-    }
-    Ok(next)
 }

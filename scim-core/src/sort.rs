@@ -55,7 +55,15 @@ impl Sort {
         };
         let Some(by) = by.map(str::trim).filter(|by| !by.is_empty()) else { return Ok(None) };
         let path = AttrPath::parse(by)?;
-        if resource_types.iter().any(|rt| rt.resolve_for_reading(&path).is_some()) {
+        let found: Vec<_> = resource_types.iter().filter_map(|rt| rt.resolve_for_reading(&path)).collect();
+        // The order of secrets tells of them.
+        if let Some(secret) = found.iter().find(|resolved| resolved.is_secret()) {
+            return Err(ScimError::invalid_path(format!(
+                "{} is never shown, and nothing can be sorted by it.",
+                secret.canonical()
+            )));
+        }
+        if !found.is_empty() {
             return Ok(Some(Self { path, descending }));
         }
         Err(ScimError::invalid_path(format!("sortBy names {}, which is no attribute here.", quote(by))))

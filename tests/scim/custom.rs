@@ -108,7 +108,10 @@ both! {
         assert_eq!(created["meta"]["resourceType"], json!("Device"));
         assert_eq!(created["schemas"], json!([DEVICE, LEASE]));
         assert_eq!((&created["weight"], &created["ports"][1]["value"]), (&json!(1.25), &json!(2)));
-        assert!(created.get("pin").is_none() && created.get("remarks").is_none(), "{created}");
+        assert!(created.get("pin").is_none(), "{created}");
+        // What is returned on request comes with the write that names it (RFC 7643 §7), and then no more.
+        assert_eq!(created["remarks"], json!("scratched"));
+        assert!(scim.get(&path).await.expect(200).json().get("remarks").is_none());
         refused(scim.post("/Devices", &device("s-1")).await, 409, "uniqueness");
         refused(scim.post("/Devices", &json!({"model": "X1"})).await, 400, "invalidValue");
         refused(scim.post("/Devices", &json!({"serial": "S-9", "weight": "heavy"})).await, 400, "invalidValue");

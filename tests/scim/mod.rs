@@ -3,6 +3,8 @@
 mod bad_input;
 mod bad_requests;
 mod bulk;
+mod characteristics;
+mod comparison;
 mod concurrent;
 mod console_isolation;
 mod cursor;

@@ -5,7 +5,7 @@ use crate::coerce;
 use crate::error::{ScimError, quote};
 use crate::nearest::nearest;
 use crate::path::AttrPath;
-use crate::schema::{Attribute, AttributeType, ResourceType, Returned};
+use crate::schema::{Attribute, AttributeType, ResourceType};
 use crate::time;
 
 /// Where the paths of a filter are looked up.
@@ -64,15 +64,21 @@ impl<'a> Scope<'a> {
                 self.describe()
             ))
         })?;
-        // A secret could be found letter by letter.
-        if attribute.returned == Returned::Never {
-            return Err(ScimError::invalid_filter(format!(
-                "{} is never shown and cannot be searched.",
-                attribute.name
-            )));
-        }
+        let inside = match self {
+            Self::Resource(resource_type) => resource_type.resolve_for_reading(path).map(|r| r.attribute),
+            Self::Element(_) => None,
+        };
+        [Some(attribute), inside].into_iter().flatten().try_for_each(not_secret)?;
         Ok(attribute)
     }
+}
+
+/// A secret could be found letter by letter.
+fn not_secret(attribute: &Attribute) -> Result<(), ScimError> {
+    if !attribute.is_secret() {
+        return Ok(());
+    }
+    Err(ScimError::invalid_filter(format!("{} is never shown and cannot be searched.", attribute.name)))
 }
 
 impl Filter {
@@ -121,6 +127,9 @@ fn check(filter: &Filter, scope: Scope<'_>) -> Result<(), ScimError> {
         Filter::Present(path) => scope.require(path).map(drop),
         Filter::Compare { path, op, value } => {
             let attribute = scope.require(path)?;
+            if *value == Literal::Null && matches!(op, CompareOp::Eq | CompareOp::Ne) {
+                return Ok(());
+            }
             let compared = attribute.comparable().ok_or_else(|| {
                 let subs = attribute.sub_attributes.iter().map(|sub| sub.name.as_str());
                 let subs: Vec<&str> = subs.take(3).collect();
@@ -129,6 +138,7 @@ fn check(filter: &Filter, scope: Scope<'_>) -> Result<(), ScimError> {
                     subs.join(", ")
                 ))
             })?;
+            not_secret(compared)?;
             comparison(path, compared, *op, value)
         }
         Filter::ValuePath { path, filter } => {

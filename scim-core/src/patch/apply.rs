@@ -222,16 +222,23 @@ impl<'a> Editor<'a> {
             return Ok(());
         }
         let fixed = attribute.mutability == Mutability::Immutable;
-        let before = fixed.then(|| self.current(target).cloned()).flatten();
+        let parts = !attribute.multi_valued && attribute.immutable_parts().next().is_some();
+        let before = (fixed || parts).then(|| self.current(target).cloned()).flatten();
         if attribute.multi_valued {
             self.list(op, target)?;
         } else {
             self.single(op, target)?;
         }
-        if before.is_some() && self.current(target) != before.as_ref() {
-            return Err(ScimError::mutability(format!("{} cannot be changed once it is set.", target.at)));
+        let Some(before) = before else { return Ok(()) };
+        let after = self.current(target);
+        if fixed && after != Some(&before) {
+            return Err(elements::fixed_once_set(&target.at));
         }
-        Ok(())
+        // With the whole value its parts may go.
+        if !parts || (after.is_none() && sub.is_none()) {
+            return Ok(());
+        }
+        elements::keeps_parts(&target.at, attribute, &before, after.unwrap_or(&Value::Null))
     }
 
     /// Whether the target is not for clients to write and the operation is to be left out.
@@ -285,6 +292,10 @@ impl<'a> Editor<'a> {
             return Err(ScimError::too_large(
                 "the PATCH selects among too many elements with too many conditions. Send several requests.",
             ));
+        }
+        let has = |part: &Attribute| list.iter().any(|element| element.get(&part.name).is_some());
+        if op == Op::Remove && target.resolved.sub.is_some_and(|part| part.required && has(part)) {
+            return Err(required(op, &target.at));
         }
         let edit = elements::Edit {
             at: &target.at,

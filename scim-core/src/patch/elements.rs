@@ -32,6 +32,10 @@ impl Edit<'_> {
         if let Some(filter) = self.filter {
             filter.check_element(self.attribute)?;
         }
+        let before = match self.attribute.immutable_parts().next() {
+            Some(_) if self.sub.is_some() || op == Op::Add || self.filter.is_some() => list.clone(),
+            _ => Vec::new(),
+        };
         let (mut list, touched) = match (op, self.sub, self.filter) {
             (Op::Remove, None, None) => (self.remove(list, coercer)?, Vec::new()),
             (Op::Remove, None, Some(_)) => (self.unselected(list), Vec::new()),
@@ -41,6 +45,12 @@ impl Edit<'_> {
             (Op::Add | Op::Replace, None, Some(filter)) => self.put_elements(op, list, filter, coercer)?,
             (Op::Add | Op::Replace, Some(sub), _) => self.put_part(op, list, sub, coercer)?,
         };
+        if self.sub.is_some() || !touched.is_empty() {
+            // Elements stood where they stand: those that come are behind them.
+            for (before, after) in before.iter().zip(&list) {
+                keeps_parts(self.at, self.attribute, before, after)?;
+            }
+        }
         bounded(self.at, list.len())?;
         list = coercer.settle_primary(self.at, list, &touched)?;
         list.retain(|element| element.as_object().is_none_or(|map| !map.is_empty()));
@@ -214,6 +224,28 @@ pub(super) fn says_nothing(attribute: &Attribute, raw: &Value) -> bool {
         other => Some(other),
     };
     attribute.is_complex() && one.is_some_and(Value::is_object)
+}
+
+/// That a value has the immutable parts it had.
+pub(super) fn keeps_parts(
+    at: &str,
+    attribute: &Attribute,
+    before: &Value,
+    after: &Value,
+) -> Result<(), ScimError> {
+    let moved = |sub: &&Attribute| {
+        let had = before.get(&sub.name);
+        had.is_some() && had != after.get(&sub.name)
+    };
+    match attribute.immutable_parts().find(moved) {
+        Some(sub) => Err(fixed_once_set(&format!("{} of {at}", sub.name))),
+        None => Ok(()),
+    }
+}
+
+/// RFC 7643 §2.2: what is immutable stays as it is.
+pub(super) fn fixed_once_set(at: &str) -> ScimError {
+    ScimError::mutability(format!("{at} cannot be changed once it is set."))
 }
 
 /// Whether an element has all that the other has.

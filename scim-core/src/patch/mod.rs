@@ -24,7 +24,7 @@ use crate::filter::Filter;
 use crate::notes::Notes;
 use crate::path::{AttrPath, PatchPath};
 use crate::relation::{Reference, lookup};
-use crate::schema::ResourceType;
+use crate::schema::{Resolved, ResourceType};
 use crate::schemas;
 
 /// URN of a PATCH body.
@@ -101,6 +101,53 @@ pub enum RelationEdit {
     Replace(Vec<Reference>),
     /// Removes all.
     Clear,
+}
+
+impl Patch {
+    /// The attributes that its operations name; those that there are not are left out.
+    #[must_use]
+    pub fn written<'a>(&self, resource_type: &'a ResourceType) -> Vec<Resolved<'a>> {
+        let mut written = Vec::new();
+        for operation in &self.operations {
+            match (&operation.path, &operation.value) {
+                (Some(path), value) => {
+                    let sub = path.attr.sub.clone().or_else(|| path.sub.clone());
+                    named(
+                        resource_type,
+                        &AttrPath { sub, ..path.attr.clone() },
+                        value.as_ref(),
+                        &mut written,
+                    );
+                }
+                (None, Some(Value::Object(map))) => {
+                    for (key, value) in map {
+                        if let Some(path) = AttrPath::read(key) {
+                            named(resource_type, &path, Some(value), &mut written);
+                        }
+                    }
+                }
+                (None, _) => {}
+            }
+        }
+        written
+    }
+}
+
+/// What a path names: an attribute, or those of an extension that the value has.
+fn named<'a>(
+    resource_type: &'a ResourceType,
+    path: &AttrPath,
+    value: Option<&Value>,
+    to: &mut Vec<Resolved<'a>>,
+) {
+    let Some(schema) = resource_type.extension(&path.to_string()) else {
+        to.extend(resource_type.resolve(path));
+        return;
+    };
+    let keys = value.and_then(Value::as_object).into_iter().flatten();
+    to.extend(keys.filter_map(|(key, _)| {
+        Some(Resolved { extension: Some(schema), attribute: schema.attribute(key)?, sub: None })
+    }));
 }
 
 /// Reads a PATCH body. Whether there are such attributes is seen by [`apply`].

@@ -151,6 +151,17 @@ impl Attribute {
         self.mutability != Mutability::ReadOnly
     }
 
+    /// Its parts that a client may write once.
+    pub fn immutable_parts(&self) -> impl Iterator<Item = &Self> {
+        self.sub_attributes.iter().filter(|sub| sub.mutability == Mutability::Immutable)
+    }
+
+    /// Whether nobody may ever see it, directly or by asking.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.returned == Returned::Never || self.mutability == Mutability::WriteOnly
+    }
+
     /// Whether it is part of what is stored from a request: writable, and not a secret that is
     /// accepted and thrown away.
     #[must_use]

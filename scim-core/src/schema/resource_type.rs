@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::model::{Attribute, Mutability, Schema, Uniqueness, find};
+use super::model::{Attribute, Mutability, Returned, Schema, Uniqueness, find};
 use crate::nearest::nearest;
 use crate::path::AttrPath;
 
@@ -58,6 +58,12 @@ impl Resolved<'_> {
     #[must_use]
     pub fn leaf(&self) -> &Attribute {
         self.sub.unwrap_or(self.attribute)
+    }
+
+    /// Whether it, or what it is a part of, is never shown.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.attribute.is_secret() || self.sub.is_some_and(Attribute::is_secret)
     }
 
     /// The canonical path: `emails.value`, `urn:…:User:department`.
@@ -135,6 +141,13 @@ impl ResourceType {
             schema.attributes.iter().map(move |a| (Some(schema), a))
         });
         core.chain(extended)
+    }
+
+    /// Whether anything is returned on request only.
+    #[must_use]
+    pub fn has_requestable(&self) -> bool {
+        let is = |attribute: &Attribute| attribute.returned == Returned::Request;
+        self.attributes().any(|(_, attribute)| is(attribute) || attribute.sub_attributes.iter().any(is))
     }
 
     /// The attributes whose values may not occur twice in an endpoint, by canonical path. The

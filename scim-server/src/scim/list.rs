@@ -174,6 +174,6 @@ impl Shown for Views {
     }
 
     fn whole(&self, rt: &ResourceType, record: &Record) -> Map<String, Value> {
-        View::new(&self.catalog, &self.base, rt, Projection::all()).show(record.clone())
+        View::new(&self.catalog, &self.base, rt, Projection::whole()).show(record.clone())
     }
 }

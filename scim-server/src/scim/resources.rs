@@ -34,9 +34,10 @@ pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Resul
 }
 
 pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpResponse, ScimError> {
-    let view = View::of(x, rt, projection(x, rt)?);
+    let projection = projection(x, rt)?;
     let incoming = resource::read(rt, &x.body()?, dialect(x))?;
     x.note(&incoming.notes);
+    let view = View::of(x, rt, projection.and_written(rt, incoming.written(rt)));
     let (caller, rt_, wanted, now) = (x.caller.clone(), rt.clone(), view.wanted(), x.now);
     let made = x
         .scim
@@ -52,9 +53,10 @@ pub(super) async fn replace(
     rt: &Arc<ResourceType>,
     id: &str,
 ) -> Result<HttpResponse, ScimError> {
-    let view = View::of(x, rt, projection(x, rt)?);
+    let projection = projection(x, rt)?;
     let incoming = resource::read(rt, &x.body()?, dialect(x))?;
     x.note(&incoming.notes);
+    let view = View::of(x, rt, projection.and_written(rt, incoming.written(rt)));
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt_, id, wanted, now) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted(), x.now);
     let replaced = x.scim.store.write_in(&x.endpoint().id, move |tx| {
@@ -66,8 +68,9 @@ pub(super) async fn replace(
 }
 
 pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
-    let view = View::of(x, rt, projection(x, rt)?);
+    let projection = projection(x, rt)?;
     let patch = protocol::parse(rt, &x.body()?, dialect(x))?;
+    let view = View::of(x, rt, projection.and_written(rt, patch.written(rt)));
     let precondition = preconditions::if_match(&x.req);
     let with_body = answers_with_body(x, rt);
     let wanted = if with_body { view.wanted() } else { Wanted::NOTHING };
