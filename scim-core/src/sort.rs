@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{ScimError, quote};
 use crate::fold::fold;
+use crate::index::bounded;
 use crate::path::AttrPath;
 use crate::schema::{AttributeType, ResourceType};
 use crate::time;
@@ -26,7 +27,7 @@ pub enum Key {
     Flag(bool),
     /// Numbers, and times in milliseconds.
     Number(f64),
-    /// Texts, folded unless case matters, by code point.
+    /// Texts, folded unless case matters, by code point; very long ones by their beginning (see [`bounded`]).
     Text(String),
     /// Nothing to sort by.
     Nothing,
@@ -81,6 +82,17 @@ impl Sort {
         self.descending
     }
 
+    /// Whether it sorts by what people call a resource of this type, which every one has.
+    #[must_use]
+    pub fn is_by_name(&self, resource_type: &ResourceType) -> bool {
+        let name = resource_type.unique_attributes().next();
+        let by = resource_type.resolve(&self.path);
+        name.zip(by).is_some_and(|(name, by)| {
+            let leaf = name.leaf();
+            leaf.required && !leaf.case_exact && name.canonical() == by.canonical()
+        })
+    }
+
     /// The place of a resource, rendered in full. Of several values the primary one counts, else the first.
     #[must_use]
     pub fn key(&self, resource_type: &ResourceType, resource: &Map<String, Value>) -> Key {
@@ -115,21 +127,21 @@ impl Sort {
             Value::String(text) if leaf.kind == AttributeType::DateTime => {
                 time::parse(text).map_or(Key::Nothing, |ms| Key::Number(ms as f64))
             }
-            Value::String(text) if leaf.case_exact => Key::Text(text.clone()),
-            Value::String(text) => Key::Text(fold(text)),
+            Value::String(text) if leaf.case_exact => Key::Text(bounded(text.clone())),
+            Value::String(text) => Key::name(text),
             _ => Key::Nothing,
         }
     }
 
-    /// Which of two places comes first.
-    #[must_use]
-    pub fn compare(&self, a: &Key, b: &Key) -> Ordering {
-        let ascending = a.cmp(b);
-        if self.descending { ascending.reverse() } else { ascending }
-    }
 }
 
 impl Key {
+    /// The place of a text that is compared without case.
+    #[must_use]
+    pub fn name(text: &str) -> Self {
+        Self::Text(bounded(fold(text)))
+    }
+
     const fn rank(&self) -> u8 {
         match self {
             Self::Flag(_) => 0,
@@ -179,7 +191,10 @@ mod tests {
                 (sort.key(user, map), map["userName"].as_str().unwrap().to_owned())
             })
             .collect();
-        keyed.sort_by(|a, b| sort.compare(&a.0, &b.0));
+        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        if sort.is_descending() {
+            keyed.reverse();
+        }
         keyed.into_iter().map(|(_, name)| name).collect()
     }
 
