@@ -143,8 +143,8 @@ fn load(
 }
 
 fn precedes(sort: &Sort, a: &Position, b: &Position) -> Ordering {
-    let ascending = a.key.cmp(&b.key).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
-    if sort.is_descending() { ascending.reverse() } else { ascending }
+    let keys = if sort.is_descending() { b.key.cmp(&a.key) } else { a.key.cmp(&b.key) };
+    keys.then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id)))
 }
 
 /// The part of the hits that was asked for, and where the next part begins.

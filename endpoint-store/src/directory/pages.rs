@@ -83,17 +83,16 @@ fn by_names(
 ) -> Result<Vec<Kept>, StoreError> {
     let all = visible(endpoint, rt).limit(limit).offset(offset);
     let order = (resources::name_key, resources::id);
-    let backwards = (resources::name_key.desc(), resources::id.desc());
+    let backwards = (resources::name_key.desc(), resources::id);
     let Some(Position { key: Key::Text(name), id, .. }) = after else {
         return Ok(if descending { all.order(backwards).load(conn)? } else { all.order(order).load(conn)? });
     };
     let (key, same) = (resources::name_key, resources::name_key.eq(name));
+    let passed = diesel::dsl::not(same.and(resources::id.le(id)));
     Ok(if descending {
-        let behind = key.le(name).and(diesel::dsl::not(same.and(resources::id.ge(id))));
-        all.filter(behind).order(backwards).load(conn)?
+        all.filter(key.le(name)).filter(passed).order(backwards).load(conn)?
     } else {
-        let behind = key.ge(name).and(diesel::dsl::not(same.and(resources::id.le(id))));
-        all.filter(behind).order(order).load(conn)?
+        all.filter(key.ge(name)).filter(passed).order(order).load(conn)?
     })
 }
 
