@@ -150,7 +150,9 @@ impl Index<'_> {
             CompareOp::Eq => {
                 keys.filter(value.eq(&key.key)).order(resource_keys::resource_id).load(self.conn)?
             }
-            CompareOp::Sw => keys.filter(value.ge(start)).filter(value.le(end)).limit(limit).load(self.conn)?,
+            CompareOp::Sw => {
+                keys.filter(value.ge(start)).filter(value.le(end)).limit(limit).load(self.conn)?
+            }
             CompareOp::Ge => keys.filter(value.ge(start)).limit(limit).load(self.conn)?,
             CompareOp::Gt if whole => keys.filter(value.gt(start)).limit(limit).load(self.conn)?,
             CompareOp::Gt => keys.filter(value.ge(start)).limit(limit).load(self.conn)?,

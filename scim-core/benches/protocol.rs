@@ -144,7 +144,8 @@ fn render_group(bencher: Bencher<'_, '_>, members: usize) {
     let meta = meta();
     bencher.counter(ItemsCount::new(members)).bench(|| {
         let location = || Some("https://scim.example.com/scim/onelogin/v2/Users/7".to_owned());
-        let member = |n: usize| Link { value: &n.to_string(), location: location(), ..Link::default() }.to_value();
+        let member =
+            |n: usize| Link { value: &n.to_string(), location: location(), ..Link::default() }.to_value();
         let members = (0..members).map(member);
         let links = vec![("members".to_owned(), members.collect())];
         render(black_box(&group), resource.clone(), &meta, links, &Projection::all())

@@ -76,8 +76,11 @@ pub fn lookup(resource_type: &ResourceType, path: &AttrPath, value: &str) -> Opt
     let resolved = indexed(resource_type).find(|resolved| resolved.canonical() == attribute)?;
     let leaf = resolved.leaf();
     let unique = leaf.uniqueness != Uniqueness::None;
-    matches!(leaf.kind, AttributeType::String | AttributeType::Reference)
-        .then(|| IndexKey { attribute, key: key_of(leaf, value), unique })
+    matches!(leaf.kind, AttributeType::String | AttributeType::Reference).then(|| IndexKey {
+        attribute,
+        key: key_of(leaf, value),
+        unique,
+    })
 }
 
 /// The key that a value would have under each indexed attribute: where a search by the start of a name

@@ -60,7 +60,6 @@ impl Reference {
     pub fn to(id: impl Into<String>) -> Self {
         Self { value: id.into(), kind: None, display: None }
     }
-
 }
 
 /// Reads a list of references, each id once. `null`, `""` and `[]` are an empty list; an object

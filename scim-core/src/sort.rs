@@ -133,6 +133,11 @@ impl Sort {
         }
     }
 
+    /// Which of two places comes first.
+    #[must_use]
+    pub fn compare(&self, a: &Key, b: &Key) -> Ordering {
+        if self.descending { b.cmp(a) } else { a.cmp(b) }
+    }
 }
 
 impl Key {
@@ -191,10 +196,7 @@ mod tests {
                 (sort.key(user, map), map["userName"].as_str().unwrap().to_owned())
             })
             .collect();
-        keyed.sort_by(|a, b| a.0.cmp(&b.0));
-        if sort.is_descending() {
-            keyed.reverse();
-        }
+        keyed.sort_by(|a, b| sort.compare(&a.0, &b.0));
         keyed.into_iter().map(|(_, name)| name).collect()
     }
 

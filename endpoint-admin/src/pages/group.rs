@@ -2,7 +2,8 @@
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
-use endpoint_store::{StoreError,
+use endpoint_store::{
+    StoreError,
     directory::{self, Precondition, Record, Wanted, members, search},
     endpoints::EndpointSummary,
 };

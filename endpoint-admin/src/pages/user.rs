@@ -37,7 +37,12 @@ pub(crate) struct UserView {
 
 impl UserView {
     /// The user as it is at `now`; `base_url` is the endpoint's.
-    pub(crate) fn new(rt: &ResourceType, record: &Record, base_url: &str, now: i64) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        rt: &ResourceType,
+        record: &Record,
+        base_url: &str,
+        now: i64,
+    ) -> Result<Self, StoreError> {
         let resource = record.resource()?;
         let map = resource.as_map();
         let name = full_name(map);

@@ -143,8 +143,7 @@ fn load(
 }
 
 fn precedes(sort: &Sort, a: &Position, b: &Position) -> Ordering {
-    let keys = if sort.is_descending() { b.key.cmp(&a.key) } else { a.key.cmp(&b.key) };
-    keys.then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id)))
+    sort.compare(&a.key, &b.key).then_with(|| (a.kind, &a.id).cmp(&(b.kind, &b.id)))
 }
 
 /// The part of the hits that was asked for, and where the next part begins.

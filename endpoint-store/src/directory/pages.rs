@@ -85,7 +85,11 @@ fn by_names(
     let order = (resources::name_key, resources::id);
     let backwards = (resources::name_key.desc(), resources::id);
     let Some(Position { key: Key::Text(name), id, .. }) = after else {
-        return Ok(if descending { all.order(backwards).load(conn)? } else { all.order(order).load(conn)? });
+        return Ok(if descending {
+            all.order(backwards).load(conn)?
+        } else {
+            all.order(order).load(conn)?
+        });
     };
     let (key, same) = (resources::name_key, resources::name_key.eq(name));
     let passed = diesel::dsl::not(same.and(resources::id.le(id)));

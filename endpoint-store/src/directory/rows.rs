@@ -47,8 +47,7 @@ impl From<Row> for Kept {
 
 /// The resource of a kept body.
 pub(super) fn resource_of(id: &str, body: &str) -> Result<Resource, StoreError> {
-    serde_json::from_str(body)
-        .map_err(|e| StoreError::Damaged(format!("resource {id} cannot be read: {e}")))
+    serde_json::from_str(body).map_err(|e| StoreError::Damaged(format!("resource {id} cannot be read: {e}")))
 }
 
 impl Row {

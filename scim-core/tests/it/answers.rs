@@ -8,9 +8,9 @@ use scim_core::meta::{Membership, Meta, etag, version_in};
 use scim_core::path::AttrPath;
 use scim_core::project::{Projection, render};
 use scim_core::relation::Link;
-use scim_core::splice::{self, Parts};
 use scim_core::resource::Resource;
 use scim_core::schema::{Catalog, Returned};
+use scim_core::splice::{self, Parts};
 use serde_json::{Value, json};
 
 use crate::support::{group, user};
@@ -172,7 +172,8 @@ fn members_are_shown_with_their_urls() {
 fn a_spliced_answer_is_the_rendered_one() {
     let tricky = "\\\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\":{ ü \u{1F600} }{";
     let bare = Resource::from_stored(json!({ "userName": tricky }).as_object().unwrap().clone());
-    let people = [("User", barbara()), ("User", bare), ("User", Resource::default()), ("Group", Resource::default())];
+    let people =
+        [("User", barbara()), ("User", bare), ("User", Resource::default()), ("Group", Resource::default())];
     let location = || Some("https://h/Groups/\"g\"".to_owned());
     let link = || Link { value: "g\"1", kind: Some("direct"), location: location(), display: Some("Café") };
     for (name, resource) in people {
@@ -197,9 +198,16 @@ fn a_spliced_answer_is_the_rendered_one() {
 fn types_that_are_shown_as_kept_keep_nothing_else() {
     let catalog = Catalog::builtin();
     for rt in catalog.resource_types().iter().filter(|rt| rt.shown_as_kept) {
-        for (_, attribute) in rt.attributes().filter(|(_, a)| a.is_stored() && rt.relation.as_ref() != Some(&a.name)) {
+        for (_, attribute) in
+            rt.attributes().filter(|(_, a)| a.is_stored() && rt.relation.as_ref() != Some(&a.name))
+        {
             for part in std::iter::once(attribute).chain(&attribute.sub_attributes) {
-                assert!(matches!(part.returned, Returned::Always | Returned::Default), "{} {}", rt.name, part.name);
+                assert!(
+                    matches!(part.returned, Returned::Always | Returned::Default),
+                    "{} {}",
+                    rt.name,
+                    part.name
+                );
             }
         }
     }

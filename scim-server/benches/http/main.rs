@@ -15,7 +15,12 @@
     clippy::panic,
     reason = "a benchmark ends when something is not as expected"
 )]
-#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures for people")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures for people"
+)]
 #![expect(unreachable_pub, reason = "a program, not a library")]
 
 mod bare;
@@ -37,7 +42,8 @@ impl Options {
         let mut options = Self { users: 10_000, seconds: Duration::from_secs(3), rows: Vec::new() };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut number = || arguments.next().and_then(|n| n.parse::<u32>().ok()).expect("a number is missing");
+            let mut number =
+                || arguments.next().and_then(|n| n.parse::<u32>().ok()).expect("a number is missing");
             match argument.as_str() {
                 "--users" => options.users = number() as usize,
                 "--seconds" => options.seconds = Duration::from_secs(number().into()),

@@ -37,12 +37,18 @@ impl World<'_> {
         let number = |n: usize| n.wrapping_mul(7919) % self.ids.len();
         let seed = |connection: usize, turn: usize| connection * 1_000_003 + turn;
         self.read("GET by id", &|c, t| format!("/Users/{}", id(seed(c, t))));
-        self.read("userName eq", &|c, t| filter(&format!("userName eq \"user{}@example.com\"", number(seed(c, t)))));
+        self.read("userName eq", &|c, t| {
+            filter(&format!("userName eq \"user{}@example.com\"", number(seed(c, t))))
+        });
         self.read("externalId eq", &|c, t| filter(&format!("externalId eq \"ext-{}\"", number(seed(c, t)))));
-        self.read("emails.value eq", &|c, t| filter(&format!("emails.value eq \"mail{}@example.com\"", number(seed(c, t)))));
+        self.read("emails.value eq", &|c, t| {
+            filter(&format!("emails.value eq \"mail{}@example.com\"", number(seed(c, t))))
+        });
         self.read("userName sw", &|c, t| filter(&format!("userName sw \"user{}@\"", number(seed(c, t)))));
         self.read("list 100", &|_, _| "/Users?count=100".to_owned());
-        self.read("list 100, deep", &|_, _| format!("/Users?count=100&startIndex={}", self.ids.len() * 9 / 10));
+        self.read("list 100, deep", &|_, _| {
+            format!("/Users?count=100&startIndex={}", self.ids.len() * 9 / 10)
+        });
         self.read("list 100, by cursor", &|_, _| "/Users?count=100&cursor=".to_owned());
         self.read("list 100, sorted", &|_, _| "/Users?count=100&sortBy=userName".to_owned());
         self.wrong_token();
@@ -91,7 +97,11 @@ impl World<'_> {
             });
             report("POST user, 64 connections", &ours, None);
             let commits = commits(self.folder, self.options.seconds);
-            println!("{:<32} {commits:>9.0}/s  {:>38.2} × that", "  one insert per commit", ours.rate() / commits);
+            println!(
+                "{:<32} {commits:>9.0}/s  {:>38.2} × that",
+                "  one insert per commit",
+                ours.rate() / commits
+            );
         }
         self.members();
     }
@@ -166,7 +176,8 @@ fn commits(folder: &Path, time: std::time::Duration) -> f64 {
 }
 
 fn report(row: &str, ours: &Measured, bare: Option<&Measured>) {
-    let beside = bare.map_or(String::new(), |bare| format!("{:.2} × bare ({:.0} µs)", ours.cpu / bare.cpu, bare.cpu));
+    let beside =
+        bare.map_or(String::new(), |bare| format!("{:.2} × bare ({:.0} µs)", ours.cpu / bare.cpu, bare.cpu));
     println!(
         "{row:<32} {:>9.0}/s  {:>6.0} µs cpu  p50 {:>6} µs  p99 {:>6} µs  {beside}",
         ours.rate(),
