@@ -10,9 +10,10 @@ use scim_core::list::list_response;
 use scim_core::meta::Meta;
 use scim_core::patch::{self, Patch};
 use scim_core::project::{Projection, render};
-use scim_core::relation::Reference;
+use scim_core::relation::Link;
 use scim_core::resource::{self, Resource};
 use scim_core::schema::{Catalog, ResourceType};
+use scim_core::splice::{self, Parts};
 use scim_core::{Dialect, json};
 use serde_json::{Map, Value};
 
@@ -143,9 +144,23 @@ fn render_group(bencher: Bencher<'_, '_>, members: usize) {
     let meta = meta();
     bencher.counter(ItemsCount::new(members)).bench(|| {
         let location = || Some("https://scim.example.com/scim/onelogin/v2/Users/7".to_owned());
-        let members = (0..members).map(|n| Reference::to(n.to_string()).into_value(location()));
+        let member =
+            |n: usize| Link { value: &n.to_string(), location: location(), ..Link::default() }.to_value();
+        let members = (0..members).map(member);
         let links = vec![("members".to_owned(), members.collect())];
         render(black_box(&group), resource.clone(), &meta, links, &Projection::all())
+    });
+}
+
+/// The same answer from the text that is kept.
+#[divan::bench]
+fn splice_user(bencher: Bencher<'_, '_>) {
+    let (user, meta) = (resource_type("User"), meta());
+    let kept = serde_json::to_string(&barbara()).unwrap();
+    bencher.bench(|| {
+        let mut out = Vec::with_capacity(2048);
+        splice::write(black_box(&user), &Parts { kept: &kept, meta: &meta, links: &[] }, &mut out);
+        out
     });
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::fold;
 use crate::path::AttrPath;
 use crate::resource::Resource;
-use crate::schema::{Attribute, Resolved, ResourceType, Uniqueness};
+use crate::schema::{Attribute, AttributeType, Resolved, ResourceType, Uniqueness};
 
 /// One searchable value of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,26 +45,42 @@ pub fn key_of(attribute: &Attribute, value: &str) -> String {
     bounded(if attribute.case_exact { value.to_owned() } else { fold::fold(value) })
 }
 
+/// The longest key, in bytes.
+const LONGEST: usize = 512;
+
+/// The part of a key that stands in it as it is, and by which keys are in the order of their values.
+#[must_use]
+pub fn beginning(key: &str) -> &str {
+    key.get(..key.floor_char_boundary(LONGEST - 64)).unwrap_or_default()
+}
+
 /// A key that every database can index: of a very long one the beginning, and a digest of the whole.
 #[must_use]
 pub fn bounded(key: String) -> String {
-    const LONGEST: usize = 512;
     if key.len() <= LONGEST {
         return key;
     }
     let digest = Sha256::digest(key.as_bytes());
-    let mut short = key.get(..key.floor_char_boundary(LONGEST - 64)).unwrap_or_default().to_owned();
+    let mut short = beginning(&key).to_owned();
     for byte in digest {
         let _ = write!(short, "{byte:02x}");
     }
     short
 }
 
-/// The key under which [`keys`] has a value that this path compares; `None` if it is not indexed.
+/// The key under which [`keys`] has a value that this path compares; `None` if it is not indexed, or not compared as a
+/// text.
 #[must_use]
 pub fn lookup(resource_type: &ResourceType, path: &AttrPath, value: &str) -> Option<IndexKey> {
     let attribute = is_indexed(resource_type, path)?;
-    starts(resource_type, value).find(|key| key.attribute == attribute)
+    let resolved = indexed(resource_type).find(|resolved| resolved.canonical() == attribute)?;
+    let leaf = resolved.leaf();
+    let unique = leaf.uniqueness != Uniqueness::None;
+    matches!(leaf.kind, AttributeType::String | AttributeType::Reference).then(|| IndexKey {
+        attribute,
+        key: key_of(leaf, value),
+        unique,
+    })
 }
 
 /// The key that a value would have under each indexed attribute: where a search by the start of a name

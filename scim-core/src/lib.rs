@@ -61,6 +61,7 @@ pub mod resource;
 pub mod schema;
 mod schemas;
 pub mod sort;
+pub mod splice;
 pub mod time;
 pub mod token;
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{ScimError, ScimType, quote};
+use crate::json;
 
 /// URN of the list response.
 pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -10,27 +11,63 @@ pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// The answer to a query: numbers as numbers, `Resources` there even when empty.
 #[must_use]
 pub fn list_response(total: u64, start_index: u64, resources: Vec<Value>) -> Value {
-    let mut list = Map::new();
-    list.insert("schemas".into(), json!([LIST_URN]));
-    list.insert("totalResults".into(), json!(total));
-    list.insert("startIndex".into(), json!(start_index));
-    list.insert("itemsPerPage".into(), json!(resources.len()));
+    let mut list = head(total, Some(start_index), resources.len(), None);
     list.insert("Resources".into(), Value::Array(resources));
     Value::Object(list)
 }
 
-/// One page of a walk by cursor (RFC 9865 §2.2); without `next` it is the last one.
-#[must_use]
-pub fn cursor_response(total: u64, next: Option<String>, resources: Vec<Value>) -> Value {
-    let mut out = Map::new();
-    out.insert("schemas".into(), json!([LIST_URN]));
-    out.insert("totalResults".into(), json!(total));
-    out.insert("itemsPerPage".into(), json!(resources.len()));
-    if let Some(cursor) = next {
-        out.insert("nextCursor".into(), Value::String(cursor));
+/// Resources of one answer, written one by one.
+#[derive(Debug, Default)]
+pub struct Written {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Written {
+    /// Adds a resource: what `write` appends.
+    ///
+    /// # Errors
+    /// What `write` returns.
+    pub fn add<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        if self.count > 0 {
+            self.bytes.push(b',');
+        }
+        self.count += 1;
+        write(&mut self.bytes)
     }
-    out.insert("Resources".into(), Value::Array(resources));
-    Value::Object(out)
+
+    /// How large they are together, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The list response around them: by position if there is a `start_index`, else one page of a walk by cursor
+    /// (RFC 9865 §2.2), which without `next` is the last one.
+    #[must_use]
+    pub fn into_response(self, total: u64, start_index: Option<u64>, next: Option<String>) -> Vec<u8> {
+        let mut out = json::write(&Value::Object(head(total, start_index, self.count, next)));
+        out.pop();
+        out.reserve_exact(self.bytes.len() + 16);
+        out.extend_from_slice(b",\"Resources\":[");
+        out.extend_from_slice(&self.bytes);
+        out.extend_from_slice(b"]}");
+        out
+    }
+}
+
+fn head(total: u64, start_index: Option<u64>, count: usize, next: Option<String>) -> Map<String, Value> {
+    let mut list = Map::new();
+    list.insert("schemas".into(), json!([LIST_URN]));
+    list.insert("totalResults".into(), json!(total));
+    if let Some(start_index) = start_index {
+        list.insert("startIndex".into(), json!(start_index));
+    }
+    list.insert("itemsPerPage".into(), json!(count));
+    if let Some(cursor) = next {
+        list.insert("nextCursor".into(), Value::String(cursor));
+    }
+    list
 }
 
 /// The size of a page of a walk by cursor.

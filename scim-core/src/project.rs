@@ -69,6 +69,12 @@ impl Projection {
         self
     }
 
+    /// Whether it is what a request that asks for nothing in particular is shown.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::all()
+    }
+
     /// Whether no name matters, as in most requests.
     fn names_nothing(&self) -> bool {
         self.only.is_none() && self.except.is_empty() && !matches!(self.requested, Requested::Written(_))

@@ -3,6 +3,7 @@
 //! A relation is never part of a [`Resource`](crate::resource::Resource); it is kept as rows, and
 //! requests say what to do with them.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::coerce::Coercer;
@@ -21,25 +22,43 @@ pub struct Reference {
     pub display: Option<String>,
 }
 
+/// An element of a relation, or of the groups of a user, as it is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Link<'a> {
+    /// The `id` of the other resource.
+    pub value: &'a str,
+    /// Its URL.
+    #[serde(rename = "$ref", skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// What it is, or how the membership came about.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'a str>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<&'a str>,
+}
+
+impl Link<'_> {
+    /// The element: `value`, `$ref`, `type`, `display`.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let parts = [
+            ("value", Some(self.value)),
+            ("$ref", self.location.as_deref()),
+            ("type", self.kind),
+            ("display", self.display),
+        ];
+        let mut map = Map::with_capacity(parts.len());
+        map.extend(parts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?.into()))));
+        Value::Object(map)
+    }
+}
+
 impl Reference {
     /// A reference by id alone.
     #[must_use]
     pub fn to(id: impl Into<String>) -> Self {
         Self { value: id.into(), kind: None, display: None }
-    }
-
-    /// The reference as an element of the attribute: `value`, `$ref`, `type`, `display`.
-    #[must_use]
-    pub fn into_value(self, location: Option<String>) -> Value {
-        let parts =
-            [("value", Some(self.value)), ("$ref", location), ("type", self.kind), ("display", self.display)];
-        let mut map = Map::with_capacity(parts.len());
-        for (key, text) in parts {
-            if let Some(text) = text {
-                map.insert(key.into(), text.into());
-            }
-        }
-        Value::Object(map)
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{ScimError, quote};
 use crate::fold::fold;
+use crate::index::bounded;
 use crate::path::AttrPath;
 use crate::schema::{AttributeType, ResourceType};
 use crate::time;
@@ -26,7 +27,7 @@ pub enum Key {
     Flag(bool),
     /// Numbers, and times in milliseconds.
     Number(f64),
-    /// Texts, folded unless case matters, by code point.
+    /// Texts, folded unless case matters, by code point; very long ones by their beginning (see [`bounded`]).
     Text(String),
     /// Nothing to sort by.
     Nothing,
@@ -81,6 +82,17 @@ impl Sort {
         self.descending
     }
 
+    /// Whether it sorts by what people call a resource of this type, which every one has.
+    #[must_use]
+    pub fn is_by_name(&self, resource_type: &ResourceType) -> bool {
+        let name = resource_type.unique_attributes().next();
+        let by = resource_type.resolve(&self.path);
+        name.zip(by).is_some_and(|(name, by)| {
+            let leaf = name.leaf();
+            leaf.required && !leaf.case_exact && name.canonical() == by.canonical()
+        })
+    }
+
     /// The place of a resource, rendered in full. Of several values the primary one counts, else the first.
     #[must_use]
     pub fn key(&self, resource_type: &ResourceType, resource: &Map<String, Value>) -> Key {
@@ -115,8 +127,8 @@ impl Sort {
             Value::String(text) if leaf.kind == AttributeType::DateTime => {
                 time::parse(text).map_or(Key::Nothing, |ms| Key::Number(ms as f64))
             }
-            Value::String(text) if leaf.case_exact => Key::Text(text.clone()),
-            Value::String(text) => Key::Text(fold(text)),
+            Value::String(text) if leaf.case_exact => Key::Text(bounded(text.clone())),
+            Value::String(text) => Key::name(text),
             _ => Key::Nothing,
         }
     }
@@ -124,12 +136,17 @@ impl Sort {
     /// Which of two places comes first.
     #[must_use]
     pub fn compare(&self, a: &Key, b: &Key) -> Ordering {
-        let ascending = a.cmp(b);
-        if self.descending { ascending.reverse() } else { ascending }
+        if self.descending { b.cmp(a) } else { a.cmp(b) }
     }
 }
 
 impl Key {
+    /// The place of a text that is compared without case.
+    #[must_use]
+    pub fn name(text: &str) -> Self {
+        Self::Text(bounded(fold(text)))
+    }
+
     const fn rank(&self) -> u8 {
         match self {
             Self::Flag(_) => 0,

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
+    StoreError,
     directory::{self, Precondition, Record, Wanted, members, search},
     endpoints::EndpointSummary,
 };
@@ -46,13 +47,13 @@ pub(crate) struct GroupView {
 }
 
 impl GroupView {
-    fn new(record: &Record, now: i64) -> Self {
-        let mut facts = facts::of(record.resource.as_map());
+    fn new(record: &Record, now: i64) -> Result<Self, StoreError> {
+        let mut facts = facts::of(record.resource()?.as_map());
         facts.retain(|fact| fact.label != "Display name");
         facts.push(Fact::code("Id here", record.id.as_str()));
         facts.push(Fact::text("Created", When::new(record.created_at, now).exact()));
         facts.push(Fact::text("Last changed", When::new(record.modified_at, now).exact()));
-        Self { id: record.id.clone(), name: record.name.clone(), facts }
+        Ok(Self { id: record.id.clone(), name: record.name.clone(), facts })
     }
 }
 
@@ -101,7 +102,7 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
         frame,
         head,
         new_name: record.name.clone(),
-        group: GroupView::new(&record, now),
+        group: GroupView::new(&record, now)?,
         members: members.collect(),
         list: Pager::new(query, u64::try_from(total).unwrap_or(0), "member", "members"),
         candidates: Vec::new(),

@@ -6,7 +6,7 @@ use endpoint_store::{
     StoreError,
     directory::{Link, Record, search},
 };
-use scim_core::{meta::Meta, project, schema::ResourceType};
+use scim_core::{meta::Meta, project, resource::Resource, schema::ResourceType};
 use serde_json::{Value, json};
 
 use super::{
@@ -37,8 +37,14 @@ pub(crate) struct UserView {
 
 impl UserView {
     /// The user as it is at `now`; `base_url` is the endpoint's.
-    pub(crate) fn new(rt: &ResourceType, record: &Record, base_url: &str, now: i64) -> Self {
-        let map = record.resource.as_map();
+    pub(crate) fn new(
+        rt: &ResourceType,
+        record: &Record,
+        base_url: &str,
+        now: i64,
+    ) -> Result<Self, StoreError> {
+        let resource = record.resource()?;
+        let map = resource.as_map();
         let name = full_name(map);
         let meta = Meta {
             id: record.id.clone(),
@@ -51,26 +57,31 @@ impl UserView {
         facts.push(Fact::code("Id here", record.id.as_str()));
         facts.push(Fact::text("Created", When::new(record.created_at, now).exact()));
         facts.push(Fact::text("Last changed", When::new(record.modified_at, now).exact()));
-        Self {
+        Ok(Self {
             label: if name.is_empty() { record.name.clone() } else { name },
             user_name: record.name.clone(),
             state: user_state(record.active, record.hidden),
             hidden: record.hidden,
             facts,
             version: meta.version.clone(),
-            json: json_of(rt, record, &meta, base_url),
-        }
+            json: json_of(rt, (record, resource), &meta, base_url),
+        })
     }
 }
 
-fn json_of(rt: &ResourceType, record: &Record, meta: &Meta, base_url: &str) -> String {
+fn json_of(
+    rt: &ResourceType,
+    (record, resource): (&Record, Resource),
+    meta: &Meta,
+    base_url: &str,
+) -> String {
     let group = |link: &Link| {
         let location = format!("{base_url}/Groups/{}", link.id);
         json!({"value": link.id, "$ref": location, "display": link.name, "type": if link.direct { "direct" } else { "indirect" }})
     };
     let groups: Vec<Value> = record.memberships.iter().flatten().map(group).collect();
     let links = vec![("groups".to_owned(), groups)];
-    let shown = project::render(rt, record.resource.clone(), meta, links, &project::Projection::all());
+    let shown = project::render(rt, resource, meta, links, &project::Projection::all());
     serde_json::to_string_pretty(&Value::Object(shown)).unwrap_or_default()
 }
 
@@ -106,7 +117,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
         })
         .await?;
     let base_url = operator.public_url().scim_base(&summary.endpoint.slug);
-    let user = UserView::new(&rt, &record, &base_url, now);
+    let user = UserView::new(&rt, &record, &base_url, now)?;
     let mut groups = record.memberships.unwrap_or_default();
     let all = groups.len();
     groups.truncate(GROUPS);

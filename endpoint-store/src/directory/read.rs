@@ -60,12 +60,22 @@ pub struct Record {
     pub active: bool,
     /// Its name.
     pub name: String,
-    /// Its attributes.
-    pub resource: Resource,
+    /// Its attributes, as they are kept: see [`Record::resource`].
+    pub kept: String,
     /// Its members, if wanted and the type has any.
     pub relation: Option<Vec<Link>>,
     /// The groups it is in, if wanted and the type has any.
     pub memberships: Option<Vec<Link>>,
+}
+
+impl Record {
+    /// Its attributes.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn resource(&self) -> Result<Resource, StoreError> {
+        rows::resource_of(&self.id, &self.kept)
+    }
 }
 
 /// A resource that SCIM may see.
@@ -80,8 +90,8 @@ pub fn get(
     wanted: Wanted,
 ) -> Result<Record, StoreError> {
     let endpoint = &caller.endpoint().id;
-    let row = rows::visible(conn, endpoint, rt, id)?;
-    record(conn, endpoint, rt, row, wanted)
+    let row = rows::kept(conn, endpoint, id)?.filter(|row| row.is_visible(rt));
+    record(conn, endpoint, rt, row.ok_or_else(|| rows::not_found(rt))?, wanted)
 }
 
 /// A row with the rows that belong to it.
@@ -89,10 +99,10 @@ pub(super) fn record(
     conn: &mut Conn,
     endpoint: &EndpointId,
     rt: &ResourceType,
-    row: rows::Row,
+    row: impl Into<rows::Kept>,
     wanted: Wanted,
 ) -> Result<Record, StoreError> {
-    let mut records = records(conn, endpoint, rt, vec![row], wanted)?;
+    let mut records = records(conn, endpoint, rt, vec![row.into()], wanted)?;
     records.pop().ok_or_else(|| StoreError::Damaged("a row was lost while it was read".into()))
 }
 
@@ -101,7 +111,7 @@ pub(super) fn records(
     conn: &mut Conn,
     endpoint: &EndpointId,
     rt: &ResourceType,
-    rows: Vec<rows::Row>,
+    rows: Vec<rows::Kept>,
     wanted: Wanted,
 ) -> Result<Vec<Record>, StoreError> {
     let mut memberships = match wanted.memberships && has_memberships(rt) {
@@ -123,7 +133,7 @@ pub(super) fn records(
                 return Err(too_many().into());
             }
             Ok(Record {
-                resource: row.resource()?,
+                kept: row.body,
                 relation,
                 memberships: memberships.as_mut().map(|all| all.remove(&row.id).unwrap_or_default()),
                 id: row.id,

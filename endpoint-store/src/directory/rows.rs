@@ -16,10 +16,43 @@ use crate::writer::Tx;
 /// A row of the table, hidden ones too.
 pub(super) use crate::dialect::tables::ResourceRow as Row;
 
+/// What reading needs of a row.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = resources)]
+pub(super) struct Kept {
+    pub(super) id: String,
+    pub(super) resource_type: String,
+    pub(super) version: i64,
+    pub(super) created_at: i64,
+    pub(super) modified_at: i64,
+    pub(super) hidden: bool,
+    pub(super) active: bool,
+    pub(super) name: String,
+    pub(super) body: String,
+}
+
+impl Kept {
+    /// Whether SCIM may see it as a resource of this type.
+    pub(super) fn is_visible(&self, rt: &ResourceType) -> bool {
+        !self.hidden && self.resource_type == rt.name
+    }
+}
+
+impl From<Row> for Kept {
+    fn from(row: Row) -> Self {
+        let Row { id, resource_type, version, created_at, modified_at, hidden, active, name, body, .. } = row;
+        Self { id, resource_type, version, created_at, modified_at, hidden, active, name, body }
+    }
+}
+
+/// The resource of a kept body.
+pub(super) fn resource_of(id: &str, body: &str) -> Result<Resource, StoreError> {
+    serde_json::from_str(body).map_err(|e| StoreError::Damaged(format!("resource {id} cannot be read: {e}")))
+}
+
 impl Row {
     pub(super) fn resource(&self) -> Result<Resource, StoreError> {
-        serde_json::from_str(&self.body)
-            .map_err(|e| StoreError::Damaged(format!("resource {} cannot be read: {e}", self.id)))
+        resource_of(&self.id, &self.body)
     }
 
     /// Takes over a new content and what is derived from it.
@@ -47,7 +80,17 @@ pub(super) fn find(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<O
         .optional()?)
 }
 
-/// A resource of this type that SCIM may see.
+/// As [`find`], for reading.
+pub(super) fn kept(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<Option<Kept>, StoreError> {
+    Ok(resources::table
+        .filter(resources::endpoint_id.eq(endpoint.as_str()))
+        .filter(resources::id.eq(id))
+        .select(Kept::as_select())
+        .get_result(conn)
+        .optional()?)
+}
+
+/// A resource of this type that SCIM may see, to be changed.
 pub(super) fn visible(
     conn: &mut Conn,
     endpoint: &EndpointId,
@@ -56,7 +99,15 @@ pub(super) fn visible(
 ) -> Result<Row, StoreError> {
     find(conn, endpoint, id)?
         .filter(|row| !row.hidden && row.resource_type == rt.name)
-        .ok_or_else(|| ScimError::not_found(format!("There is no {} with this id: it was never made here, or it was deleted. Look it up by a filter instead.", rt.name)).into())
+        .ok_or_else(|| not_found(rt))
+}
+
+pub(super) fn not_found(rt: &ResourceType) -> StoreError {
+    ScimError::not_found(format!(
+        "There is no {} with this id: it was never made here, or it was deleted. Look it up by a filter instead.",
+        rt.name
+    ))
+    .into()
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {

@@ -101,6 +101,8 @@ pub fn set_definitions(
     let new = catalog(definitions).map_err(StoreError::Refused)?;
     let current = find(tx, id.as_str())?;
     crate::directory::follow_catalog(tx, &current, &new)?;
+    // What the taken away definitions made is still kept in the resources; empty ones say that it may be there.
+    let definitions = definitions.or(current.definitions.as_ref().map(|_| "{}"));
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::definitions.eq(definitions), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;

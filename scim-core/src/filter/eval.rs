@@ -132,7 +132,7 @@ fn compare(attribute: &Attribute, values: &[&Value], op: CompareOp, literal: &Li
 
 fn test(attribute: &Attribute, value: &Value, op: CompareOp, literal: &Literal) -> bool {
     if op.is_textual() {
-        let (Some(value), Some(literal)) = (text(value), literal_text(literal)) else {
+        let (Some(value), Some(literal)) = (text(value), literal.as_text()) else {
             return false;
         };
         let (value, literal) = (keyed(attribute, value), keyed(attribute, literal));
@@ -177,12 +177,12 @@ fn order(attribute: &Attribute, value: &Value, literal: &Literal) -> Option<Orde
             }
         }
         AttributeType::DateTime => {
-            let literal = time::parse(&literal_text(literal)?)?;
+            let literal = time::parse(&literal.as_text()?)?;
             Some(time::parse(value.as_str()?)?.cmp(&literal))
         }
         AttributeType::String | AttributeType::Binary | AttributeType::Reference | AttributeType::Complex => {
             let value = keyed(attribute, text(value)?);
-            Some(value.cmp(&keyed(attribute, literal_text(literal)?)))
+            Some(value.cmp(&keyed(attribute, literal.as_text()?)))
         }
     }
 }
@@ -203,15 +203,5 @@ fn text(value: &Value) -> Option<Cow<'_, str>> {
         Value::Number(number) => Some(number.to_string().into()),
         Value::Bool(flag) => Some(flag.to_string().into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// A number or boolean without quotes, compared with a text, is meant as text.
-fn literal_text(literal: &Literal) -> Option<Cow<'_, str>> {
-    match literal {
-        Literal::String(text) => Some(text.into()),
-        Literal::Number(number) => Some(number.to_string().into()),
-        Literal::Bool(flag) => Some(flag.to_string().into()),
-        Literal::Null => None,
     }
 }

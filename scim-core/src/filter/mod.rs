@@ -20,6 +20,7 @@ mod eval;
 mod lexer;
 mod parser;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Number, Value};
@@ -132,6 +133,19 @@ pub enum Literal {
     Bool(bool),
     /// `null`: no value.
     Null,
+}
+
+impl Literal {
+    /// The text that is compared with texts: a number or boolean without quotes is meant as its text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::String(text) => Some(text.into()),
+            Self::Number(number) => Some(number.to_string().into()),
+            Self::Bool(flag) => Some(flag.to_string().into()),
+            Self::Null => None,
+        }
+    }
 }
 
 impl Filter {

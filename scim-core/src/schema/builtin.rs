@@ -49,6 +49,7 @@ fn user(common: Arc<[Attribute]>) -> ResourceType {
         state: Some("active".into()),
         indexed: indexed.map(String::from).into(),
         common,
+        shown_as_kept: true,
     }
 }
 
@@ -69,6 +70,7 @@ fn group(common: Arc<[Attribute]>) -> ResourceType {
         state: None,
         indexed: vec!["externalId".into()],
         common,
+        shown_as_kept: true,
     }
 }
 

@@ -71,6 +71,7 @@ impl Catalog {
         let definitions = Definitions::deserialize(definitions)?;
         let mut types: Vec<ResourceType> =
             Self::builtin().resource_types().iter().map(|rt| ResourceType::clone(rt)).collect();
+        types.iter_mut().for_each(|rt| rt.shown_as_kept = false);
         for definition in definitions.extensions {
             let name = definition.resource_type.clone().unwrap_or_default();
             let target =
@@ -136,6 +137,7 @@ fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<R
         state: None,
         indexed: Vec::new(),
         common: builtin::common(),
+        shown_as_kept: false,
     };
     rt.state = rt
         .schema

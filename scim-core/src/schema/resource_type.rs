@@ -40,6 +40,9 @@ pub struct ResourceType {
     pub indexed: Vec<String>,
     /// The attributes that every resource has (RFC 7643 §3.1): schemas, id, externalId, meta.
     pub common: Arc<[Attribute]>,
+    /// Whether everything that is kept of a resource is shown by default, so that an answer can be put together from
+    /// the text that is kept (see [`crate::splice`]). Not where definitions of an endpoint's own may come and go.
+    pub shown_as_kept: bool,
 }
 
 /// An attribute found by a path.

@@ -7,9 +7,10 @@ use scim_core::list::{Page, list_response};
 use scim_core::meta::{Membership, Meta, etag, version_in};
 use scim_core::path::AttrPath;
 use scim_core::project::{Projection, render};
-use scim_core::relation::Reference;
+use scim_core::relation::Link;
 use scim_core::resource::Resource;
-use scim_core::schema::Catalog;
+use scim_core::schema::{Catalog, Returned};
+use scim_core::splice::{self, Parts};
 use serde_json::{Value, json};
 
 use crate::support::{group, user};
@@ -157,12 +158,61 @@ fn members_are_read_only_if_wanted(
 #[test]
 fn members_are_shown_with_their_urls() {
     let group = group();
-    let member = Reference { value: "a".into(), kind: Some("User".into()), display: None };
-    let links = [("members".to_owned(), vec![member.into_value(Some("https://h/Users/a".into()))])];
+    let location = Some("https://h/Users/a".into());
+    let member = Link { value: "a", kind: Some("User"), location, display: None };
+    let links = [("members".to_owned(), vec![member.to_value()])];
     let projection = Projection::parse(&group, Some("members"), None).unwrap();
     let shown = render(&group, Resource::default(), &meta(), links.into(), &projection);
     let expected = json!([{ "value": "a", "$ref": "https://h/Users/a", "type": "User" }]);
     assert_eq!(shown["members"], expected);
+}
+
+/// What is put together from text says the same as what is rendered from a tree.
+#[test]
+fn a_spliced_answer_is_the_rendered_one() {
+    let tricky = "\\\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\":{ ü \u{1F600} }{";
+    let bare = Resource::from_stored(json!({ "userName": tricky }).as_object().unwrap().clone());
+    let people =
+        [("User", barbara()), ("User", bare), ("User", Resource::default()), ("Group", Resource::default())];
+    let location = || Some("https://h/Groups/\"g\"".to_owned());
+    let link = || Link { value: "g\"1", kind: Some("direct"), location: location(), display: Some("Café") };
+    for (name, resource) in people {
+        let rt = Catalog::builtin().by_name(name).unwrap().clone();
+        let attribute = rt.relation.clone().unwrap_or("groups".into());
+        for links in [vec![], vec![link()], vec![link(), Link { value: "2", ..Link::default() }]] {
+            let kept = serde_json::to_string(&resource).unwrap();
+            let values = links.iter().map(Link::to_value).collect();
+            let mut out = b"before".to_vec();
+            let parts = Parts { kept: &kept, meta: &meta(), links: &[(attribute.as_str(), links)] };
+            splice::write(&rt, &parts, &mut out);
+            let spliced: Value = serde_json::from_slice(out.strip_prefix(b"before").unwrap()).unwrap();
+            let all = Projection::all();
+            let rendered = render(&rt, resource.clone(), &meta(), vec![(attribute.clone(), values)], &all);
+            assert_eq!(spliced, Value::Object(rendered));
+        }
+    }
+}
+
+/// Splicing chooses nothing: no type that is put together from text may keep what is not shown.
+#[test]
+fn types_that_are_shown_as_kept_keep_nothing_else() {
+    let catalog = Catalog::builtin();
+    for rt in catalog.resource_types().iter().filter(|rt| rt.shown_as_kept) {
+        for (_, attribute) in
+            rt.attributes().filter(|(_, a)| a.is_stored() && rt.relation.as_ref() != Some(&a.name))
+        {
+            for part in std::iter::once(attribute).chain(&attribute.sub_attributes) {
+                assert!(
+                    matches!(part.returned, Returned::Always | Returned::Default),
+                    "{} {}",
+                    rt.name,
+                    part.name
+                );
+            }
+        }
+    }
+    let own = Catalog::with_definitions(&json!({})).unwrap();
+    assert!(own.resource_types().iter().all(|rt| !rt.shown_as_kept), "definitions may have come and gone");
 }
 
 #[test]

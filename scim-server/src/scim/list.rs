@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use endpoint_store::directory::{self, ListQuery, Record, Shown, Wanted, Window};
+use endpoint_store::{Conn, StoreError};
 use scim_core::error::ScimError;
 use scim_core::filter::Filter;
 use scim_core::json;
-use scim_core::list::{Page, cursor_count, cursor_response, list_response};
+use scim_core::list::{Page, Written, cursor_count};
 use scim_core::project::Projection;
 use scim_core::schema::{Catalog, ResourceType};
 use scim_core::sort::Sort;
@@ -124,19 +125,21 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
         types: types.to_vec(),
     };
     let query = ListQuery { types: types.to_vec(), filter, sort, window };
+    let narrow = query.is_narrow();
     let caller = x.caller.clone();
-    let shown = x.scim.store.read(move |conn| {
+    let look = move |conn: &mut Conn| {
         let listed = directory::list(conn, &caller, &query, &views)?;
-        let resources =
-            listed.records.into_iter().filter_map(|(kind, record)| views.show(kind, record)).collect();
-        Ok((listed.total, listed.next, resources))
-    });
-    let (total, next, resources) = shown.await.map_err(|e| explain(e, x.caller.request_id()))?;
-    let body = match start_index {
-        Some(start) => list_response(total, start, resources),
-        None => cursor_response(total, next.map(|at| binding.seal(at, x.now)).transpose()?, resources),
+        let mut written = Written::default();
+        for (kind, record) in &listed.records {
+            written.add(|out| views.write(*kind, record, out))?;
+        }
+        Ok((listed.total, listed.next, written))
     };
-    Ok(x.json(StatusCode::OK, &body))
+    let store = &x.scim.store;
+    let shown = if narrow { store.read_point(look).await } else { store.read(look).await };
+    let (total, next, written) = shown.map_err(|e| explain(e, x.caller.request_id()))?;
+    let next = next.map(|at| binding.seal(at, x.now)).transpose()?;
+    Ok(x.written(StatusCode::OK, written.into_response(total, start_index, next)))
 }
 
 /// A `cursor`, even an empty one, asks for a walk by cursor.
@@ -158,10 +161,14 @@ struct Views {
 }
 
 impl Views {
-    fn show(&self, kind: usize, record: Record) -> Option<Value> {
-        let (rt, projection) = (self.types.get(kind)?, self.projections.get(kind)?);
-        let view = View::new(&self.catalog, &self.base, rt, projection.clone());
-        Some(Value::Object(view.show(record)))
+    fn view(&self, kind: usize, projection: Projection) -> Option<View<'_>> {
+        let rt = self.types.get(kind)?;
+        Some(View::new(&self.catalog, &self.base, rt, projection))
+    }
+
+    fn write(&self, kind: usize, record: &Record, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let projection = self.projections.get(kind).cloned().unwrap_or_default();
+        self.view(kind, projection).map_or(Ok(()), |view| view.write(record, out))
     }
 }
 
@@ -173,7 +180,7 @@ impl Shown for Views {
         })
     }
 
-    fn whole(&self, rt: &ResourceType, record: &Record) -> Map<String, Value> {
-        View::new(&self.catalog, &self.base, rt, Projection::whole()).show(record.clone())
+    fn whole(&self, rt: &ResourceType, record: &Record) -> Result<Map<String, Value>, StoreError> {
+        View::new(&self.catalog, &self.base, rt, Projection::whole()).show(record)
     }
 }

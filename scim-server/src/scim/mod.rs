@@ -113,7 +113,12 @@ impl Exchange {
     }
 
     fn json(&self, status: StatusCode, body: &Value) -> HttpResponse {
-        HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(json::write(body))
+        self.written(status, json::write(body))
+    }
+
+    /// An answer whose JSON is written already.
+    fn written(&self, status: StatusCode, body: Vec<u8>) -> HttpResponse {
+        HttpResponseBuilder::new(status).content_type(self.media.as_str()).body(body)
     }
 }
 

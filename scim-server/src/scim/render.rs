@@ -1,10 +1,13 @@
 //! A record of the store as a client sees it.
 
+use endpoint_store::StoreError;
 use endpoint_store::directory::{Link, Record, Wanted};
+use scim_core::json;
 use scim_core::meta::Meta;
 use scim_core::project::{Projection, render};
-use scim_core::relation::Reference;
+use scim_core::relation::Link as Shown;
 use scim_core::schema::{Catalog, ResourceType};
+use scim_core::splice::{self, Parts};
 use serde_json::{Map, Value};
 
 use super::Exchange;
@@ -41,41 +44,58 @@ impl<'a> View<'a> {
         format!("{}/{}/{id}", self.base, self.rt.endpoint)
     }
 
+    /// Writes the resource with what the request asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub(super) fn write(&self, record: &Record, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        if !(self.rt.shown_as_kept && self.projection.is_all()) {
+            out.extend_from_slice(&json::write(&Value::Object(self.show(record)?)));
+            return Ok(());
+        }
+        let parts = Parts { kept: &record.kept, meta: &self.meta(record), links: &self.links(record) };
+        splice::write(self.rt, &parts, out);
+        Ok(())
+    }
+
     /// The resource with what the request asked for.
-    pub(super) fn show(&self, record: Record) -> Map<String, Value> {
-        let meta = Meta {
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub(super) fn show(&self, record: &Record) -> Result<Map<String, Value>, StoreError> {
+        let value = |links: Vec<Shown<'_>>| links.iter().map(Shown::to_value).collect();
+        let links = self.links(record).into_iter().map(|(name, links)| (name.to_owned(), value(links)));
+        Ok(render(self.rt, record.resource()?, &self.meta(record), links.collect(), &self.projection))
+    }
+
+    fn meta(&self, record: &Record) -> Meta {
+        Meta {
             version: record.etag(),
             location: self.location(&record.id),
-            id: record.id,
+            id: record.id.clone(),
             created: record.created_at,
             last_modified: record.modified_at,
-        };
-        let mut links = Vec::new();
-        if let (Some(name), Some(members)) = (&self.rt.relation, record.relation) {
-            links.push((name.clone(), members.into_iter().map(|link| self.member(link)).collect()));
         }
-        if let Some(groups) = record.memberships {
-            links.push(("groups".to_owned(), groups.into_iter().map(|link| self.group(link)).collect()));
+    }
+
+    fn links<'r>(&'r self, record: &'r Record) -> Vec<(&'r str, Vec<Shown<'r>>)> {
+        let mut all = Vec::new();
+        if let (Some(name), Some(members)) = (&self.rt.relation, &record.relation) {
+            let member = |link: &'r Link| self.link(link, &link.resource_type);
+            all.push((name.as_str(), members.iter().map(member).collect()));
         }
-        render(self.rt, record.resource, &meta, links, &self.projection)
+        if let Some(groups) = &record.memberships {
+            // Its type tells how the membership came about (RFC 7643 §4.1.2).
+            let group = |link| self.link(link, if link.direct { "direct" } else { "indirect" });
+            all.push(("groups", groups.iter().map(group).collect()));
+        }
+        all
     }
 
-    fn member(&self, link: Link) -> Value {
-        let location = self.reference(&link);
-        let kind = Some(link.resource_type);
-        Reference { value: link.id, kind, display: Some(link.name) }.into_value(location)
-    }
-
-    /// An element of `groups` (RFC 7643 §4.1.2): its type tells how the membership came about.
-    fn group(&self, link: Link) -> Value {
-        let location = self.reference(&link);
-        let kind = Some(if link.direct { "direct" } else { "indirect" }.to_owned());
-        Reference { value: link.id, kind, display: Some(link.name) }.into_value(location)
-    }
-
-    fn reference(&self, link: &Link) -> Option<String> {
-        let rt = self.catalog.by_name(&link.resource_type)?;
-        Some(format!("{}/{}/{}", self.base, rt.endpoint, link.id))
+    fn link<'r>(&self, link: &'r Link, kind: &'r str) -> Shown<'r> {
+        let rt = self.catalog.by_name(&link.resource_type);
+        let location = rt.map(|rt| format!("{}/{}/{}", self.base, rt.endpoint, link.id));
+        Shown { value: &link.id, location, kind: Some(kind), display: Some(&link.name) }
     }
 }
 

@@ -9,8 +9,7 @@ use endpoint_store::directory::{self, Record, Wanted};
 use endpoint_store::settings::GroupPatchAnswer;
 use scim_core::error::ScimError;
 use scim_core::schema::ResourceType;
-use scim_core::{json, patch as protocol, resource};
-use serde_json::Value;
+use scim_core::{patch as protocol, resource};
 
 use super::render::{View, projection};
 use super::{Exchange, dialect, preconditions};
@@ -30,7 +29,7 @@ pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Resul
             .insert_header((header::ETAG, tag))
             .finish());
     }
-    Ok(answer(x, &view, StatusCode::OK, record))
+    answer(x, &view, StatusCode::OK, &record)
 }
 
 pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpResponse, ScimError> {
@@ -45,7 +44,7 @@ pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpR
         .write_in(&x.endpoint().id, move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
     let (record, notes) = made.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
-    Ok(answer(x, &view, StatusCode::CREATED, record))
+    answer(x, &view, StatusCode::CREATED, &record)
 }
 
 pub(super) async fn replace(
@@ -64,7 +63,7 @@ pub(super) async fn replace(
     });
     let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
-    Ok(answer(x, &view, StatusCode::OK, record))
+    answer(x, &view, StatusCode::OK, &record)
 }
 
 pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
@@ -85,7 +84,7 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
             .insert_header((header::ETAG, patched.record.etag()))
             .finish());
     }
-    Ok(answer(x, &view, StatusCode::OK, patched.record))
+    answer(x, &view, StatusCode::OK, &patched.record)
 }
 
 pub(super) async fn delete(
@@ -111,14 +110,18 @@ fn answers_with_body(x: &Exchange, rt: &ResourceType) -> bool {
         || x.query.get("excludedAttributes").is_some()
 }
 
-fn answer(x: &Exchange, view: &View<'_>, status: StatusCode, record: Record) -> HttpResponse {
-    let location = view.location(&record.id);
-    HttpResponseBuilder::new(status)
+fn answer(
+    x: &Exchange,
+    view: &View<'_>,
+    status: StatusCode,
+    record: &Record,
+) -> Result<HttpResponse, ScimError> {
+    let mut body = Vec::with_capacity(record.kept.len() + 1024);
+    view.write(record, &mut body).map_err(|e| explain(e, x.caller.request_id()))?;
+    let place = if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION };
+    Ok(HttpResponseBuilder::new(status)
         .content_type(x.media.as_str())
         .insert_header((header::ETAG, record.etag()))
-        .insert_header((
-            if status == StatusCode::CREATED { header::LOCATION } else { header::CONTENT_LOCATION },
-            location,
-        ))
-        .body(json::write(&Value::Object(view.show(record))))
+        .insert_header((place, view.location(&record.id)))
+        .body(body))
 }

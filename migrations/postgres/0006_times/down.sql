@@ -1,0 +1,2 @@
+DROP INDEX resources_not_in_use;
+DROP INDEX resources_by_change;

@@ -1,0 +1,188 @@
+//! The rows of the table.
+
+use std::path::Path;
+
+use crate::Options;
+use crate::load::{Client, Load, Measured, Until, run};
+use crate::process::Process;
+use crate::world::{Endpoint, add, person};
+
+/// A server with one endpoint full of people.
+struct World<'a> {
+    options: &'a Options,
+    folder: &'a Path,
+
+    server: Process,
+    endpoint: Endpoint,
+    ids: Vec<String>,
+}
+
+pub fn run_all(options: &Options) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("no folder");
+    let database = format!("sqlite:{}/scim.db", folder.path().display());
+    let endpoint = Endpoint::create(&database, "Bench");
+    let server = Process::server(&database);
+    let started = std::time::Instant::now();
+    let ids = endpoint.people(&server, 0..options.users);
+    println!("{} users by Bulk: {:.1} s", ids.len(), started.elapsed().as_secs_f64());
+    let world = World { options, folder: folder.path(), server, endpoint, ids };
+    world.reads();
+    world.writes();
+    println!("memory: {:.0} MB", world.server.memory());
+}
+
+impl World<'_> {
+    fn reads(&self) {
+        let id = |n: usize| &self.ids[n.wrapping_mul(7919) % self.ids.len()];
+        let number = |n: usize| n.wrapping_mul(7919) % self.ids.len();
+        let seed = |connection: usize, turn: usize| connection * 1_000_003 + turn;
+        self.read("GET by id", &|c, t| format!("/Users/{}", id(seed(c, t))));
+        self.read("userName eq", &|c, t| {
+            filter(&format!("userName eq \"user{}@example.com\"", number(seed(c, t))))
+        });
+        self.read("externalId eq", &|c, t| filter(&format!("externalId eq \"ext-{}\"", number(seed(c, t)))));
+        self.read("emails.value eq", &|c, t| {
+            filter(&format!("emails.value eq \"mail{}@example.com\"", number(seed(c, t))))
+        });
+        self.read("userName sw", &|c, t| filter(&format!("userName sw \"user{}@\"", number(seed(c, t)))));
+        self.read("list 100", &|_, _| "/Users?count=100".to_owned());
+        self.read("list 100, deep", &|_, _| {
+            format!("/Users?count=100&startIndex={}", self.ids.len() * 9 / 10)
+        });
+        self.read("list 100, by cursor", &|_, _| "/Users?count=100&cursor=".to_owned());
+        self.read("list 100, sorted", &|_, _| "/Users?count=100&sortBy=userName".to_owned());
+        self.wrong_token();
+    }
+
+    /// A read, beside a bare handler with the same bytes.
+    fn read(&self, row: &str, path: &(dyn Fn(usize, usize) -> String + Sync)) {
+        if !self.options.wants(row) {
+            return;
+        }
+        let mut client = Client::connect(self.server.address());
+        client.send(&self.endpoint.request("GET", &path(0, 0), ""));
+        let bare = self.bare(client.body());
+        let load = Load { connections: 16, until: Until::Elapsed(self.options.seconds) };
+        let ours = run(&self.server, load, None, |c, t| self.endpoint.request("GET", &path(c, t), ""));
+        report(row, &ours, Some(&bare));
+    }
+
+    fn bare(&self, body: &[u8]) -> Measured {
+        let file = self.folder.join("body");
+        std::fs::write(&file, body).expect("cannot write");
+        let bare = Process::bare(&file);
+        let load = Load { connections: 16, until: Until::Elapsed(self.options.seconds) };
+        run(&bare, load, None, |_, _| self.endpoint.request("GET", "/Users", ""))
+    }
+
+    fn wrong_token(&self) {
+        if !self.options.wants("wrong token") {
+            return;
+        }
+        let stranger = Endpoint { slug: self.endpoint.slug.clone(), token: wrong(&self.endpoint.token) };
+        let mut client = Client::connect(self.server.address());
+        client.send(&stranger.request("GET", "/Users", ""));
+        let bare = self.bare(client.body());
+        let load = Load { connections: 16, until: Until::Elapsed(self.options.seconds) };
+        let ours = run(&self.server, load, Some(401), |_, _| stranger.request("GET", "/Users", ""));
+        report("wrong token", &ours, Some(&bare));
+    }
+
+    fn writes(&self) {
+        if self.options.wants("POST user") {
+            let load = Load { connections: 64, until: Until::Elapsed(self.options.seconds) };
+            let ours = run(&self.server, load, None, |c, t| {
+                let body = person(1_000_000_000 + c * 1_000_000 + t).to_string();
+                self.endpoint.request("POST", "/Users", &body)
+            });
+            report("POST user, 64 connections", &ours, None);
+            let commits = commits(self.folder, self.options.seconds);
+            println!(
+                "{:<32} {commits:>9.0}/s  {:>38.2} × that",
+                "  one insert per commit",
+                ours.rate() / commits
+            );
+        }
+        self.members();
+    }
+
+    fn members(&self) {
+        if self.options.wants("add one member") {
+            let small = self.add_one_by_one("a group of 10", 10);
+            let large = self.add_one_by_one("a large group", self.ids.len().min(100_000));
+            println!("{:<32} {:>50.2} × the small one", "", large.cpu / small.cpu);
+        }
+        if self.options.wants("members at once") {
+            let group = self.endpoint.group(&self.server, "Many", &[]);
+            let each = self.ids.len().min(10_000) / 16;
+            let load = Load { connections: 16, until: Until::Requests(each) };
+            let ours = run(&self.server, load, None, |c, t| {
+                let body = add(&self.ids[c * each + t..=c * each + t]);
+                self.endpoint.request("PATCH", &format!("/Groups/{group}"), &body)
+            });
+            report("members at once, 16 connections", &ours, None);
+            let mut client = Client::connect(self.server.address());
+            client.send(&self.endpoint.request("GET", &format!("/Groups/{group}"), ""));
+            let found: serde_json::Value = serde_json::from_slice(client.body()).expect("JSON");
+            assert_eq!(found["members"].as_array().map(Vec::len), Some(each * 16), "members were lost");
+        }
+    }
+
+    /// Adds the last people to a group that has the first ones.
+    fn add_one_by_one(&self, name: &str, size: usize) -> Measured {
+        let newcomers = 200.min(self.ids.len() / 2);
+        let (first, last) = self.ids.split_at(self.ids.len() - newcomers);
+        let group = self.endpoint.group(&self.server, name, &first[..size.min(first.len())]);
+        let load = Load { connections: 1, until: Until::Requests(newcomers) };
+        let ours = run(&self.server, load, None, |_, t| {
+            let body = add(&last[t..=t]);
+            self.endpoint.request("PATCH", &format!("/Groups/{group}?excludedAttributes=members"), &body)
+        });
+        report(&format!("add one member to {name}"), &ours, None);
+        ours
+    }
+}
+
+fn filter(text: &str) -> String {
+    let text: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    format!("/Users?filter={text}")
+}
+
+/// The token with another secret and a right checksum would need the parts of the real one; a mistyped one is turned
+/// away earlier, so the digest is what has to differ: another token of the same shape.
+fn wrong(token: &str) -> String {
+    let mut bytes = token.to_owned();
+    bytes.truncate(token.len() - 1);
+    bytes + "0"
+}
+
+/// Rows per second that SQLite itself writes durably on this disk, one insert for each commit.
+fn commits(folder: &Path, time: std::time::Duration) -> f64 {
+    use diesel::connection::SimpleConnection as _;
+    use diesel::prelude::*;
+    let path = folder.join("commits.db");
+    let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).expect("cannot open");
+    conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT);")
+        .expect("cannot prepare");
+    let body = person(1).to_string();
+    let insert = format!("INSERT INTO t (body) VALUES ('{body}')");
+    let started = std::time::Instant::now();
+    let mut rows = 0;
+    while started.elapsed() < time {
+        conn.batch_execute(&insert).expect("cannot insert");
+        rows += 1;
+    }
+    f64::from(rows) / started.elapsed().as_secs_f64()
+}
+
+fn report(row: &str, ours: &Measured, bare: Option<&Measured>) {
+    let beside =
+        bare.map_or(String::new(), |bare| format!("{:.2} × bare ({:.0} µs)", ours.cpu / bare.cpu, bare.cpu));
+    println!(
+        "{row:<32} {:>9.0}/s  {:>6.0} µs cpu  p50 {:>6} µs  p99 {:>6} µs  {beside}",
+        ours.rate(),
+        ours.cpu,
+        ours.latency(0.5),
+        ours.latency(0.99)
+    );
+}
