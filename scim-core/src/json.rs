@@ -1,9 +1,17 @@
 //! The JSON door: the only way from bytes to a [`Value`], and the way back.
 //!
 //! What passes here is bounded and can be kept by every database: at most [`MAX_DEPTH`] levels,
-//! no NUL character in any text or key (`PostgreSQL` refuses it), valid UTF-8.
+//! no NUL character in any text or key (`PostgreSQL` refuses it), valid UTF-8, no member twice in one object.
+//!
+//! Which of two members counts is anybody's guess (RFC 8259 §4), and whoever looks at a body on its way may guess
+//! otherwise. Names of attributes match in any case (RFC 7643 §2.1), so `userName` and `username` are one member.
+
+mod unique;
 
 use serde_json::Value;
+use serde_json::error::Category;
+
+use unique::Unique;
 
 use crate::error::ScimError;
 
@@ -17,14 +25,14 @@ const TYPICAL: usize = 1536;
 ///
 /// # Errors
 /// 400 `invalidSyntax` with line and column: no JSON, not UTF-8, nested deeper than
-/// [`MAX_DEPTH`], or a NUL character in a text or a key.
+/// [`MAX_DEPTH`], a NUL character in a text or a key, or a member that is there twice.
 pub fn parse(bytes: &[u8]) -> Result<Value, ScimError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ScimError::invalid_syntax("The body is empty. Send a JSON object."));
     }
     check_depth(bytes)?;
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| unreadable(bytes, &error))?;
+    let Unique(value) = serde_json::from_slice(bytes).map_err(|error| unreadable(bytes, &error))?;
     if holds_nul(&value) {
         return Err(ScimError::invalid_syntax(
             "The body holds the character U+0000 (\\u0000), which cannot be kept. Remove it.",
@@ -55,8 +63,9 @@ fn unreadable(bytes: &[u8], error: &serde_json::Error) -> ScimError {
     // as the other refusals here.
     let text = error.to_string();
     let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let fault = if error.classify() == Category::Data { "is ambiguous" } else { "is not valid JSON" };
     ScimError::invalid_syntax(format!(
-        "The body is not valid JSON at line {}, column {}: {reason}.",
+        "The body {fault} at line {}, column {}: {reason}.",
         error.line(),
         error.column()
     ))

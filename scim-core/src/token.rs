@@ -10,6 +10,9 @@
 //! leaked tokens. The plain text lives in [`PlainToken`] only, which cannot be printed, copied or
 //! serialised and is wiped when dropped; what is kept is the [`TokenDigest`].
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
@@ -19,6 +22,8 @@ const PREFIX: &str = "scim_";
 const ID: usize = 12;
 const SECRET: usize = 43;
 const CRC: usize = 6;
+/// How often something may be percent-encoded on its way to us: by a client, and once more by what stands between.
+const ENCODINGS: usize = 4;
 const LENGTH: usize = PREFIX.len() + ID + 1 + SECRET + CRC;
 
 /// A token in plain text. [`PlainToken::reveal`] is the only way to see it.
@@ -145,10 +150,28 @@ fn push_base62(out: &mut String, number: &[u8], digits: usize) {
     number.zeroize();
     reversed.zeroize();
 }
-/// Text that may be logged or shown: whatever in it looks like a token, or like the beginning of one, is `scim_…`.
-/// A name that only begins alike, such as `scim_test`, stays: it is too short to hold any of a secret.
+
+/// Text that may be logged or shown: whatever in it looks like a token, or like the beginning of one, is `scim_…`, be it
+/// plain or percent-encoded. A name that only begins alike, such as `scim_test`, stays: it is too short to hold any of a
+/// secret.
 #[must_use]
 pub fn redact(text: &str) -> String {
+    let mut decoded = Cow::Borrowed(text);
+    for _ in 0..if text.contains('%') { ENCODINGS } else { 0 } {
+        let once = percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
+        if once == decoded {
+            break;
+        }
+        decoded = Cow::Owned(once);
+        let shown = redact_plain(&decoded);
+        if shown != *decoded {
+            return shown;
+        }
+    }
+    redact_plain(text)
+}
+
+fn redact_plain(text: &str) -> String {
     let mut parts = text.split(PREFIX);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

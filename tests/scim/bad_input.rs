@@ -89,6 +89,8 @@ both! {
             (b"{\"userName\": \"\xff\"}", &["UTF-8", "line 1", "column 15"]),
             (b"{\"userName\": \"\\ud800\"}", &["line 1", "column"]),
             (b"{\"userName\": NaN}", &["line 1", "column"]),
+            (b"{\"userName\": \"x\", \"active\": true, \"userName\": \"x\"}", &["userName", "twice", "line 1", "column 44"]),
+            (b"{\"Operations\": [{\"op\": \"add\", \"Op\": \"remove\"}]}", &["Op", "twice"]),
             (deep.as_bytes(), &["32", "line 1", "column"]),
             (deeper.as_bytes(), &["32", "line 1", "column"]),
         ];

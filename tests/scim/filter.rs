@@ -295,6 +295,11 @@ both! {
             let error = scim.get(&format!("/Users?{query}")).await.expect(400).json();
             assert!(text(&error["detail"]).contains("NUL"), "{error}");
         }
+        for query in ["filter=userName+eq+%22an%ffna%22", "attributes=user%C3Name", "%e4=1", "startIndex=1&x=%80"] {
+            let error = scim.get(&format!("/Users?{query}")).await.expect(400).json();
+            assert!(text(&error["detail"]).contains("UTF-8"), "{error}");
+        }
+        scim.get("/Users?filter=userName+eq+%22%C3%A4%F0%9F%98%80%22&x=%2").await.expect(200);
         // Escaped in the filter's own text it is a character like others; nobody has it.
         let query: String = form_urlencoded::byte_serialize(br#"userName eq "an\u0000na""#).collect();
         let answer = scim.get(&format!("/Users?filter={query}")).await;

@@ -15,6 +15,9 @@ use serde_json::Value;
 #[case::not_utf8(b"{\"a\": \"\xff\"}", "not UTF-8 at line 1, column 8")]
 #[case::nul(br#"{"a": "\u0000"}"#, "U+0000")]
 #[case::nul_in_a_key(br#"{"\u0000a": 1}"#, "U+0000")]
+#[case::twice(br#"{"a": 1, "b": {"c": 2, "c": 2}}"#, "\"c\" is there twice")]
+#[case::twice_in_another_case(br#"[{"userName": "a", "USERNAME": "b"}]"#, "\"USERNAME\" is there twice")]
+#[case::twice_with_an_escape(br#"{"ab": 1, "\u0061b": 2}"#, "\"ab\" is there twice")]
 #[case::huge_number(b"{\"a\": 1e999}", "number out of range")]
 fn the_json_door_refuses(#[case] bytes: &[u8], #[case] hint: &str) {
     let error = json::parse(bytes).unwrap_err();

@@ -85,6 +85,12 @@ fn texts_are_freed_of_tokens_and_keep_names() {
         (token[..20].to_owned(), "scim_…"),
         (format!("scim_{}", &token[18..]), "scim_…"),
         ("scim_test and scim_, scim_service_account".to_owned(), "scim_test and scim_, scim_service_account"),
+        (format!("/Users/{}", token.replace('_', "%5F")), "/Users/scim_…"),
+        (format!("/Users/{}?x", token.replace('_', "%5f")), "/Users/scim_…?x"),
+        (format!("/Users/{}", token.replace('_', "%255F")), "/Users/scim_…"),
+        (format!("/Users/%73cim{}", &token[4..]), "/Users/scim_…"),
+        (format!("{token}%00%ff"), "scim_…\0\u{fffd}"),
+        ("/Users?filter=a%20eq%20scim%5Ftest".to_owned(), "/Users?filter=a%20eq%20scim%5Ftest"),
     ] {
         assert_eq!(redact(&text), shown);
     }

@@ -12,8 +12,14 @@ impl Query {
     /// Reads what stands behind the `?`.
     ///
     /// # Errors
-    /// 400 for a NUL character: no attribute can hold one.
+    /// 400 for a NUL character: no attribute can hold one; and for what is not UTF-8, which would be looked for as
+    /// something else.
     pub(super) fn parse(text: &str) -> Result<Self, ScimError> {
+        if percent_encoding::percent_decode_str(text).decode_utf8().is_err() {
+            return Err(ScimError::invalid_value(
+                "The query is not UTF-8. Write every character that is not ASCII as its UTF-8 bytes, percent-encoded: ä is %C3%A4.",
+            ));
+        }
         let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes())
             .filter(|(key, _)| !key.is_empty())
             .map(|(key, value)| (Cow::into_owned(key), Cow::into_owned(value)))
