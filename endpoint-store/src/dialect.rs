@@ -171,6 +171,16 @@ pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreErro
         #[diesel(sql_type = diesel::sql_types::Text)]
         integrity_check: String,
     }
+    let Conn::Sqlite(c) = conn else {
+        // PostgreSQL checks its pages at every read.
+        return Ok(Vec::new());
+    };
+    let lines = diesel::sql_query("PRAGMA integrity_check").load::<Line>(c)?;
+    Ok(lines.into_iter().map(|line| line.integrity_check).filter(|line| line != "ok").collect())
+}
+
+/// A sentence about a row that points to nothing, if there is one.
+pub(crate) fn dangling_row(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     #[derive(QueryableByName)]
     struct Orphan {
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -179,16 +189,10 @@ pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreErro
         parent: String,
     }
     let Conn::Sqlite(c) = conn else {
-        // PostgreSQL checks its constraints at every write and its pages at every read.
-        return Ok(Vec::new());
+        // PostgreSQL checks its constraints at every write.
+        return Ok(None);
     };
-    let mut faults: Vec<String> = diesel::sql_query("PRAGMA integrity_check")
-        .load::<Line>(c)?
-        .into_iter()
-        .map(|line| line.integrity_check)
-        .filter(|line| line != "ok")
-        .collect();
-    let orphans = diesel::sql_query("PRAGMA foreign_key_check").load::<Orphan>(c)?;
-    faults.extend(orphans.iter().map(|o| format!("a row of {} points to nothing in {}", o.table, o.parent)));
-    Ok(faults)
+    let orphan = diesel::sql_query("SELECT \"table\", parent FROM pragma_foreign_key_check() LIMIT 1");
+    let orphan: Option<Orphan> = orphan.get_result(c).optional()?;
+    Ok(orphan.map(|o| format!("a row of {} points to nothing in {}", o.table, o.parent)))
 }
