@@ -78,6 +78,24 @@ pub(crate) fn has_table(conn: &mut Conn, name: &str) -> Result<bool, StoreError>
     Ok(found > 0)
 }
 
+/// Takes the write-ahead log over into the file as far as that keeps nobody waiting, if at least so many pages of it
+/// have not been.
+pub(crate) fn checkpoint(conn: &mut Conn, worth: i64) -> Result<(), StoreError> {
+    #[derive(QueryableByName)]
+    struct Log {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        log: i64,
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        checkpointed: i64,
+    }
+    let Conn::Sqlite(c) = conn else { return Ok(()) };
+    let log: Log = diesel::sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c)?;
+    if log.log - log.checkpointed >= worth {
+        c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    Ok(())
+}
+
 /// Takes what is in the write-ahead log over into the file itself.
 pub(crate) fn empty_wal(conn: &mut Conn) -> Result<(), StoreError> {
     if let Conn::Sqlite(c) = conn {

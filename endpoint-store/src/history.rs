@@ -30,12 +30,12 @@ fn horizon(endpoint: &Endpoint, now: Millis) -> Option<Millis> {
 /// The endpoints with changes that are older than they should be.
 pub fn due(
     conn: &mut Conn,
-    endpoints: Vec<Arc<Endpoint>>,
+    endpoints: &[Arc<Endpoint>],
     now: Millis,
 ) -> Result<Vec<Arc<Endpoint>>, StoreError> {
     let mut due = Vec::new();
     for endpoint in endpoints {
-        let Some(horizon) = horizon(&endpoint, now) else { continue };
+        let Some(horizon) = horizon(endpoint, now) else { continue };
         let oldest: Option<i64> = changes::table
             .filter(changes::endpoint_id.eq(endpoint.id.as_str()))
             .order(changes::seq)
@@ -44,7 +44,7 @@ pub fn due(
             .get_result(conn)
             .optional()?;
         if oldest.is_some_and(|at| at < horizon) {
-            due.push(endpoint);
+            due.push(endpoint.clone());
         }
     }
     Ok(due)

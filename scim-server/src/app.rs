@@ -161,6 +161,7 @@ impl App {
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");
         }
+        self.store.close().await;
         outcome
     }
 }

@@ -48,7 +48,7 @@ impl Jobs {
     /// Forgets changes that are older than the setting of their endpoint.
     async fn forget(&self) -> Result<(), StoreError> {
         let (now, all) = (self.clock.now(), self.store.registry().endpoints());
-        for endpoint in self.store.read(move |conn| history::due(conn, all, now)).await? {
+        for endpoint in self.store.read(move |conn| history::due(conn, &all, now)).await? {
             self.portions("history", move |tx, now| history::prune(tx, &endpoint, now)).await?;
         }
         Ok(())
