@@ -6,6 +6,7 @@ use std::str::FromStr;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use crate::checkpoint::LONGEST;
 use crate::error::StoreError;
 
 /// A connection to either database. One query text serves both; `dialect.rs` has the few exceptions.
@@ -82,10 +83,10 @@ pub(crate) fn open(url: &DatabaseUrl) -> Result<Conn, StoreError> {
             let mut conn = SqliteConnection::establish(path)
                 .map_err(|e| StoreError::Unavailable(format!("cannot open {path}: {e}")))?;
             // FULL: an answered write survives power loss. busy_timeout: the CLI may write while a server runs.
-            conn.batch_execute(
+            conn.batch_execute(&format!(
                 "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;",
-            )?;
+                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = {LONGEST};",
+            ))?;
             Ok(Conn::Sqlite(conn))
         }
         DatabaseUrl::Postgres(url) => {

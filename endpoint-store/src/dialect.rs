@@ -78,6 +78,24 @@ pub(crate) fn has_table(conn: &mut Conn, name: &str) -> Result<bool, StoreError>
     Ok(found > 0)
 }
 
+/// Takes the write-ahead log over into the file as far as that keeps nobody waiting, if at least so many pages of it
+/// have not been.
+pub(crate) fn checkpoint(conn: &mut Conn, worth: i64) -> Result<(), StoreError> {
+    #[derive(QueryableByName)]
+    struct Log {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        log: i64,
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        checkpointed: i64,
+    }
+    let Conn::Sqlite(c) = conn else { return Ok(()) };
+    let log: Log = diesel::sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(c)?;
+    if log.log - log.checkpointed >= worth {
+        c.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    Ok(())
+}
+
 /// Takes what is in the write-ahead log over into the file itself.
 pub(crate) fn empty_wal(conn: &mut Conn) -> Result<(), StoreError> {
     if let Conn::Sqlite(c) = conn {
@@ -171,6 +189,16 @@ pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreErro
         #[diesel(sql_type = diesel::sql_types::Text)]
         integrity_check: String,
     }
+    let Conn::Sqlite(c) = conn else {
+        // PostgreSQL checks its pages at every read.
+        return Ok(Vec::new());
+    };
+    let lines = diesel::sql_query("PRAGMA integrity_check").load::<Line>(c)?;
+    Ok(lines.into_iter().map(|line| line.integrity_check).filter(|line| line != "ok").collect())
+}
+
+/// A sentence about a row that points to nothing, if there is one.
+pub(crate) fn dangling_row(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     #[derive(QueryableByName)]
     struct Orphan {
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -179,16 +207,10 @@ pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreErro
         parent: String,
     }
     let Conn::Sqlite(c) = conn else {
-        // PostgreSQL checks its constraints at every write and its pages at every read.
-        return Ok(Vec::new());
+        // PostgreSQL checks its constraints at every write.
+        return Ok(None);
     };
-    let mut faults: Vec<String> = diesel::sql_query("PRAGMA integrity_check")
-        .load::<Line>(c)?
-        .into_iter()
-        .map(|line| line.integrity_check)
-        .filter(|line| line != "ok")
-        .collect();
-    let orphans = diesel::sql_query("PRAGMA foreign_key_check").load::<Orphan>(c)?;
-    faults.extend(orphans.iter().map(|o| format!("a row of {} points to nothing in {}", o.table, o.parent)));
-    Ok(faults)
+    let orphan = diesel::sql_query("SELECT \"table\", parent FROM pragma_foreign_key_check() LIMIT 1");
+    let orphan: Option<Orphan> = orphan.get_result(c).optional()?;
+    Ok(orphan.map(|o| format!("a row of {} points to nothing in {}", o.table, o.parent)))
 }

@@ -8,13 +8,16 @@ pub mod attention;
 pub mod caller;
 pub mod changes;
 pub mod check;
+mod checkpoint;
 mod conn;
 mod dialect;
 pub mod directory;
 pub mod endpoints;
 mod error;
 mod filter_sql;
+pub mod history;
 pub mod ids;
+pub mod leases;
 mod lock;
 mod migrate;
 pub mod observations;
@@ -71,6 +74,22 @@ struct Inner {
     cursor_key: [u8; 32],
     /// Keeps a restore from replacing the file under us.
     _in_use: Option<FileLock>,
+}
+
+impl Inner {
+    fn close_pools(&self) {
+        match &self.writes {
+            Writes::Grouped(_) => pool::close(&[&self.readers]),
+            Writes::Pooled(writers) => pool::close(&[&self.readers, writers]),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Some are made in the background and would be closed there, maybe after the program has ended.
+        self.close_pools();
+    }
 }
 
 enum Writes {
@@ -229,6 +248,16 @@ impl Store {
             retry::again(|| pool.with(|conn| written(conn, &registry, endpoint, &write)))
         })
         .await
+    }
+
+    /// Carries out the writes that are waiting, and closes every connection: the last one to close a SQLite file takes
+    /// its write-ahead log over into it. What is asked for later is refused as unavailable.
+    pub async fn close(&self) {
+        let inner = self.0.clone();
+        let _ = tokio::task::spawn_blocking(move || inner.close_pools()).await;
+        if let Writes::Grouped(writer) = &self.0.writes {
+            writer.close().await;
+        }
     }
 
     /// Endpoints and tokens in memory.

@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -32,6 +32,10 @@ pub(crate) struct Health {
     epoch: AtomicU64,
     /// The last attempt to connect failed.
     away: AtomicBool,
+    /// The store is closed: no connection is made any more, and none is kept.
+    closed: AtomicBool,
+    /// Connections that are open or being opened.
+    open: AtomicUsize,
 }
 
 impl Health {
@@ -46,6 +50,24 @@ pub(crate) struct Kept {
     conn: Conn,
     epoch: u64,
     used: Instant,
+    /// After the connection: it is counted until it is closed.
+    _counted: Counted,
+}
+
+/// One connection in [`Health::open`].
+struct Counted(Arc<Health>);
+
+impl Counted {
+    fn new(health: &Arc<Health>) -> Self {
+        health.open.fetch_add(1, Ordering::AcqRel);
+        Self(health.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Deref for Kept {
@@ -72,10 +94,14 @@ impl r2d2::ManageConnection for Manager {
     type Error = StoreError;
 
     fn connect(&self) -> Result<Kept, StoreError> {
+        let counted = Counted::new(&self.health);
+        if self.health.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Unavailable("the store is closed".into()));
+        }
         let epoch = self.health.epoch.load(Ordering::Acquire);
         let opened = conn::open(&self.url);
         self.health.away.store(opened.is_err(), Ordering::Release);
-        Ok(Kept { conn: opened?, epoch, used: Instant::now() })
+        Ok(Kept { conn: opened?, epoch, used: Instant::now(), _counted: counted })
     }
 
     fn is_valid(&self, kept: &mut Kept) -> Result<(), StoreError> {
@@ -93,7 +119,25 @@ impl r2d2::ManageConnection for Manager {
         kept.used = Instant::now();
         <Conn as diesel::Connection>::TransactionManager::is_broken_transaction_manager(&mut kept.conn)
             || kept.epoch != self.health.epoch.load(Ordering::Acquire)
+            || self.health.closed.load(Ordering::Acquire)
             || std::thread::panicking()
+    }
+}
+
+/// Closes every connection of pools that share their health, and waits for those that are in use or being made.
+pub(crate) fn close(pools: &[&Pool]) {
+    let Some(health) = pools.first().map(|pool| &pool.health) else { return };
+    health.closed.store(true, Ordering::Release);
+    let begun = Instant::now();
+    loop {
+        // One that comes out of its pool now is closed.
+        for pool in pools {
+            while pool.pool.try_get().is_some() {}
+        }
+        if health.open.load(Ordering::Acquire) == 0 || begun.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

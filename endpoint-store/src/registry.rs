@@ -67,6 +67,11 @@ impl Registry {
         self.0.load().endpoint(slug_or_id)
     }
 
+    /// Every endpoint that is not in the bin.
+    pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
+        self.0.load().endpoints.values().cloned().collect()
+    }
+
     /// Who sends a request to `slug` with this `Authorization` header (RFC 6750 §2.1).
     ///
     /// # Errors

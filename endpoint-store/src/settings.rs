@@ -162,6 +162,22 @@ pub enum GroupNames {
     Free,
 }
 
+/// How long changes are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum History {
+    /// For so many days, and then forgotten.
+    Days(u32),
+    /// For as long as the endpoint is there.
+    Forever,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::Days(90)
+    }
+}
+
 /// The settings of one endpoint. Absent fields have the preset's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -183,6 +199,9 @@ pub struct Settings {
     /// Whether two groups may have one name.
     #[serde(default, rename = "group-names")]
     pub group_names: GroupNames,
+    /// How long changes are remembered.
+    #[serde(default)]
+    pub history: History,
     /// Tolerances switched on or off against the preset, by name of the rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dialect: BTreeMap<String, bool>,
@@ -202,6 +221,7 @@ impl Settings {
             password: PasswordPolicy::Accept,
             unknown_members: UnknownMembers::Skip,
             group_names: GroupNames::Unique,
+            history: History::default(),
             dialect: BTreeMap::new(),
         }
     }
@@ -225,6 +245,7 @@ impl Settings {
             ("password", word(self.password)),
             ("unknown-members", word(self.unknown_members)),
             ("group-names", word(self.group_names)),
+            ("history", word(self.history)),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
@@ -255,6 +276,13 @@ impl Settings {
                 self.rate = Rate::PerSecond(per_second.ok_or_else(|| {
                     wrong(key, value, "`unlimited`, `default` or whole requests per second from 1 to 100000")
                 })?);
+            }
+            ("history", "forever") => self.history = History::Forever,
+            ("history", days) => {
+                let days = days.parse().ok().filter(|days| (7..=3650).contains(days));
+                self.history = History::Days(
+                    days.ok_or_else(|| wrong(key, value, "`forever` or whole days from 7 to 3650"))?,
+                );
             }
             _ => return self.set_strictness(key, value),
         }
@@ -291,7 +319,7 @@ impl Settings {
 fn word(choice: impl Serialize) -> String {
     match serde_json::to_value(choice) {
         Ok(Value::String(word)) => word,
-        // A rate of its own is kept as {"persecond": N}.
+        // A choice with a number is kept as {"persecond": N}.
         Ok(Value::Object(map)) => map.values().next().map(Value::to_string).unwrap_or_default(),
         _ => String::new(),
     }
@@ -300,7 +328,7 @@ fn word(choice: impl Serialize) -> String {
 fn unknown(key: &str) -> StoreError {
     let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
     StoreError::refused(format!(
-        "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, and \
+        "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, and \
          dialect.RULE with RULE one of {}",
         rules.join(", ")
     ))
@@ -326,6 +354,7 @@ mod tests {
             ("password", "refuse"),
             ("unknown-members", "refuse"),
             ("group-names", "free"),
+            ("history", "30"),
             ("dialect.boolean-text", "off"),
         ] {
             settings.set(key, value).unwrap();
@@ -343,7 +372,9 @@ mod tests {
     #[test]
     fn wrong_keys_and_values_are_named() {
         let mut settings = Settings::preset(Idp::Generic);
-        for (key, value) in [("colour", "red"), ("rate", "0"), ("delete", "x"), ("dialect.nothing", "on")] {
+        for (key, value) in
+            [("colour", "red"), ("rate", "0"), ("delete", "x"), ("history", "6"), ("dialect.nothing", "on")]
+        {
             let sentence = settings.set(key, value).unwrap_err().to_string();
             assert!(sentence.contains(key), "{sentence}");
         }

@@ -5,11 +5,14 @@
 //! is on disk, a failed one leaves nothing, and the rate is a multiple of one commit each.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 use diesel::Connection;
 use tokio::sync::oneshot;
 
+use crate::checkpoint::Checkpoints;
 use crate::conn::Conn;
 use crate::dialect;
 use crate::endpoints::EndpointId;
@@ -110,23 +113,57 @@ struct Ran {
 
 type Job = Box<dyn FnOnce(&mut Conn) -> Ran + Send>;
 
-/// The way into the writer thread. The thread ends when the last handle is dropped.
-#[derive(Clone)]
-pub(crate) struct Writer(SyncSender<Job>);
+/// What the thread is asked to do.
+enum Order {
+    Write(Job),
+    /// End, and say so once the connections are closed.
+    Close(oneshot::Sender<()>),
+}
+
+/// The way into the writer thread. The thread ends when it is told, or when this is dropped; then it is waited for, so
+/// that a program that ends leaves a file whose log is empty.
+pub(crate) struct Writer {
+    queue: Option<SyncSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
 
 impl Writer {
     /// Starts the thread. `connect` opens its connection, and a new one whenever the old may be broken; `reload`
     /// runs after a commit that changed the registry, before the answers.
     pub(crate) fn start(
-        connect: impl Fn() -> Result<Conn, StoreError> + Send + 'static,
+        connect: impl Fn() -> Result<Conn, StoreError> + Send + Sync + 'static,
         reload: impl Fn(&mut Conn) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Self, StoreError> {
-        let (sender, queue) = sync_channel::<Job>(QUEUE);
-        std::thread::Builder::new()
+        let (sender, queue) = sync_channel::<Order>(QUEUE);
+        let connect = Arc::new(connect);
+        let checkpoints = Checkpoints::start(connect.clone())?;
+        let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&queue, &connect, &reload))
+            .spawn(move || run(&queue, &*connect, &reload, checkpoints))
             .map_err(|e| StoreError::Unavailable(format!("cannot start the writer thread: {e}")))?;
-        Ok(Self(sender))
+        Ok(Self { queue: Some(sender), thread: Some(thread) })
+    }
+
+    /// Carries out what is queued, closes the connections, and ends; later writes are refused.
+    pub(crate) async fn close(&self) {
+        let (sender, closed) = oneshot::channel();
+        let Some(queue) = self.queue.clone() else { return };
+        // A full queue is waited for, but not here.
+        let told = tokio::task::spawn_blocking(move || queue.send(Order::Close(sender)).is_ok()).await;
+        if told.unwrap_or(false) {
+            let _ = closed.await;
+        }
     }
 
     /// Queues a write and waits for its commit.
@@ -147,9 +184,11 @@ impl Writer {
             });
             Ran { registry_changed, fault, answer }
         });
-        self.0.try_send(job).map_err(|e| match e {
+        let ended = || StoreError::Unavailable("the store is closed".into());
+        let queue = self.queue.as_ref().ok_or_else(ended)?;
+        queue.try_send(Order::Write(job)).map_err(|e| match e {
             TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Unavailable("the writer thread has ended".into()),
+            TrySendError::Disconnected(_) => ended(),
         })?;
         answer
             .await
@@ -158,25 +197,53 @@ impl Writer {
 }
 
 fn run(
-    queue: &Receiver<Job>,
+    queue: &Receiver<Order>,
     connect: &impl Fn() -> Result<Conn, StoreError>,
     reload: &impl Fn(&mut Conn) -> Result<(), StoreError>,
+    checkpoints: Checkpoints,
 ) {
     let mut kept: Option<Conn> = None;
     while let Ok(first) = queue.recv() {
-        let batch: Vec<Job> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
-        // Dropping a batch answers its requesters: nothing was done.
-        let Some(mut conn) = kept.take().or_else(|| connect().map_err(|e| report(&e)).ok()) else { continue };
-        if dialect::begin_write(&mut conn, None).map_err(|e| report(&e)).is_err() {
-            continue;
-        }
-        // A connection that saw a panic or a fault is not used again: closing it rolls back whatever it held.
-        match carry_out(&mut conn, batch) {
-            Ok(ran) => {
-                let sound = settle(&mut conn, ran, reload);
-                kept = sound.then_some(conn);
+        let mut closing = None;
+        let mut batch = Vec::new();
+        for order in std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)) {
+            match order {
+                Order::Write(job) => batch.push(job),
+                Order::Close(closed) => {
+                    closing = Some(closed);
+                    break;
+                }
             }
-            Err(Panicked) => tracing::error!("a write panicked; its batch was rolled back"),
+        }
+        if !batch.is_empty() {
+            kept = work(kept, batch, connect, reload);
+            checkpoints.committed();
+        }
+        if let Some(closed) = closing {
+            checkpoints.end();
+            drop(kept);
+            let _ = closed.send(());
+            return;
+        }
+    }
+    checkpoints.end();
+}
+
+/// Does a batch, and gives the connection back if it is sound. Dropping a batch answers its requesters: nothing was done.
+fn work(
+    kept: Option<Conn>,
+    batch: Vec<Job>,
+    connect: &impl Fn() -> Result<Conn, StoreError>,
+    reload: &impl Fn(&mut Conn) -> Result<(), StoreError>,
+) -> Option<Conn> {
+    let mut conn = kept.or_else(|| connect().map_err(|e| report(&e)).ok())?;
+    dialect::begin_write(&mut conn, None).map_err(|e| report(&e)).ok()?;
+    // A connection that saw a panic or a fault is not used again: closing it rolls back whatever it held.
+    match carry_out(&mut conn, batch) {
+        Ok(ran) => settle(&mut conn, ran, reload).then_some(conn),
+        Err(Panicked) => {
+            tracing::error!("a write panicked; its batch was rolled back");
+            None
         }
     }
 }

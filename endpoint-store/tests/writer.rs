@@ -68,3 +68,56 @@ async fn a_refusal_undoes_itself_only() {
     assert!(matches!(refused.await, Err(StoreError::Refused(_))));
     assert_eq!(count(&store).await, 0);
 }
+
+#[tokio::test]
+async fn what_is_queued_is_written_before_the_store_closes_and_nothing_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let queued = {
+        let store = store.clone();
+        tokio::spawn(
+            async move { store.write(|tx| endpoints::create(tx, &named("queued"), 0)).await.is_ok() },
+        )
+    };
+    tokio::task::yield_now().await;
+    store.close().await;
+    let late = store.write(|tx| endpoints::create(tx, &named("late"), 0)).await;
+    assert!(matches!(late, Err(StoreError::Unavailable(_))));
+    assert!(store.read(|conn| endpoints::list(conn, "", false, 0, 100)).await.is_err());
+    let acknowledged = i64::from(queued.await.unwrap());
+    assert!(!folder.path().join("scim.db-wal").exists(), "the log was taken over");
+    assert_eq!(count(&open(&folder)).await, acknowledged);
+}
+
+#[tokio::test]
+async fn the_last_one_to_close_empties_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (open(&folder), open(&folder));
+    one.write(|tx| endpoints::create(tx, &named("kept"), 0)).await.unwrap();
+    drop(one);
+    assert!(folder.path().join("scim.db-wal").exists(), "another one has the database open");
+    assert_eq!(count(&other).await, 1);
+    drop(other);
+    assert!(!folder.path().join("scim.db-wal").exists());
+}
+
+/// Whatever is written, the log stays near its bound, and readers see everything.
+#[tokio::test]
+async fn the_log_does_not_grow_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let long = "x".repeat(90);
+    for round in 0..40 {
+        let long = long.clone();
+        let write = store.write(move |tx| {
+            for n in 0..150 {
+                endpoints::create(tx, &named(&format!("{round} {n} {long}")), 0)?;
+            }
+            Ok(())
+        });
+        write.await.unwrap();
+    }
+    assert_eq!(count(&store).await, 40 * 150);
+    let log = folder.path().join("scim.db-wal").metadata().unwrap().len();
+    assert!(log < 100 << 20, "{log} bytes");
+}

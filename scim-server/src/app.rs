@@ -7,7 +7,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
-use endpoint_store::{Store, StoreError, endpoints, operators};
+use endpoint_store::{Store, StoreError, operators};
 
 use crate::config::{Config, Tls};
 use crate::health;
@@ -19,8 +19,6 @@ use crate::scim::{self, Scim};
 const DRAIN: u64 = 15;
 /// How often counted uses are written.
 const TICK: Duration = Duration::from_millis(300);
-/// How often the bin is looked into.
-const BIN_ROUND: Duration = Duration::from_secs(600);
 /// How long a set-up link lives, in milliseconds.
 const SETUP_LIFETIME: i64 = 24 * 3600 * 1000;
 
@@ -150,7 +148,7 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
         let ticking = actix_web::rt::spawn(tick(self.store.clone()));
-        let emptying = actix_web::rt::spawn(empty_bin(self.store.clone(), self.clock));
+        let working = actix_web::rt::spawn(crate::jobs::run(self.store.clone(), self.clock));
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
         for server in running {
@@ -158,11 +156,12 @@ impl App {
             outcome = outcome.and(ended);
         }
         ticking.abort();
-        emptying.abort();
+        working.abort();
         drop(watching);
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");
         }
+        self.store.close().await;
         outcome
     }
 }
@@ -250,21 +249,6 @@ async fn tick(store: Store) {
         interval.tick().await;
         if let Err(error) = store.flush_usage().await {
             tracing::warn!(%error, "the uses of tokens could not be written; they are kept for the next try");
-        }
-    }
-}
-
-/// Removes for good what has been in the bin for 30 days, a little at a time.
-async fn empty_bin(store: Store, clock: Clock) {
-    loop {
-        let before = clock.now() - endpoints::BIN_LIFETIME;
-        match store.write(move |tx| endpoints::purge(tx, before)).await {
-            Ok(true) => tokio::time::sleep(TICK).await,
-            Ok(false) => tokio::time::sleep(BIN_ROUND).await,
-            Err(error) => {
-                tracing::warn!(%error, "the bin could not be emptied");
-                tokio::time::sleep(BIN_ROUND).await;
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod error;
 mod health;
+mod jobs;
 mod limits;
 mod middleware;
 pub mod scim;

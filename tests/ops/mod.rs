@@ -1,5 +1,6 @@
 //! The program as its operator meets it: command line, start and stop, sessions, log, and where secrets must not be.
 
+mod check;
 mod cli_database;
 mod cli_endpoint;
 mod cli_operator;
@@ -8,6 +9,7 @@ mod cli_token;
 mod console;
 mod floors;
 mod forms;
+mod jobs;
 mod requests_log;
 mod secrets;
 mod seed;

@@ -73,6 +73,12 @@ async fn drains(backend: Backend, signal: &str) {
     assert_eq!(status.code(), Some(0), "{output}");
     assert!(!output.contains("panicked"), "{output}");
     drop(idle);
+    if backend == Backend::Sqlite {
+        for ending in ["-wal", "-shm"] {
+            let file = format!("{}{ending}", database.sqlite_file().display());
+            assert!(!std::path::Path::new(&file).exists(), "{file} is left");
+        }
+    }
 
     // Three requests with the token, all of them written down.
     let list =

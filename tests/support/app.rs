@@ -55,7 +55,11 @@ impl App {
     }
 
     async fn start(database: Database, furniture: Option<Furniture>) -> Self {
-        let ahead = Arc::new(AtomicI64::new(0));
+        Self::start_ahead(database, furniture, 0).await
+    }
+
+    async fn start_ahead(database: Database, furniture: Option<Furniture>, ahead: i64) -> Self {
+        let ahead = Arc::new(AtomicI64::new(ahead));
         let config = config(&database.url, ahead.clone());
         let (started, starting) = tokio::sync::oneshot::channel();
         // The server has a runtime of its own, as in `main`; the test's runtime is the client's.
@@ -153,6 +157,13 @@ impl App {
     /// Moves the server's clock forward.
     pub(crate) fn advance(&self, by: Duration) {
         self.ahead.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// The same server later: stopped, and started again when its clock says so much more.
+    pub(crate) async fn restarted(self, later: Duration) -> Self {
+        let furniture = self.furniture.clone();
+        let ahead = self.ahead.load(Ordering::SeqCst) + i64::try_from(later.as_millis()).unwrap();
+        Self::start_ahead(self.stop().await, furniture, ahead).await
     }
 
     /// Stops the server as SIGTERM does, and waits until it has written everything. The database goes away after it.

@@ -93,6 +93,16 @@ impl Database {
         PathBuf::from(self.url.strip_prefix("sqlite:").expect("a SQLite database"))
     }
 
+    /// How SQL on this database spells it.
+    pub(crate) fn boolean(&self, value: bool) -> &'static str {
+        match (self.postgres.is_some(), value) {
+            (true, true) => "true",
+            (true, false) => "false",
+            (false, true) => "1",
+            (false, false) => "0",
+        }
+    }
+
     /// Every byte that is kept: the files of SQLite (with WAL), or every row of every table as text.
     pub(crate) fn dump(&self) -> Vec<(String, Vec<u8>)> {
         match &self.postgres {

@@ -1,7 +1,7 @@
 //! The settings of an endpoint as sentences, each with a request that it decides about.
 
 use endpoint_store::settings::{
-    DeletePolicy, GroupNames, GroupPatchAnswer, PasswordPolicy, Rate, Settings, UnknownMembers,
+    DeletePolicy, GroupNames, GroupPatchAnswer, History, PasswordPolicy, Rate, Settings, UnknownMembers,
 };
 
 use super::{Choice, new_endpoint::delete_policies};
@@ -21,7 +21,8 @@ pub(crate) struct Setting {
 }
 
 /// The names of the settings that [`all`] lists, but for the rate, which takes a number too.
-pub(crate) const PLAIN: [&str; 5] = ["delete", "group-patch", "password", "unknown-members", "group-names"];
+pub(crate) const PLAIN: [&str; 6] =
+    ["delete", "group-patch", "password", "unknown-members", "group-names", "history"];
 
 /// Every setting with what is chosen; `idp` begins a sentence.
 pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
@@ -32,6 +33,7 @@ pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
         group_names(settings, idp),
         password(settings, idp),
         rate(settings),
+        history(settings),
     ]
 }
 
@@ -177,6 +179,35 @@ fn rate(settings: &Settings) -> Setting {
             Choice::new("own", "Its own limit", "Four times as many are let through in a burst.", chosen),
             Choice::new("unlimited", "No limit", "One busy endpoint can then slow the others down.", chosen),
         ],
+    }
+}
+
+fn history(settings: &Settings) -> Setting {
+    let (chosen, own) = match settings.history {
+        History::Days(30) => ("30", None),
+        History::Days(90) => ("90", None),
+        History::Days(365) => ("365", None),
+        History::Days(days) => ("", Some(days)),
+        History::Forever => ("forever", None),
+    };
+    let mut choices = vec![
+        Choice::new("30", "For 30 days", "", chosen),
+        Choice::new("90", "For 90 days", "", chosen),
+        Choice::new("365", "For a year", "", chosen),
+        Choice::new("forever", "For as long as the endpoint is there", "The log then only grows.", chosen),
+    ];
+    if let Some(days) = own {
+        // What is empty in a form changes nothing.
+        choices.push(Choice::new("", format!("For {days} days"), "Set at the command line.", chosen));
+    }
+    Setting {
+        name: "history",
+        title: "How long changes are remembered",
+        hint: "The history of every user and group is kept for so long, with who changed what. Then it is removed \
+               for good, a little at a time."
+            .to_owned(),
+        example: "",
+        choices,
     }
 }
 

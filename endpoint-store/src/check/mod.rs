@@ -1,4 +1,9 @@
-//! Is what is kept sound? Asked by `scim-server check`; changes nothing.
+//! Is what is kept sound? Asked by `scim-server check`, which sees one snapshot and changes nothing; what can be made
+//! anew from what is there is, by `check --repair`.
+
+mod derived;
+mod orphans;
+mod repair;
 
 use std::collections::HashMap;
 
@@ -6,123 +11,120 @@ use diesel::prelude::*;
 
 use crate::conn::Conn;
 use crate::dialect;
+use crate::endpoints::{self, Endpoint};
 use crate::error::StoreError;
-use crate::schema::{changes, endpoint_progress, members, resource_counts, resource_keys, resources};
+use crate::history;
+use crate::schema::{changes, endpoint_progress, resource_counts, resources};
 
-/// Every fault found, one sentence each; empty when all is sound.
-pub fn faults(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    let mut faults = dialect::integrity_faults(conn)?;
-    faults.extend(wrong_counts(conn)?);
-    faults.extend(unreadable_resources(conn)?);
-    faults.extend(gaps_in_changes(conn)?);
-    faults.extend(orphans(conn)?);
+pub use repair::repair;
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What, and where.
+    pub sentence: String,
+    /// Whether `--repair` mends it; otherwise it takes a backup.
+    pub repairable: bool,
+}
+
+impl Fault {
+    fn repairable(sentence: String) -> Self {
+        Self { sentence, repairable: true }
+    }
+
+    fn lasting(sentence: String) -> Self {
+        Self { sentence, repairable: false }
+    }
+}
+
+/// Every fault found; empty when all is sound.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] and [`StoreError::Damaged`] when the database cannot be read to its end.
+pub fn faults(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
+    dialect::begin_snapshot(conn)?;
+    let faults = all(conn);
+    dialect::rollback(conn);
+    faults
+}
+
+fn all(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
+    let mut faults: Vec<Fault> = dialect::integrity_faults(conn)?.into_iter().map(Fault::lasting).collect();
+    faults.extend(orphans::find(conn)?);
+    let (whole, unreadable) = endpoints::whole(conn)?;
+    faults.extend(unreadable.into_iter().map(Fault::lasting));
+    for endpoint in &whole {
+        faults.extend(wrong_counts(conn, endpoint)?);
+        faults.extend(derived::faults(conn, endpoint)?);
+        faults.extend(gaps_in_changes(conn, endpoint)?);
+    }
     Ok(faults)
 }
 
-fn wrong_counts(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    let counted: Vec<(String, String, bool, i64)> = resources::table
-        .group_by((resources::endpoint_id, resources::resource_type, resources::hidden))
-        .select((
-            resources::endpoint_id,
-            resources::resource_type,
-            resources::hidden,
-            diesel::dsl::count_star(),
-        ))
+/// Visible and hidden resources by type.
+type Counts = HashMap<String, (i64, i64)>;
+
+fn real_counts(conn: &mut Conn, endpoint: &Endpoint) -> Result<Counts, StoreError> {
+    let counted: Vec<(String, bool, i64)> = resources::table
+        .filter(resources::endpoint_id.eq(endpoint.id.as_str()))
+        .group_by((resources::resource_type, resources::hidden))
+        .select((resources::resource_type, resources::hidden, diesel::dsl::count_star()))
         .load(conn)?;
-    let mut real: HashMap<(String, String), (i64, i64)> = HashMap::new();
-    for (endpoint, kind, hidden, n) in counted {
-        let entry = real.entry((endpoint, kind)).or_default();
+    let mut real = Counts::new();
+    for (kind, hidden, n) in counted {
+        let entry = real.entry(kind).or_default();
         if hidden { entry.1 = n } else { entry.0 = n }
     }
-    let kept: Vec<(String, String, i64, i64)> = resource_counts::table.load(conn)?;
-    let mut faults = Vec::new();
-    for (endpoint, kind, visible, hidden) in kept {
-        let found = real.remove(&(endpoint.clone(), kind.clone())).unwrap_or_default();
-        if found != (visible, hidden) {
-            faults.push(format!(
-                "endpoint {endpoint}: {kind} counters say {visible} visible and {hidden} hidden, there are {} and {}",
-                found.0, found.1
-            ));
-        }
-    }
-    faults.extend(
-        real.into_keys().map(|(endpoint, kind)| format!("endpoint {endpoint}: no counters for {kind}")),
-    );
-    Ok(faults)
+    Ok(real)
 }
 
-fn unreadable_resources(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    const PAGE: i64 = 1000;
-    let mut faults = Vec::new();
-    let mut after = (String::new(), String::new());
-    loop {
-        let rows: Vec<(String, String, String)> = resources::table
-            .filter(
-                resources::endpoint_id
-                    .gt(after.0.clone())
-                    .or(resources::endpoint_id.eq(after.0.clone()).and(resources::id.gt(after.1.clone()))),
-            )
-            .order((resources::endpoint_id, resources::id))
-            .limit(PAGE)
-            .select((resources::endpoint_id, resources::id, resources::body))
-            .load(conn)?;
-        let Some(last) = rows.last() else { return Ok(faults) };
-        after = (last.0.clone(), last.1.clone());
-        for (endpoint, id, body) in &rows {
-            if let Err(e) = serde_json::from_str::<scim_core::resource::Resource>(body) {
-                faults.push(format!("endpoint {endpoint}: resource {id} cannot be read: {e}"));
-            }
-        }
-    }
-}
-
-fn gaps_in_changes(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    let kept: Vec<(String, i64)> = endpoint_progress::table
-        .select((endpoint_progress::endpoint_id, endpoint_progress::last_change))
+fn wrong_counts(conn: &mut Conn, endpoint: &Endpoint) -> Result<Vec<Fault>, StoreError> {
+    let mut real = real_counts(conn, endpoint)?;
+    let kept: Vec<(String, i64, i64)> = resource_counts::table
+        .filter(resource_counts::endpoint_id.eq(endpoint.id.as_str()))
+        .select((resource_counts::resource_type, resource_counts::visible, resource_counts::hidden))
         .load(conn)?;
+    let slug = &endpoint.slug;
     let mut faults = Vec::new();
-    for (endpoint, last) in kept {
-        let (count, first, highest): (i64, Option<i64>, Option<i64>) = changes::table
-            .filter(changes::endpoint_id.eq(&endpoint))
-            .select((
-                diesel::dsl::count_star(),
-                diesel::dsl::min(changes::seq),
-                diesel::dsl::max(changes::seq),
-            ))
-            .get_result(conn)?;
-        // Old changes may be pruned: the log is whole when it runs without a gap up to the last number.
-        let expected = first.map_or(0, |first| last - first + 1);
-        if highest.unwrap_or(last) != last || count != expected {
-            faults.push(format!("endpoint {endpoint}: the change log has a gap before change {last}"));
+    for (kind, visible, hidden) in kept {
+        let found = real.remove(&kind).unwrap_or_default();
+        if found != (visible, hidden) {
+            faults.push(Fault::repairable(format!(
+                "endpoint `{slug}`: {kind} counters say {visible} visible and {hidden} hidden, there are {} and {}",
+                found.0, found.1
+            )));
         }
     }
+    let missing = real.into_keys().map(|kind| format!("endpoint `{slug}`: there are no counters for {kind}"));
+    faults.extend(missing.map(Fault::repairable));
     Ok(faults)
 }
 
-fn orphans(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
-    use diesel::dsl::{exists, not};
-    let members: i64 = members::table
-        .filter(not(exists(
-            resources::table
-                .filter(resources::endpoint_id.eq(members::endpoint_id))
-                .filter(resources::id.eq(members::member_id)),
-        )))
-        .count()
+/// The log runs from the number after the last one that was forgotten to the last one given, without a gap.
+fn gaps_in_changes(conn: &mut Conn, endpoint: &Endpoint) -> Result<Option<Fault>, StoreError> {
+    let slug = &endpoint.slug;
+    let last: Option<i64> = endpoint_progress::table
+        .filter(endpoint_progress::endpoint_id.eq(endpoint.id.as_str()))
+        .select(endpoint_progress::last_change)
+        .get_result(conn)
+        .optional()?;
+    let Some(last) = last else {
+        return Ok(Some(Fault::lasting(format!("endpoint `{slug}`: its number of changes is missing"))));
+    };
+    let floor = history::pruned_up_to(conn, &endpoint.id)?;
+    let (count, first, highest): (i64, Option<i64>, Option<i64>) = changes::table
+        .filter(changes::endpoint_id.eq(endpoint.id.as_str()))
+        .select((diesel::dsl::count_star(), diesel::dsl::min(changes::seq), diesel::dsl::max(changes::seq)))
         .get_result(conn)?;
-    let keys: i64 = resource_keys::table
-        .filter(not(exists(
-            resources::table
-                .filter(resources::endpoint_id.eq(resource_keys::endpoint_id))
-                .filter(resources::id.eq(resource_keys::resource_id)),
-        )))
-        .count()
-        .get_result(conn)?;
-    let mut faults = Vec::new();
-    if members > 0 {
-        faults.push(format!("{members} memberships of resources that are not there"));
-    }
-    if keys > 0 {
-        faults.push(format!("{keys} index entries of resources that are not there"));
-    }
-    Ok(faults)
+    let expected = (last > floor).then_some(());
+    let whole =
+        count == last - floor && first == expected.map(|()| floor + 1) && highest == expected.map(|()| last);
+    Ok((!whole).then(|| {
+        Fault::lasting(format!(
+            "endpoint `{slug}`: the change log should run from {} to {last} and has {count} changes from {} to {}",
+            floor + 1,
+            first.unwrap_or(0),
+            highest.unwrap_or(0)
+        ))
+    }))
 }

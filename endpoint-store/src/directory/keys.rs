@@ -48,7 +48,7 @@ pub(super) fn taken(error: StoreError, rt: &ResourceType, attribute: &str) -> St
 ///
 /// # Errors
 /// 409 `uniqueness` naming the attribute when another resource holds the value.
-pub(super) fn sync(
+pub(crate) fn sync(
     tx: &mut Tx<'_>,
     endpoint: &Endpoint,
     rt: &ResourceType,

@@ -14,7 +14,7 @@ use crate::schema::resources;
 use crate::writer::Tx;
 
 /// A row of the table, hidden ones too.
-pub(super) use crate::dialect::tables::ResourceRow as Row;
+pub(crate) use crate::dialect::tables::ResourceRow as Row;
 
 /// What reading needs of a row.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -51,12 +51,12 @@ pub(super) fn resource_of(id: &str, body: &str) -> Result<Resource, StoreError> 
 }
 
 impl Row {
-    pub(super) fn resource(&self) -> Result<Resource, StoreError> {
+    pub(crate) fn resource(&self) -> Result<Resource, StoreError> {
         resource_of(&self.id, &self.body)
     }
 
     /// Takes over a new content and what is derived from it.
-    pub(super) fn set_resource(&mut self, rt: &ResourceType, resource: &Resource) -> Result<(), StoreError> {
+    pub(crate) fn set_resource(&mut self, rt: &ResourceType, resource: &Resource) -> Result<(), StoreError> {
         self.body = serde_json::to_string(resource).map_err(|e| StoreError::Damaged(e.to_string()))?;
         self.name = resource.display_name(rt).to_owned();
         self.name_key = bounded(fold(&self.name));
@@ -71,7 +71,7 @@ impl Row {
 }
 
 /// A resource by id, of any type, hidden or not.
-pub(super) fn find(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<Option<Row>, StoreError> {
+pub(crate) fn find(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<Option<Row>, StoreError> {
     Ok(resources::table
         .filter(resources::endpoint_id.eq(endpoint.as_str()))
         .filter(resources::id.eq(id))
@@ -116,7 +116,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
 }
 
 /// Writes everything that can change.
-pub(super) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
+pub(crate) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
     diesel::update(
         resources::table
             .filter(resources::endpoint_id.eq(&row.endpoint_id))

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{changes, endpoint_slugs, endpoints, resources};
+use crate::schema::{endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
 use crate::writer::Tx;
 
@@ -111,55 +111,19 @@ pub fn set_definitions(
 }
 
 /// Puts an endpoint into the bin (`Some(now)`), where it answers nobody, or takes it out again (`None`).
+///
+/// # Errors
+/// [`StoreError::Refused`] for an endpoint whose removal has begun.
 pub fn set_deleted(tx: &mut Tx<'_>, id: &EndpointId, at: Option<Millis>) -> Result<(), StoreError> {
-    diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
+    let whole = endpoints::id.eq(id.as_str()).and(endpoints::purge_began_at.is_null());
+    let updated = diesel::update(endpoints::table.filter(whole))
         .set(endpoints::deleted_at.eq(at))
         .execute(&mut **tx)?;
+    if updated == 0 {
+        return Err(StoreError::refused(
+            "this endpoint was in the bin for 30 days and is being removed: it cannot be taken out any more",
+        ));
+    }
     tx.registry_changed();
     Ok(())
-}
-
-/// Takes away a part of an endpoint that went into the bin before this time, and says whether there is more to do:
-/// a large directory is removed in portions, so that nobody else waits for it.
-pub fn purge(tx: &mut Tx<'_>, binned_before: Millis) -> Result<bool, StoreError> {
-    const PORTION: i64 = 500;
-    let due: Option<String> = endpoints::table
-        .filter(endpoints::deleted_at.lt(binned_before))
-        .order(endpoints::deleted_at)
-        .limit(1)
-        .select(endpoints::id)
-        .get_result(&mut **tx)
-        .optional()?;
-    let Some(id) = due else { return Ok(false) };
-    let ids: Vec<String> = resources::table
-        .filter(resources::endpoint_id.eq(&id))
-        .limit(PORTION)
-        .select(resources::id)
-        .load(&mut **tx)?;
-    for resource in &ids {
-        diesel::delete(
-            resources::table.filter(resources::endpoint_id.eq(&id)).filter(resources::id.eq(resource)),
-        )
-        .execute(&mut **tx)?;
-    }
-    let last: Option<i64> = changes::table
-        .filter(changes::endpoint_id.eq(&id))
-        .order(changes::seq)
-        .offset(PORTION - 1)
-        .limit(1)
-        .select(changes::seq)
-        .get_result(&mut **tx)
-        .optional()?;
-    match last {
-        Some(seq) => {
-            diesel::delete(changes::table.filter(changes::endpoint_id.eq(&id)).filter(changes::seq.le(seq)))
-                .execute(&mut **tx)?;
-        }
-        None if ids.is_empty() => {
-            diesel::delete(endpoints::table.filter(endpoints::id.eq(&id))).execute(&mut **tx)?;
-            tx.registry_changed();
-        }
-        None => {}
-    }
-    Ok(true)
 }

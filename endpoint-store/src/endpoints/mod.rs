@@ -2,6 +2,7 @@
 
 mod life;
 mod list;
+mod purge;
 
 use std::sync::Arc;
 
@@ -17,10 +18,9 @@ use crate::schema::{endpoint_progress, endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
 use crate::writer::Tx;
 
-pub use life::{
-    BIN_LIFETIME, purge, rename, set_definitions, set_deleted, set_idp, set_settings, set_status,
-};
+pub use life::{BIN_LIFETIME, rename, set_definitions, set_deleted, set_idp, set_settings, set_status};
 pub use list::{EndpointSummary, counts, list, summary};
+pub use purge::{due as due_for_purge, purge};
 
 const SLUG_LENGTH: usize = 63;
 const NAME_LENGTH: usize = 100;
@@ -214,6 +214,23 @@ pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Endpoint>, StoreError> {
     let rows: Vec<Row> =
         endpoints::table.filter(endpoints::deleted_at.is_null()).select(Row::as_select()).load(conn)?;
     Ok(rows.into_iter().filter_map(|row| registry::readable(Endpoint::try_from(row))).collect())
+}
+
+/// Every endpoint, also in the bin, but for those that are being removed; and a sentence for each that cannot be read.
+pub(crate) fn whole(conn: &mut Conn) -> Result<(Vec<Endpoint>, Vec<String>), StoreError> {
+    let rows: Vec<Row> = endpoints::table
+        .filter(endpoints::purge_began_at.is_null())
+        .order(endpoints::name_key)
+        .select(Row::as_select())
+        .load(conn)?;
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    for row in rows {
+        match Endpoint::try_from(row) {
+            Ok(endpoint) => read.push(endpoint),
+            Err(error) => unreadable.push(error.reason()),
+        }
+    }
+    Ok((read, unreadable))
 }
 
 fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {

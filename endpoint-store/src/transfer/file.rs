@@ -156,10 +156,11 @@ pub(super) fn check(file: &Path) -> Result<Tables, StoreError> {
 }
 
 fn sound(conn: &mut conn::Conn) -> Result<(), StoreError> {
-    match dialect::integrity_faults(conn)?.into_iter().next() {
-        None => Ok(()),
-        Some(fault) => Err(StoreError::Damaged(fault)),
-    }
+    let fault = match dialect::integrity_faults(conn)?.into_iter().next() {
+        None => dialect::dangling_row(conn)?,
+        fault => fault,
+    };
+    fault.map_or(Ok(()), |fault| Err(StoreError::Damaged(fault)))
 }
 
 fn open_ours(file: &Path) -> Result<conn::Conn, StoreError> {

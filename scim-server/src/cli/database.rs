@@ -1,10 +1,12 @@
 //! `scim-server migrate` and `scim-server check`.
 
+use clap::Args;
+use endpoint_store::check::{self, Fault};
 use endpoint_store::{DatabaseUrl, Store};
 use serde_json::json;
 
 use super::output::{Answer, clean, count};
-use super::{Context, Failure, print};
+use super::{Context, Failure, Format, print};
 use crate::config::Config;
 
 /// Brings the database to the schema of this release; a database that is missing is made.
@@ -26,29 +28,59 @@ pub fn migrate(config: &Config) -> Result<Answer, Failure> {
     Ok(Answer { json: json!({ "applied": applied }), text })
 }
 
-/// Looks for faults. What is found is printed before the command fails because of it.
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Make anew what follows from what is there: counters, index entries, names and states
+    #[arg(long)]
+    pub repair: bool,
+    /// How the outcome is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Looks for faults, after mending what can be mended if that is asked for. What is found is printed before the
+/// command fails because of it.
 ///
 /// # Errors
 /// [`Failure`] when the database cannot be read, or has faults.
-pub async fn check(config: Config, json: bool) -> Result<(), Failure> {
+pub async fn check(args: &CheckArgs, config: Config) -> Result<(), Failure> {
     let url = config.database.to_string();
     if let DatabaseUrl::Sqlite(path) = &config.database
         && !path.exists()
     {
         return Err(Failure::new(&format!("there is no database {url}; name another with --database")));
     }
-    let faults = Context::open(config)?.read(endpoint_store::check::faults).await?;
-    let text = if faults.is_empty() {
-        format!("The database {url} is sound.")
+    let context = Context::open(config)?;
+    let repaired = if args.repair {
+        check::repair(&context.store).await.map_err(|error| context.failure(&error))?
     } else {
-        faults.iter().map(|fault| clean(fault)).collect::<Vec<_>>().join("\n")
+        Vec::new()
     };
-    print(&Answer { json: json!({ "sound": faults.is_empty(), "faults": faults }), text }, json)?;
-    match faults.len() {
-        0 => Ok(()),
-        n => Err(Failure::new(&format!(
-            "the database {url} has {}; keep a copy of it, then restore a backup",
-            count(i64::try_from(n).unwrap_or(i64::MAX), "fault")
-        ))),
+    let faults = context.read(check::faults).await?;
+    let mut lines: Vec<String> = repaired.iter().map(|line| clean(line)).collect();
+    lines.extend(faults.iter().map(|fault| clean(&fault.sentence)));
+    if faults.is_empty() {
+        lines.push(format!("The database {url} is sound."));
     }
+    let sentences: Vec<&str> = faults.iter().map(|fault| fault.sentence.as_str()).collect();
+    let mut json = json!({ "sound": faults.is_empty(), "faults": sentences });
+    if args.repair
+        && let Some(document) = json.as_object_mut()
+    {
+        document.insert("repaired".to_owned(), json!(repaired));
+    }
+    print(&Answer { json, text: lines.join("\n") }, args.format.json)?;
+    verdict(&url, &faults)
+}
+
+fn verdict(url: &str, faults: &[Fault]) -> Result<(), Failure> {
+    let mendable = faults.iter().filter(|fault| fault.repairable).count();
+    let what_to_do = match faults.len() - mendable {
+        0 if mendable == 0 => return Ok(()),
+        0 => "`scim-server check --repair` mends that".to_owned(),
+        n => format!("{n} cannot be mended: keep a copy of the database, then restore a backup"),
+    };
+    let found = count(i64::try_from(faults.len()).unwrap_or(i64::MAX), "fault");
+    Err(Failure::new(&format!("the database {url} has {found}; {what_to_do}")))
 }

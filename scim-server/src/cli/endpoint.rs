@@ -57,7 +57,8 @@ pub enum EndpointCommand {
         #[command(flatten)]
         which: Which,
         /// delete=remove|deactivate, group-patch=204|200, rate=default|unlimited|N, password=accept|refuse,
-        /// unknown-members=skip|refuse, group-names=unique|free, dialect.RULE=on|off|preset
+        /// unknown-members=skip|refuse, group-names=unique|free, history=DAYS|forever,
+        /// dialect.RULE=on|off|preset
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
         settings: Vec<(String, String)>,
     },

@@ -9,6 +9,7 @@ pub mod output;
 mod people;
 mod schema;
 mod seed;
+mod signals;
 pub mod token;
 pub mod transfer;
 
@@ -22,6 +23,7 @@ use crate::app::{App, StartError};
 use crate::config::{Common, Config, ConfigError, ServeFlags};
 use crate::telemetry::TelemetryError;
 use output::{Answer, plain};
+use signals::Signals;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -53,8 +55,8 @@ pub enum Command {
     Operator(operator::OperatorArgs),
     /// Bring the database to the schema of this release
     Migrate(Format),
-    /// Look for faults in the database, and change nothing
-    Check(Format),
+    /// Look for faults in the database; without --repair nothing is changed
+    Check(database::CheckArgs),
     /// Fill an endpoint with made-up users and groups
     Seed(seed::SeedArgs),
     /// Write everything into a new file, while servers go on
@@ -64,9 +66,6 @@ pub enum Command {
     /// Copy everything to another database, as from SQLite to PostgreSQL
     Copy(transfer::CopyArgs),
 }
-
-/// A signal so soon after the first one is its echo.
-const ECHO: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// How the outcome is printed.
 #[derive(Debug, Clone, Copy, Args)]
@@ -248,7 +247,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         Command::Backup(args) => (args.format.json, transfer::backup(&args, &config)),
         Command::Restore(args) => return print(&transfer::restore(&args, &config)?, args.format.json),
         Command::Copy(args) => (args.format.json, transfer::copy(&args, &config)),
-        Command::Check(format) => return database::check(config, format.json).await,
+        Command::Check(args) => return database::check(&args, config).await,
         Command::Serve(_) => return Err(Failure::new("serving is not a command that ends")),
     };
     let answer = outcome?;
@@ -304,55 +303,6 @@ fn greeting(app: &App) -> String {
         || format!("{addresses}\n"),
         |link| format!("{addresses}\n\nThere is no operator yet. This link works once and makes the first owner:\n{link}\n"),
     )
-}
-
-/// The signals that ask the program to stop.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-
-    /// Waits for a signal that is meant as a second one: `timeout`, and other programs that start programs, send
-    /// the first one both to the process and to its group.
-    async fn insist(&mut self) {
-        let first = std::time::Instant::now();
-        loop {
-            self.next().await;
-            if first.elapsed() > ECHO {
-                return;
-            }
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> &'static str {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
-            Err(_) => std::future::pending().await,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,73 @@
+//! What is done in the background: the bin is emptied, and old changes are forgotten.
+//!
+//! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
+//! job at a time (`endpoint_store::leases`).
+
+use std::time::Duration;
+
+use endpoint_admin::Clock;
+use endpoint_store::leases::{self, Portion};
+use endpoint_store::{Millis, Store, StoreError, Tx, endpoints, entropy, history};
+
+/// How often it is asked whether there is something to do.
+const ROUND: Duration = Duration::from_secs(600);
+/// Between two portions, so that requests have their turns.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs the jobs until the server stops.
+pub(crate) async fn run(store: Store, clock: Clock) {
+    let holder: String = entropy::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let jobs = Jobs { store, clock, holder };
+    loop {
+        for (name, outcome) in [("bin", jobs.empty_bin().await), ("history", jobs.forget().await)] {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, job = name, "a background job failed; it is tried again");
+            }
+        }
+        tokio::time::sleep(ROUND).await;
+    }
+}
+
+struct Jobs {
+    store: Store,
+    clock: Clock,
+    /// This process, among those that share the database.
+    holder: String,
+}
+
+impl Jobs {
+    /// Removes for good what has been in the bin for 30 days.
+    async fn empty_bin(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for id in self.store.read(move |conn| endpoints::due_for_purge(conn, now)).await? {
+            self.portions("bin", move |tx, now| endpoints::purge(tx, &id, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets changes that are older than the setting of their endpoint.
+    async fn forget(&self) -> Result<(), StoreError> {
+        let (now, all) = (self.clock.now(), self.store.registry().endpoints());
+        for endpoint in self.store.read(move |conn| history::due(conn, &all, now)).await? {
+            self.portions("history", move |tx, now| history::prune(tx, &endpoint, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Works on one thing until it is done, or another server is found to do it.
+    async fn portions(
+        &self,
+        job: &'static str,
+        work: impl Fn(&mut Tx<'_>, Millis) -> Result<bool, StoreError> + Clone + Send + 'static,
+    ) -> Result<(), StoreError> {
+        loop {
+            let (work, holder, now) = (work.clone(), self.holder.clone(), self.clock.now());
+            let write =
+                self.store.write(move |tx| leases::portion(tx, job, &holder, now, |tx| work(tx, now)));
+            match write.await? {
+                Portion::More => tokio::time::sleep(PAUSE).await,
+                Portion::Done | Portion::Elsewhere => return Ok(()),
+            }
+        }
+    }
+}
