@@ -26,6 +26,7 @@ mod schema;
 mod server_keys;
 pub mod sessions;
 pub mod settings;
+mod statements;
 pub mod tokens;
 pub mod transfer;
 mod turns;
