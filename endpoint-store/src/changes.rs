@@ -13,11 +13,13 @@ use serde_json::Value;
 
 use crate::caller::{ActorKind, Caller};
 use crate::conn::Conn;
+use crate::dialect;
 use crate::dialect::tables::{ChangeRow as Row, ChangeSubject, Kept as _};
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::{change_subjects, changes, endpoint_progress};
+use crate::statements::{self, Ticks};
 use crate::writer::Tx;
 
 /// What happened to a resource.
@@ -164,7 +166,8 @@ pub(crate) struct NewChange<'a> {
     pub(crate) members: MemberChange,
 }
 
-fn row_of(caller: &Caller, seq: i64, new: &NewChange<'_>, now: Millis) -> Result<Row, StoreError> {
+/// A change set as it is kept.
+pub(crate) fn row_of(caller: &Caller, seq: i64, new: &NewChange<'_>, now: Millis) -> Result<Row, StoreError> {
     let json = |resource: Option<&Resource>| resource.map(serde_json::to_string).transpose();
     let members = (!new.members.is_empty()).then(|| serde_json::to_string(&new.members)).transpose();
     let damaged = |e: serde_json::Error| StoreError::Damaged(e.to_string());
@@ -187,7 +190,7 @@ fn row_of(caller: &Caller, seq: i64, new: &NewChange<'_>, now: Millis) -> Result
 }
 
 /// Whom a change concerns, each once.
-fn subjects_of<'a>(new: &'a NewChange<'_>) -> Vec<&'a str> {
+pub(crate) fn subjects_of<'a>(new: &'a NewChange<'_>) -> Vec<&'a str> {
     let mut subjects: Vec<&str> = vec![new.resource_id];
     subjects.extend(new.members.added.iter().chain(&new.members.removed).map(String::as_str));
     subjects.sort_unstable();
@@ -245,50 +248,55 @@ pub(crate) fn append(
     new: &NewChange<'_>,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let seq = next_number(tx, caller, new, now)?;
-    let row = row_of(caller, seq, new, now)?;
+    let (mut row, ticks) = (row_of(caller, 0, new, now)?, ticks(caller, new, now));
+    let subjects = subjects_of(new);
+    let at_once = statements::Append { row: &row, subjects: &subjects, ticks };
+    if dialect::at_once(tx, at_once)?.is_some() {
+        return Ok(());
+    }
+    row.seq = next_number(tx, &row.endpoint_id, ticks)?;
     diesel::insert_into(changes::table).values(&row).execute(&mut **tx)?;
-    for subject in subjects_of(new) {
+    for subject in subjects {
         diesel::insert_into(change_subjects::table)
             .values((
                 change_subjects::endpoint_id.eq(&row.endpoint_id),
                 change_subjects::subject_id.eq(subject),
-                change_subjects::seq.eq(seq),
+                change_subjects::seq.eq(row.seq),
             ))
             .execute(&mut **tx)?;
     }
     Ok(())
 }
 
-fn next_number(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    new: &NewChange<'_>,
-    now: Millis,
-) -> Result<i64, StoreError> {
+/// The milestones that a change of an identity provider would be the first of.
+pub(crate) fn ticks(caller: &Caller, new: &NewChange<'_>, now: Millis) -> Ticks {
+    if caller.actor().kind != ActorKind::Token {
+        return Ticks::default();
+    }
+    let made = matches!(new.kind, ChangeKind::Created | ChangeKind::Restored);
+    Ticks {
+        user: (made && new.resource_type == "User").then_some(now),
+        group: (new.resource_type == "Group").then_some(now),
+        update: (!made).then_some(now),
+    }
+}
+
+fn next_number(tx: &mut Tx<'_>, endpoint: &str, ticks: Ticks) -> Result<i64, StoreError> {
     type Row = (String, i64, Option<i64>, Option<i64>, Option<i64>);
-    let own_row =
-        || endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(caller.endpoint().id.as_str()));
+    let own_row = || endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(endpoint));
     let (_, seq, user_at, group_at, update_at): Row = diesel::update(own_row())
         .set(endpoint_progress::last_change.eq(endpoint_progress::last_change + 1))
         .returning(endpoint_progress::all_columns)
         .get_result(&mut **tx)?;
-    if caller.actor().kind == ActorKind::Token {
-        let made = matches!(new.kind, ChangeKind::Created | ChangeKind::Restored);
-        let ticks = (
-            user_at.or((made && new.resource_type == "User").then_some(now)),
-            group_at.or((new.resource_type == "Group").then_some(now)),
-            update_at.or((!made).then_some(now)),
-        );
-        if ticks != (user_at, group_at, update_at) {
-            diesel::update(own_row())
-                .set((
-                    endpoint_progress::first_user_at.eq(ticks.0),
-                    endpoint_progress::first_group_at.eq(ticks.1),
-                    endpoint_progress::first_update_at.eq(ticks.2),
-                ))
-                .execute(&mut **tx)?;
-        }
+    let now = (user_at.or(ticks.user), group_at.or(ticks.group), update_at.or(ticks.update));
+    if now != (user_at, group_at, update_at) {
+        diesel::update(own_row())
+            .set((
+                endpoint_progress::first_user_at.eq(now.0),
+                endpoint_progress::first_group_at.eq(now.1),
+                endpoint_progress::first_update_at.eq(now.2),
+            ))
+            .execute(&mut **tx)?;
     }
     Ok(seq)
 }

@@ -2,6 +2,8 @@
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::prelude::*;
+use diesel::query_dsl::LoadQuery;
+use diesel::result::Error as DieselError;
 
 use crate::conn::Conn;
 use crate::endpoints::EndpointId;
@@ -180,6 +182,22 @@ pub(crate) fn lock_endpoint(tx: &mut Tx<'_>, endpoint: &EndpointId) -> Result<()
             .load::<String>(c)?;
     }
     Ok(())
+}
+
+/// Runs a statement that only PostgreSQL knows and gives its rows; `None` on SQLite, where the caller goes the longer way.
+pub(crate) fn at_once<'q, S>(conn: &mut Conn, statement: S) -> Result<Option<Vec<i64>>, DieselError>
+where
+    S: LoadQuery<'q, PgConnection, i64>,
+{
+    match conn {
+        Conn::Sqlite(_) => Ok(None),
+        Conn::Postgres(c) => statement.internal_load(c)?.collect::<QueryResult<_>>().map(Some),
+    }
+}
+
+/// Whether [`at_once`] does anything here.
+pub(crate) fn has_at_once(conn: &Conn) -> bool {
+    matches!(conn, Conn::Postgres(_))
 }
 
 /// What the database itself says about its health; empty when sound.

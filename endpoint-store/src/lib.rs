@@ -29,6 +29,7 @@ mod schema;
 mod server_keys;
 pub mod sessions;
 pub mod settings;
+mod statements;
 pub mod tokens;
 pub mod transfer;
 mod turns;

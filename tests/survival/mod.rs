@@ -5,6 +5,7 @@
 
 mod check;
 mod killed;
+mod linear;
 mod load;
 mod nodes;
 mod outage;

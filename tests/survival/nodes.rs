@@ -14,14 +14,14 @@ const PROMISED: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Two servers on one database.
-struct Pair {
+pub(super) struct Pair {
     database: Database,
     furniture: Furniture,
     servers: [Server; 2],
 }
 
 impl Pair {
-    async fn start(backend: Backend) -> Option<Self> {
+    pub(super) async fn start(backend: Backend) -> Option<Self> {
         if !backend.available() {
             return None;
         }
@@ -33,7 +33,7 @@ impl Pair {
     }
 
     /// A client of the endpoint `generic` on one of them.
-    fn scim(&self, server: usize) -> Scim {
+    pub(super) fn scim(&self, server: usize) -> Scim {
         let generic = &self.furniture.generic;
         let base = format!("/scim/{}/v2", generic.slug);
         Scim { address: self.servers[server].address, base, token: generic.token.clone() }

@@ -3,9 +3,11 @@
 use diesel::prelude::*;
 
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::schema::resource_counts;
+use crate::statements;
 use crate::writer::Tx;
 
 /// Visible and hidden resources of a type.
@@ -30,6 +32,10 @@ pub(super) fn add(
     resource_type: &str,
     (visible, hidden): (i64, i64),
 ) -> Result<(), StoreError> {
+    let statement = statements::Count { endpoint: endpoint.as_str(), resource_type, visible, hidden };
+    if dialect::at_once(tx, statement)?.is_some() {
+        return Ok(());
+    }
     let updated = diesel::update(
         resource_counts::table
             .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))

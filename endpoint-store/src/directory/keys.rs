@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use scim_core::error::ScimError;
-use scim_core::index;
+use scim_core::index::{self, IndexKey};
 use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::{Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::schema::{resource_keys, resources};
 use crate::settings::GroupNames;
+use crate::statements::{AddKeys, Keys};
 use crate::writer::Tx;
 
 /// The keys that a resource has, each with whether it claims uniqueness; `hidden` ones claim none.
@@ -82,20 +85,86 @@ pub(crate) fn sync(
             .execute(&mut **tx)?;
         }
     }
-    for ((attribute, key), unique) in wanted {
+    add(tx, endpoint, rt, id, wanted)
+}
+
+/// The keys of a resource that is being made, column by column.
+pub(super) fn columns(endpoint: &Endpoint, rt: &ResourceType, resource: &Resource) -> Keys {
+    wanted(endpoint, rt, resource, false).into_iter().collect()
+}
+
+impl FromIterator<((String, String), bool)> for Keys {
+    fn from_iter<I: IntoIterator<Item = ((String, String), bool)>>(keys: I) -> Self {
+        let mut columns = Self::default();
+        for ((attribute, value), unique) in keys {
+            columns.attributes.push(attribute);
+            columns.values.push(value);
+            columns.unique.push(unique);
+        }
+        columns
+    }
+}
+
+fn add(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    id: &str,
+    wanted: BTreeMap<(String, String), bool>,
+) -> Result<(), StoreError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let keys: Keys = wanted.into_iter().collect();
+    let all = AddKeys { endpoint: endpoint.as_str(), resource_type: &rt.name, id, keys: &keys };
+    if dialect::at_once(tx, all).map_err(|error| one_taken(error, rt, &keys))?.is_some() {
+        return Ok(());
+    }
+    for ((attribute, key), unique) in keys.attributes.iter().zip(&keys.values).zip(&keys.unique) {
         diesel::insert_into(resource_keys::table)
             .values((
                 resource_keys::endpoint_id.eq(endpoint.as_str()),
                 resource_keys::resource_type.eq(&rt.name),
-                resource_keys::attribute.eq(&attribute),
-                resource_keys::value_key.eq(&key),
+                resource_keys::attribute.eq(attribute),
+                resource_keys::value_key.eq(key),
                 resource_keys::resource_id.eq(id),
                 resource_keys::is_unique.eq(unique),
             ))
             .execute(&mut **tx)
-            .map_err(|e| taken(e.into(), rt, &attribute))?;
+            .map_err(|e| taken(e.into(), rt, attribute))?;
     }
     Ok(())
+}
+
+/// [`taken`] for several keys at once: which of them another resource holds is in the details of PostgreSQL's error alone.
+pub(super) fn one_taken(error: DieselError, rt: &ResourceType, keys: &Keys) -> StoreError {
+    let details = match &error {
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)
+            if info.constraint_name() == Some("resource_keys_unique") =>
+        {
+            info.details().unwrap_or_default().to_owned()
+        }
+        _ => return error.into(),
+    };
+    let columns = keys.attributes.iter().zip(&keys.values).zip(&keys.unique);
+    let claimed: Vec<_> = columns.filter(|(_, unique)| **unique).map(|(key, _)| key).collect();
+    let named =
+        claimed.iter().find(|(attribute, value)| details.contains(&format!(", {attribute}, {value})")));
+    match named.or(claimed.first()) {
+        Some((attribute, _)) => taken(error.into(), rt, attribute),
+        None => error.into(),
+    }
+}
+
+/// Whether a change leaves the keys as they are, so that they need not be read. Where a setting decides what is unique,
+/// they may lag behind it, and every change brings them up to it.
+pub(super) fn stay(rt: &ResourceType, before: &Resource, after: &Resource) -> bool {
+    rt.relation.is_none() && index::keys(rt, before) == index::keys(rt, after)
+}
+
+/// The key by which a hidden resource would be found again.
+pub(super) fn name_of(rt: &ResourceType, resource: &Resource) -> Option<IndexKey> {
+    index::keys(rt, resource).into_iter().find(|key| key.unique)
 }
 
 /// The hidden resource of this type that was known by the name of `resource`, the last one hidden first.
@@ -105,7 +174,7 @@ pub(super) fn hidden_namesake(
     rt: &ResourceType,
     resource: &Resource,
 ) -> Result<Option<String>, StoreError> {
-    let Some(key) = index::keys(rt, resource).into_iter().find(|key| key.unique) else { return Ok(None) };
+    let Some(key) = name_of(rt, resource) else { return Ok(None) };
     Ok(resource_keys::table
         .inner_join(
             resources::table.on(resources::endpoint_id

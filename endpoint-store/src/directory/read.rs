@@ -106,6 +106,22 @@ pub(super) fn record(
     records.pop().ok_or_else(|| StoreError::Damaged("a row was lost while it was read".into()))
 }
 
+/// A row that was just made, and that nothing belongs to yet.
+pub(super) fn record_of_new(rt: &ResourceType, row: rows::Row, resource: Resource, wanted: Wanted) -> Record {
+    Record {
+        resource,
+        relation: (wanted.relation && rt.relation.is_some()).then(Vec::new),
+        memberships: (wanted.memberships && has_memberships(rt)).then(Vec::new),
+        id: row.id,
+        version: row.version,
+        created_at: row.created_at,
+        modified_at: row.modified_at,
+        hidden: row.hidden,
+        active: row.active,
+        name: row.name,
+    }
+}
+
 /// Rows with the rows that belong to them, in their order.
 pub(super) fn records(
     conn: &mut Conn,

@@ -8,9 +8,11 @@ use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::schema::resources;
+use crate::statements;
 use crate::writer::Tx;
 
 /// A row of the table, hidden ones too.
@@ -117,6 +119,9 @@ pub(super) fn insert(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
 
 /// Writes everything that can change.
 pub(crate) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
+    if dialect::at_once(tx, statements::Update(row))?.is_some() {
+        return Ok(());
+    }
     diesel::update(
         resources::table
             .filter(resources::endpoint_id.eq(&row.endpoint_id))

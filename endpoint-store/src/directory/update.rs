@@ -27,7 +27,9 @@ pub(super) fn keep(
     row.modified_at = now;
     if before != after {
         row.set_resource(rt, after)?;
-        keys::sync(tx, caller.endpoint(), rt, &row.id, after, false)?;
+        if !keys::stay(rt, before, after) {
+            keys::sync(tx, caller.endpoint(), rt, &row.id, after, false)?;
+        }
     }
     rows::update(tx, row)?;
     let change = NewChange {
