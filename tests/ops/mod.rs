@@ -11,6 +11,7 @@ mod forms;
 mod requests_log;
 mod secrets;
 mod seed;
+mod slow_reader;
 mod starting;
 mod stopping;
 mod tap;
