@@ -38,6 +38,9 @@ mod watch;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 pub use caller::Caller;
 pub use conn::{Conn, DatabaseUrl};
@@ -54,6 +57,10 @@ use turns::{Turn, Turns};
 use usage::Usage;
 use writer::Writer;
 
+/// How long a read waits for its turn with a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many of one endpoint look through much at the same time.
+const LOOKING_AT_ONCE: usize = 2;
 /// Connections for reading and for writing together, unless the operator says otherwise.
 pub const CONNECTIONS: u32 = 16;
 /// Writes of one endpoint that may be in the queue of the one writer of SQLite at the same time.
@@ -70,6 +77,10 @@ struct Inner {
     readers: Pool,
     writes: Writes,
     turns: Arc<Turns>,
+    /// Each endpoint's share of the readers that look through much.
+    looks: Arc<Turns>,
+    /// As many as there are connections to read with: nobody waits for one on a thread of his own.
+    reading: Arc<Semaphore>,
     registry: Arc<Registry>,
     usage: Usage,
     cursor_key: [u8; 32],
@@ -146,6 +157,8 @@ impl Store {
             readers,
             writes,
             turns,
+            looks: Turns::new(LOOKING_AT_ONCE),
+            reading: Arc::new(Semaphore::new(usize::try_from(half).unwrap_or(1))),
             registry,
             usage,
             cursor_key,
@@ -176,7 +189,32 @@ impl Store {
         read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let pool = self.0.readers.clone();
-        blocking(move || retry::again(|| pool.with(&read))).await
+        let patience = tokio::time::timeout(PATIENCE, self.0.reading.clone().acquire_owned());
+        let place = patience.await.ok().and_then(Result::ok).ok_or(StoreError::Busy)?;
+        blocking(move || {
+            let _held = place;
+            retry::again(|| pool.with(&read))
+        })
+        .await
+    }
+
+    /// Looks through a part of one endpoint's directory. Those who do that on one endpoint take turns, so that they do not
+    /// use up what the others need.
+    ///
+    /// # Errors
+    /// As [`Store::read`], and [`StoreError::Busy`] when too many wait already.
+    pub async fn read_in<T: Send + 'static>(
+        &self,
+        endpoint: &EndpointId,
+        read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self.0.looks.take(endpoint).await?;
+        // The turn lasts as long as the work, also when nobody waits for the answer any more.
+        self.read(move |conn| {
+            let _held = &turn;
+            read(conn)
+        })
+        .await
     }
 
     /// Reads a row or two. On SQLite, where they are in memory, that is cheaper than handing the work to another

@@ -17,6 +17,9 @@ use crate::scim::{self, Scim};
 
 /// How long requests under way may take to end when the server stops, in seconds.
 const DRAIN: u64 = 15;
+/// How long a client may leave an answer unread before its connection is closed.
+#[cfg(target_os = "linux")]
+const READER_PATIENCE: Duration = Duration::from_secs(30);
 /// How often counted uses are written.
 const TICK: Duration = Duration::from_millis(300);
 /// How long a set-up link lives, in milliseconds.
@@ -223,8 +226,21 @@ async fn elsewhere(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|error| StartError::Listen { address, error })
+    let listener = TcpListener::bind(address).map_err(|error| StartError::Listen { address, error })?;
+    cut_off_slow_readers(&listener);
+    Ok(listener)
 }
+
+/// Who does not take an answer holds its memory. Connections inherit this from the socket that accepts them.
+#[cfg(target_os = "linux")]
+fn cut_off_slow_readers(listener: &TcpListener) {
+    if let Err(error) = socket2::SockRef::from(listener).set_tcp_user_timeout(Some(READER_PATIENCE)) {
+        tracing::warn!(%error, "clients that do not read their answers cannot be cut off");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cut_off_slow_readers(_: &TcpListener) {}
 
 fn address_of(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|error| StartError::Listen { address, error })

@@ -13,6 +13,7 @@ mod jobs;
 mod requests_log;
 mod secrets;
 mod seed;
+mod slow_reader;
 mod starting;
 mod stopping;
 mod tap;

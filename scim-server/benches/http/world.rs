@@ -13,7 +13,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     pub fn create(database: &str, name: &str) -> Self {
-        let made = command(database, &["endpoint", "create", name]);
+        let made = command(database, &["endpoint", "create", name, "--idp", "okta"]);
         let text = |pointer: &str| made.pointer(pointer).and_then(Value::as_str).expect("text").to_owned();
         Self { slug: text("/slug"), token: text("/token/secret") }
     }

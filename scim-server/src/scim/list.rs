@@ -136,7 +136,10 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
         Ok((listed.total, listed.next, written))
     };
     let store = &x.scim.store;
-    let shown = if narrow { store.read_point(look).await } else { store.read(look).await };
+    let shown = match narrow {
+        true => store.read_point(look).await,
+        false => store.read_in(&x.endpoint().id, look).await,
+    };
     let (total, next, written) = shown.map_err(|e| explain(e, x.caller.request_id()))?;
     let next = next.map(|at| binding.seal(at, x.now)).transpose()?;
     Ok(x.written(StatusCode::OK, written.into_response(total, start_index, next)))

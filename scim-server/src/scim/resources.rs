@@ -21,7 +21,11 @@ pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Resul
     let reads_rows = wanted.relation && rt.relation.is_some();
     let read = move |conn: &mut Conn| directory::get(conn, &caller, &rt_, &id, wanted);
     // A group may have any number of members: that is no work for the worker that answers everybody.
-    let record = if reads_rows { x.scim.store.read(read).await } else { x.scim.store.read_point(read).await };
+    let store = &x.scim.store;
+    let record = match reads_rows {
+        true => store.read_in(&x.endpoint().id, read).await,
+        false => store.read_point(read).await,
+    };
     let record = record.map_err(|e| explain(e, x.caller.request_id()))?;
     let tag = record.etag();
     if preconditions::is_known(&x.req, &tag) {
