@@ -30,7 +30,7 @@ pub fn create(
     let endpoint = &caller.endpoint().id;
     dialect::lock_endpoint(tx, endpoint)?;
     if let Some(row) = create_at_once(tx, caller, rt, incoming, now)? {
-        return Ok((read::record_of_new(rt, row, incoming.resource.clone(), wanted), Notes::default()));
+        return Ok((read::record_of_new(rt, row, wanted), Notes::default()));
     }
     let namesake = keys::hidden_namesake(tx, endpoint, rt, &incoming.resource)?;
     let before = namesake.map(|id| rows::find(tx, endpoint, &id)).transpose()?.flatten();

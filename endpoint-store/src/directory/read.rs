@@ -107,9 +107,9 @@ pub(super) fn record(
 }
 
 /// A row that was just made, and that nothing belongs to yet.
-pub(super) fn record_of_new(rt: &ResourceType, row: rows::Row, resource: Resource, wanted: Wanted) -> Record {
+pub(super) fn record_of_new(rt: &ResourceType, row: rows::Row, wanted: Wanted) -> Record {
     Record {
-        resource,
+        kept: row.body,
         relation: (wanted.relation && rt.relation.is_some()).then(Vec::new),
         memberships: (wanted.memberships && has_memberships(rt)).then(Vec::new),
         id: row.id,
