@@ -8,7 +8,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use crate::conn::Conn;
-use crate::endpoints::{Endpoint, EndpointId};
+use crate::endpoints::{self, Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::{change_floors, change_subjects, changes};
@@ -28,11 +28,7 @@ fn horizon(endpoint: &Endpoint, now: Millis) -> Option<Millis> {
 }
 
 /// The endpoints with changes that are older than they should be.
-pub fn due(
-    conn: &mut Conn,
-    endpoints: &[Arc<Endpoint>],
-    now: Millis,
-) -> Result<Vec<Arc<Endpoint>>, StoreError> {
+pub fn due(conn: &mut Conn, endpoints: &[Arc<Endpoint>], now: Millis) -> Result<Vec<EndpointId>, StoreError> {
     let mut due = Vec::new();
     for endpoint in endpoints {
         let Some(horizon) = horizon(endpoint, now) else { continue };
@@ -44,17 +40,21 @@ pub fn due(
             .get_result(conn)
             .optional()?;
         if oldest.is_some_and(|at| at < horizon) {
-            due.push(endpoint.clone());
+            due.push(endpoint.id.clone());
         }
     }
     Ok(due)
 }
 
-/// Forgets a part of what is too old, and says whether there is more.
-pub fn prune(tx: &mut Tx<'_>, endpoint: &Endpoint, now: Millis) -> Result<bool, StoreError> {
-    match horizon(endpoint, now) {
+/// Forgets a part of what is too old by the setting of this moment, and says whether there is more.
+pub fn prune(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, StoreError> {
+    let endpoint = match endpoints::find(tx, id.as_str()) {
+        Err(StoreError::NotFound(_)) => return Ok(false),
+        found => found?,
+    };
+    match horizon(&endpoint, now) {
         None => Ok(false),
-        Some(horizon) => forget(tx, &endpoint.id, horizon),
+        Some(horizon) => forget(tx, id, horizon),
     }
 }
 

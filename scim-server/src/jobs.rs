@@ -48,8 +48,8 @@ impl Jobs {
     /// Forgets changes that are older than the setting of their endpoint.
     async fn forget(&self) -> Result<(), StoreError> {
         let (now, all) = (self.clock.now(), self.store.registry().endpoints());
-        for endpoint in self.store.read(move |conn| history::due(conn, &all, now)).await? {
-            self.portions("history", move |tx, now| history::prune(tx, &endpoint, now)).await?;
+        for id in self.store.read(move |conn| history::due(conn, &all, now)).await? {
+            self.portions("history", move |tx, now| history::prune(tx, &id, now)).await?;
         }
         Ok(())
     }
