@@ -164,6 +164,19 @@ pub(crate) fn lock_endpoint(tx: &mut Tx<'_>, endpoint: &EndpointId) -> Result<()
     Ok(())
 }
 
+/// Makes whoever changes what belongs to one operator wait for each other until the transaction ends.
+pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError> {
+    use crate::schema::operators;
+    if let Conn::Postgres(c) = conn {
+        operators::table
+            .filter(operators::id.eq(id))
+            .select(operators::id)
+            .for_update()
+            .load::<String>(c)?;
+    }
+    Ok(())
+}
+
 /// What the database itself says about its health; empty when sound.
 pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     #[derive(QueryableByName)]
