@@ -200,6 +200,15 @@ pub(crate) fn has_at_once(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgres(_))
 }
 
+/// Makes whoever changes what belongs to one operator wait for each other until the transaction ends.
+pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError> {
+    use crate::schema::operators;
+    if let Conn::Postgres(c) = conn {
+        operators::table.filter(operators::id.eq(id)).select(operators::id).for_update().load::<String>(c)?;
+    }
+    Ok(())
+}
+
 /// What the database itself says about its health; empty when sound.
 pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     #[derive(QueryableByName)]
