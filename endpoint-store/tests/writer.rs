@@ -76,9 +76,9 @@ async fn what_is_queued_is_written_before_the_store_closes_and_nothing_later() {
     let store = open(&folder);
     let queued = {
         let store = store.clone();
-        tokio::spawn(
-            async move { store.write(|tx| endpoints::create(tx, &named("queued"), &Actor::cli(), 0)).await.is_ok() },
-        )
+        tokio::spawn(async move {
+            store.write(|tx| endpoints::create(tx, &named("queued"), &Actor::cli(), 0)).await.is_ok()
+        })
     };
     tokio::task::yield_now().await;
     store.close().await;
