@@ -9,7 +9,6 @@
 //! load generator runs on the same cores: compare the multiples, not the rates. `bare` is an actix-web handler that
 //! answers the same bytes.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
