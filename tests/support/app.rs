@@ -166,6 +166,11 @@ impl App {
         Self::start_ahead(self.stop().await, furniture, ahead).await
     }
 
+    /// Moves it back.
+    pub(crate) fn retreat(&self, by: Duration) {
+        self.ahead.fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     /// Stops the server as SIGTERM does, and waits until it has written everything. The database goes away after it.
     pub(crate) async fn stop(self) -> Database {
         self.stopper.stop().await;

@@ -14,7 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program in the folder, without the settings of the one who runs the tests.
 fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
+    prepared(Command::new(env!("CARGO_BIN_EXE_scim-server")), folder)
+}
+
+fn prepared(mut command: Command, folder: &Path) -> Command {
     command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SCIM_") {
@@ -101,10 +104,21 @@ impl Server {
     /// Starts `serve` on a free port and waits until it has said where it serves: it listens earlier, and begins to answer
     /// then.
     pub(crate) async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_by(command(folder), folder, arguments).await
+    }
+
+    /// The same for one whose files may be limited: writing past the limit fails there, and does not end it.
+    pub(crate) async fn start_with_limits(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new("env");
+        command.args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_scim-server")]);
+        Self::start_by(prepared(command, folder), folder, arguments).await
+    }
+
+    async fn start_by(mut command: Command, folder: &Path, arguments: &[&str]) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let output = folder.join(format!("output-{}", address.port()));
         let file = File::create(&output).expect("a file for the output");
-        let child = command(folder)
+        let child = command
             .args(["serve", "--listen", &address.to_string()])
             .args(arguments)
             .stdin(Stdio::null())
@@ -132,6 +146,10 @@ impl Server {
             assert!(begun.elapsed() < PATIENCE, "waited for {what} in vain:\n{}", self.output());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it without warning, as power failing or the kernel running out of memory does.

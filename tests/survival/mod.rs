@@ -4,6 +4,7 @@
 //! long as it takes, and prints its figures.
 
 mod check;
+mod disk;
 mod killed;
 mod linear;
 mod load;
