@@ -99,7 +99,8 @@ impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(sentence) => Self::NotFound(sentence),
-            StoreError::Refused(sentence) => Self::Refused(sentence),
+            StoreError::Refused(sentence) | StoreError::Invalid { sentence, .. } => Self::Refused(sentence),
+            StoreError::InUse(_) | StoreError::Stale => Self::Refused(error.to_string()),
             StoreError::Scim(error) if error.status() == 404 => Self::NotFound(error.detail().to_owned()),
             StoreError::Scim(error) if error.status() < 500 => Self::Refused(error.detail().to_owned()),
             error if error.is_passing() => Self::Unavailable(error.to_string()),

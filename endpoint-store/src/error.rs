@@ -6,8 +6,8 @@ use scim_core::error::ScimError;
 /// Why the store could not do what it was asked.
 ///
 /// The upper floors decide how it is told: a SCIM body, a page, or a sentence on stderr. `Display` is a
-/// sentence for the operator's log; only [`StoreError::Scim`], [`StoreError::Refused`] and
-/// [`StoreError::NotFound`] are meant for the person who asked.
+/// sentence for the operator's log; only [`StoreError::Scim`], [`StoreError::Refused`],
+/// [`StoreError::Invalid`], [`StoreError::InUse`], [`StoreError::Stale`] and [`StoreError::NotFound`] are meant for the person who asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The protocol refuses the request (RFC 7644 §3.12).
@@ -16,6 +16,20 @@ pub enum StoreError {
     /// An operator's wish cannot be granted; the sentence says why and what to do.
     #[error("{0}")]
     Refused(String),
+    /// A value that was given cannot be taken; the sentence says why and what to do.
+    #[error("{sentence}")]
+    Invalid {
+        /// Which value: a JSON pointer (RFC 6901) into what was given.
+        pointer: String,
+        /// What is wrong with it.
+        sentence: String,
+    },
+    /// The token carried traffic within the hour, and nobody insisted on revoking it.
+    #[error("token `{}` (“{}”) is in use; whatever uses it would fail at once, so give that a new token first", .0.id, .0.label)]
+    InUse(Box<crate::tokens::TokenRecord>),
+    /// What is kept is no longer what the requester knows; nothing was changed.
+    #[error("it was changed in the meantime; read it again and repeat the change")]
+    Stale,
     /// What was named does not exist; the sentence says what was looked for.
     #[error("{0}")]
     NotFound(String),
@@ -61,9 +75,22 @@ impl StoreError {
         Self::Refused(sentence.into())
     }
 
+    /// A value that cannot be taken, with its place.
+    pub fn invalid(pointer: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self::Invalid { pointer: pointer.into(), sentence: sentence.into() }
+    }
+
     /// The database failed; as opposed to a request that was refused.
     pub(crate) fn is_fault(&self) -> bool {
-        !matches!(self, Self::Scim(_) | Self::Refused(_) | Self::NotFound(_))
+        !matches!(
+            self,
+            Self::Scim(_)
+                | Self::Refused(_)
+                | Self::Invalid { .. }
+                | Self::InUse(_)
+                | Self::Stale
+                | Self::NotFound(_)
+        )
     }
 
     /// Why, without the sentence around it: for an error that is told again as unavailable.

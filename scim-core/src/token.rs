@@ -1,4 +1,5 @@
-//! Bearer tokens: `scim_<id>_<secret><crc>`.
+//! Credentials: bearer tokens of endpoints, `scim_<id>_<secret><crc>`, and API keys of operators,
+//! `scimkey_<id>_<secret><crc>`.
 //!
 //! | part | base62 characters | what |
 //! |---|---|---|
@@ -7,85 +8,119 @@
 //! | crc | 6 | CRC-32 of everything before it |
 //!
 //! The checksum tells a typing error from a dead token without a look-up, and lets scanners find
-//! leaked tokens. The plain text lives in [`PlainToken`] only, which cannot be printed, copied or
-//! serialised and is wiped when dropped; what is kept is the [`TokenDigest`].
+//! leaked tokens. The plain text lives in [`Plain`] only, which cannot be printed, copied or
+//! serialised and is wiped when dropped; what is kept is the [`Digest`]. Both carry what they are for
+//! in their type: a token can be neither given nor compared where a key is wanted.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use percent_encoding::percent_decode_str;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const PREFIX: &str = "scim_";
 const ID: usize = 12;
 const SECRET: usize = 43;
 const CRC: usize = 6;
 /// How often something may be percent-encoded on its way to us: by a client, and once more by what stands between.
 const ENCODINGS: usize = 4;
-const LENGTH: usize = PREFIX.len() + ID + 1 + SECRET + CRC;
 
-/// A token in plain text. [`PlainToken::reveal`] is the only way to see it.
-pub struct PlainToken {
-    text: Zeroizing<String>,
+/// What a credential is for.
+pub trait Purpose {
+    /// What its text begins with.
+    const PREFIX: &'static str;
 }
 
-/// Why a text is not a token of ours.
+/// Opens one SCIM endpoint.
+#[derive(Clone, Copy)]
+pub struct ForScim;
+
+impl Purpose for ForScim {
+    const PREFIX: &'static str = "scim_";
+}
+
+/// Opens the management API, with the role of its operator.
+#[derive(Clone, Copy)]
+pub struct ForApi;
+
+impl Purpose for ForApi {
+    const PREFIX: &'static str = "scimkey_";
+}
+
+/// The bearer token of an endpoint.
+pub type PlainToken = Plain<ForScim>;
+/// What is kept of one.
+pub type TokenDigest = Digest<ForScim>;
+/// The API key of an operator.
+pub type PlainKey = Plain<ForApi>;
+/// What is kept of one.
+pub type KeyDigest = Digest<ForApi>;
+
+/// A credential in plain text. [`Plain::reveal`] is the only way to see it.
+pub struct Plain<P: Purpose> {
+    text: Zeroizing<String>,
+    purpose: PhantomData<P>,
+}
+
+/// Why a text is not a credential of the kind that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It does not begin like one: the credential of something else.
-    #[error("this is not a token of this server: ours begin with \"scim_\"")]
+    #[error("this is no credential of the kind that is wanted here: tokens begin with \"scim_\", API keys with \"scimkey_\"")]
     NotOurs,
     /// It begins like one, but is cut, lengthened or mistyped.
     #[error("the token is damaged: a part of it is missing, added or mistyped")]
     Mistyped,
 }
 
-impl PlainToken {
-    /// Makes a token of 48 random bytes: 16 for the id, 32 for the secret.
+impl<P: Purpose> Plain<P> {
+    const LENGTH: usize = P::PREFIX.len() + ID + 1 + SECRET + CRC;
+
+    /// Makes one of 48 random bytes: 16 for the id, 32 for the secret.
     #[must_use]
     pub fn mint(entropy: &[u8; 48]) -> Self {
         let (for_id, for_secret) = entropy.split_at(16);
-        let mut text = Zeroizing::new(String::with_capacity(LENGTH));
-        text.push_str(PREFIX);
+        let mut text = Zeroizing::new(String::with_capacity(Self::LENGTH));
+        text.push_str(P::PREFIX);
         push_base62(&mut text, for_id, ID);
         text.push('_');
         push_base62(&mut text, for_secret, SECRET);
         let crc = checksum(&text);
         text.push_str(&crc);
-        Self { text }
+        Self { text, purpose: PhantomData }
     }
 
-    /// Reads a token as presented by a client.
+    /// Reads one as presented by a client.
     ///
     /// # Errors
     /// [`Malformed`], told apart for the person who set it up; a caller over the wire gets the
     /// same answer for both.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        let body = text.strip_prefix(PREFIX).ok_or(Malformed::NotOurs)?;
+        let body = text.strip_prefix(P::PREFIX).ok_or(Malformed::NotOurs)?;
         let (id, rest) = body.split_once('_').ok_or(Malformed::Mistyped)?;
         let base62 = |part: &str| part.bytes().all(|byte| ALPHABET.contains(&byte));
         if id.len() != ID || rest.len() != SECRET + CRC || !base62(id) || !base62(rest) {
             return Err(Malformed::Mistyped);
         }
-        let (signed, crc) = text.split_at(LENGTH - CRC);
+        let (signed, crc) = text.split_at(Self::LENGTH - CRC);
         if checksum(signed) != crc {
             return Err(Malformed::Mistyped);
         }
-        Ok(Self { text: Zeroizing::new(text.to_owned()) })
+        Ok(Self { text: Zeroizing::new(text.to_owned()), purpose: PhantomData })
     }
 
-    /// The public part, by which a token is found and named.
+    /// The public part, by which it is found and named.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.text.get(PREFIX.len()..PREFIX.len() + ID).unwrap_or_default()
+        self.text.get(P::PREFIX.len()..P::PREFIX.len() + ID).unwrap_or_default()
     }
 
     /// What is kept of it: SHA-256 of the whole text. 256 random bits need no slow hash.
     #[must_use]
-    pub fn digest(&self) -> TokenDigest {
-        TokenDigest(Sha256::digest(self.text.as_bytes()).into())
+    pub fn digest(&self) -> Digest<P> {
+        Digest { bytes: Sha256::digest(self.text.as_bytes()).into(), purpose: PhantomData }
     }
 
     /// The plain text, for the one moment when its owner is shown it.
@@ -95,33 +130,36 @@ impl PlainToken {
     }
 }
 
-/// SHA-256 of a token. It can be stored and compared, not shown.
+/// SHA-256 of a credential. It can be stored and compared, not shown.
 #[derive(Clone, Copy)]
-pub struct TokenDigest([u8; 32]);
+pub struct Digest<P: Purpose> {
+    bytes: [u8; 32],
+    purpose: PhantomData<P>,
+}
 
-impl TokenDigest {
+impl<P: Purpose> Digest<P> {
     /// The digest as read from where it is kept.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { bytes, purpose: PhantomData }
     }
 
     /// The bytes to keep.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
     }
 
-    /// Whether both are digests of the same token, in constant time.
+    /// Whether both are digests of the same text, in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.bytes.ct_eq(&other.bytes).into()
     }
 }
 
-impl std::fmt::Debug for TokenDigest {
+impl<P: Purpose> std::fmt::Debug for Digest<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenDigest(…)")
+        f.write_str("Digest(…)")
     }
 }
 
@@ -151,9 +189,9 @@ fn push_base62(out: &mut String, number: &[u8], digits: usize) {
     reversed.zeroize();
 }
 
-/// Text that may be logged or shown: whatever in it looks like a token, or like the beginning of one, is `scim_…`, be it
-/// plain or percent-encoded. A name that only begins alike, such as `scim_test`, stays: it is too short to hold any of a
-/// secret.
+/// Text that may be logged or shown: whatever in it looks like a token or a key, or like the beginning of one, is
+/// `scim_…` or `scimkey_…`, be it plain or percent-encoded. A name that only begins alike, such as `scim_test`, stays:
+/// it is too short to hold any of a secret.
 #[must_use]
 pub fn redact(text: &str) -> String {
     let mut decoded = Cow::Borrowed(text);
@@ -172,13 +210,17 @@ pub fn redact(text: &str) -> String {
 }
 
 fn redact_plain(text: &str) -> String {
-    let mut parts = text.split(PREFIX);
+    blot(&blot(text, ForScim::PREFIX), ForApi::PREFIX)
+}
+
+fn blot(text: &str, prefix: &str) -> String {
+    let mut parts = text.split(prefix);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let rest = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
         let word = part.strip_suffix(rest).unwrap_or_default();
         let is_token = word.find('_') == Some(ID) || word.len() > 2 * ID;
-        out.push_str(PREFIX);
+        out.push_str(prefix);
         out.push_str(if is_token { "…" } else { word });
         out.push_str(rest);
     }

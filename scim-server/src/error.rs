@@ -39,7 +39,9 @@ pub(crate) fn explain(error: StoreError, request_id: &str) -> ScimError {
     match error {
         StoreError::Scim(error) => error,
         StoreError::NotFound(sentence) => ScimError::not_found(sentence),
-        StoreError::Refused(sentence) => ScimError::invalid_value(sentence),
+        StoreError::Refused(sentence) | StoreError::Invalid { sentence, .. } => {
+            ScimError::invalid_value(sentence)
+        }
         error @ StoreError::InDoubt(_) => {
             tracing::error!(request_id, %error, "whether a write stands is not known");
             ScimError::unavailable(

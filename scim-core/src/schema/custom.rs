@@ -68,20 +68,23 @@ impl Catalog {
     /// # Errors
     /// [`SchemaError`] saying what is wrong, and where.
     pub fn with_definitions(definitions: &Value) -> Result<Self, SchemaError> {
-        let definitions = Definitions::deserialize(definitions)?;
+        let definitions: Definitions = SchemaError::read(definitions)?;
         let mut types: Vec<ResourceType> =
             Self::builtin().resource_types().iter().map(|rt| ResourceType::clone(rt)).collect();
         types.iter_mut().for_each(|rt| rt.shown_as_kept = false);
-        for definition in definitions.extensions {
+        for (at, definition) in definitions.extensions.into_iter().enumerate() {
+            let place = format!("extensions/{at}");
             let name = definition.resource_type.clone().unwrap_or_default();
             let target =
                 types.iter_mut().find(|rt| rt.name.eq_ignore_ascii_case(&name)).ok_or_else(|| {
                     fault(format!("an extension is for resourceType \"{name}\", which is not User or Group"))
+                        .within(format_args!("{place}/resourceType"))
                 })?;
-            extend(target, definition)?;
+            extend(target, definition).map_err(|error| error.within(place))?;
         }
-        for definition in definitions.resource_types {
-            let rt = resource_type(definition, &types)?;
+        for (at, definition) in definitions.resource_types.into_iter().enumerate() {
+            let rt = resource_type(definition, &types)
+                .map_err(|error| error.within(format_args!("resourceTypes/{at}")))?;
             types.push(rt);
         }
         let mut urns = HashSet::new();
@@ -101,13 +104,14 @@ impl Catalog {
 }
 
 fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<ResourceType, SchemaError> {
-    for word in [&definition.name, &definition.endpoint] {
+    for (place, word) in [("name", &definition.name), ("endpoint", &definition.endpoint)] {
         let plain = word.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
             && word.chars().all(|c| c.is_ascii_alphanumeric());
         if !plain || word.len() > 60 {
             return Err(fault(format!(
                 "\"{word}\" is no name for a resource type or its endpoint: letters and digits, a letter first"
-            )));
+            ))
+            .within(place));
         }
     }
     let taken = known.iter().any(|rt| {
@@ -120,11 +124,12 @@ fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<R
             definition.name, definition.endpoint
         )));
     }
-    let schema = schema(definition.schema)?;
+    let schema = schema(definition.schema).map_err(|error| error.within("schema"))?;
     if let Some(attribute) =
         schema.attributes.iter().find(|a| COMMON.iter().any(|common| common.eq_ignore_ascii_case(&a.name)))
     {
-        return Err(fault(format!("{}: every resource has {} already", schema.id, attribute.name)));
+        return Err(fault(format!("{}: every resource has {} already", schema.id, attribute.name))
+            .within("schema/attributes"));
     }
     let mut rt = ResourceType {
         id: definition.name.clone(),
@@ -148,13 +153,14 @@ fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<R
         return Err(fault(format!(
             "{}: one attribute needs \"uniqueness\": \"server\" and \"required\": true; it names a {} to people",
             rt.schema.id, rt.name
-        )));
+        ))
+        .within("schema/attributes"));
     }
-    for extension in definition.extensions {
-        extend(&mut rt, extension)?;
+    for (at, extension) in definition.extensions.into_iter().enumerate() {
+        extend(&mut rt, extension).map_err(|error| error.within(format_args!("extensions/{at}")))?;
     }
     rt.indexed.push("externalId".into());
-    for path in definition.indexed {
+    for (at, path) in definition.indexed.into_iter().enumerate() {
         let resolved = AttrPath::read(&path).and_then(|path| {
             let resolved = rt.resolve(&path)?;
             Some((resolved.canonical(), resolved.leaf().kind))
@@ -165,7 +171,8 @@ fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<R
                 return Err(fault(format!(
                     "\"indexed\" names {path}, which is no text attribute of {}",
                     rt.name
-                )));
+                ))
+                .within(format_args!("indexed/{at}")));
             }
         }
     }
@@ -174,7 +181,7 @@ fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<R
 }
 
 fn extend(rt: &mut ResourceType, definition: ExtensionDefinition) -> Result<(), SchemaError> {
-    let schema = Arc::new(schema(definition.schema)?);
+    let schema = Arc::new(schema(definition.schema).map_err(|error| error.within("schema"))?);
     rt.extensions.push(Extension { schema, required: definition.required });
     Ok(())
 }
@@ -190,56 +197,68 @@ fn schema(json: Value) -> Result<Schema, SchemaError> {
     if !well_formed {
         return Err(fault(format!(
             "\"{urn}\" is no schema URN; one looks like urn:example:params:scim:schemas:extension:acme:1.0:User"
-        )));
+        ))
+        .within("id"));
     }
     if schema.attributes.is_empty() || schema.attributes.len() > MOST_ATTRIBUTES {
-        return Err(fault(format!("{urn}: a schema has 1 to {MOST_ATTRIBUTES} attributes")));
+        return Err(fault(format!("{urn}: a schema has 1 to {MOST_ATTRIBUTES} attributes"))
+            .within("attributes"));
     }
-    attributes(urn, &schema.attributes, false)?;
+    attributes(urn, &schema.attributes, false).map_err(|error| error.within("attributes"))?;
     Ok(schema)
 }
 
 /// RFC 7643 §2.1 and §2.3.8: names, each once; complex attributes do not nest.
 fn attributes(place: &str, list: &[Attribute], inner: bool) -> Result<(), SchemaError> {
     let mut names = HashSet::new();
-    for attribute in list {
+    for (number, attribute) in list.iter().enumerate() {
         let at = format!("{place}:{}", attribute.name);
-        let mut chars = attribute.name.chars();
-        let named = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || (inner && c == '$'))
-            && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$'))
-            && attribute.name.len() <= 100;
-        if !named {
-            return Err(fault(format!(
-                "{at}: an attribute name has letters, digits, - and _, a letter first"
-            )));
+        let fresh = names.insert(attribute.name.to_ascii_lowercase());
+        one_attribute(&at, attribute, fresh, inner).map_err(|error| error.within(number))?;
+    }
+    Ok(())
+}
+
+fn one_attribute(at: &str, attribute: &Attribute, fresh: bool, inner: bool) -> Result<(), SchemaError> {
+    let mut chars = attribute.name.chars();
+    let named = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || (inner && c == '$'))
+        && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$'))
+        && attribute.name.len() <= 100;
+    if !named {
+        return Err(fault(format!("{at}: an attribute name has letters, digits, - and _, a letter first"))
+            .within("name"));
+    }
+    if !fresh {
+        return Err(fault(format!("{at}: the name is there twice (compared without case)")).within("name"));
+    }
+    match (attribute.is_complex(), attribute.sub_attributes.is_empty()) {
+        (true, _) if inner => {
+            return Err(
+                fault(format!("{at}: a complex attribute cannot be inside another")).within("type")
+            );
         }
-        if !names.insert(attribute.name.to_ascii_lowercase()) {
-            return Err(fault(format!("{at}: the name is there twice (compared without case)")));
+        (true, true) => return Err(fault(format!("{at}: a complex attribute needs subAttributes"))),
+        (false, false) => {
+            return Err(fault(format!("{at}: only a complex attribute has subAttributes"))
+                .within("subAttributes"));
         }
-        match (attribute.is_complex(), attribute.sub_attributes.is_empty()) {
-            (true, _) if inner => {
-                return Err(fault(format!("{at}: a complex attribute cannot be inside another")));
-            }
-            (true, true) => return Err(fault(format!("{at}: a complex attribute needs subAttributes"))),
-            (false, false) => return Err(fault(format!("{at}: only a complex attribute has subAttributes"))),
-            (true, false) => attributes(&at, &attribute.sub_attributes, true)?,
-            (false, true) => {}
-        }
-        let unique = attribute.uniqueness != Uniqueness::None;
-        if unique
-            && (inner
-                || attribute.is_complex()
-                || attribute.multi_valued
-                || attribute.kind != AttributeType::String)
-        {
-            return Err(fault(format!("{at}: only a single text attribute can be unique")));
-        }
+        (true, false) => attributes(at, &attribute.sub_attributes, true)
+            .map_err(|error| error.within("subAttributes"))?,
+        (false, true) => {}
+    }
+    let unique = attribute.uniqueness != Uniqueness::None;
+    let single_text =
+        !inner && !attribute.multi_valued && attribute.kind == AttributeType::String;
+    if unique && !single_text {
+        return Err(
+            fault(format!("{at}: only a single text attribute can be unique")).within("uniqueness")
+        );
     }
     Ok(())
 }
 
 fn fault(sentence: String) -> SchemaError {
-    SchemaError::Unsound(sentence)
+    SchemaError::new(sentence)
 }
 
 #[cfg(test)]
@@ -297,5 +316,26 @@ mod tests {
         assert!(broken(&|d| d["indexed"] = json!(["nothing"])).contains("no text attribute"));
         assert!(broken(&|d| d["schema"]["attributes"][1]["name"] = json!("id")).contains("already"));
         assert!(broken(&|d| d["colour"] = json!("red")).contains("colour"));
+    }
+
+    #[test]
+    fn faults_point_at_their_place() {
+        let pointer = |change: &dyn Fn(&mut Value)| {
+            let mut definition = device();
+            change(&mut definition);
+            let faulty = json!({"resourceTypes": [definition]});
+            Catalog::with_definitions(&faulty).unwrap_err().pointer().to_owned()
+        };
+        assert_eq!(pointer(&|d| d["schema"]["id"] = json!("device")), "/resourceTypes/0/schema/id");
+        assert_eq!(
+            pointer(&|d| d["schema"]["attributes"][1]["name"] = json!("Serial")),
+            "/resourceTypes/0/schema/attributes/1/name"
+        );
+        assert_eq!(
+            pointer(&|d| d["schema"]["attributes"][1]["type"] = json!("text")),
+            "/resourceTypes/0/schema/attributes/1/type"
+        );
+        assert_eq!(pointer(&|d| d["indexed"] = json!(["model", "nothing"])), "/resourceTypes/0/indexed/1");
+        assert_eq!(pointer(&|d| d["endpoint"] = json!(7)), "/resourceTypes/0/endpoint");
     }
 }

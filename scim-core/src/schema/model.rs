@@ -3,15 +3,51 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A definition that cannot be used.
+/// A definition that cannot be used: not of the shape of RFC 7643 §7, or one that cannot be obeyed.
 #[derive(Debug, thiserror::Error)]
-pub enum SchemaError {
-    /// It is not JSON of the shape of RFC 7643 §7.
-    #[error("the schema definition cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
-    /// It can be read, but not be obeyed.
-    #[error("{0}")]
-    Unsound(String),
+#[error("{sentence}")]
+pub struct SchemaError {
+    pointer: String,
+    sentence: String,
+}
+
+impl SchemaError {
+    /// What is wrong, about the document as a whole.
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        Self { pointer: String::new(), sentence: sentence.into() }
+    }
+
+    /// The same inside a larger document.
+    pub(crate) fn within(mut self, place: impl std::fmt::Display) -> Self {
+        self.pointer = format!("/{place}{}", self.pointer);
+        self
+    }
+
+    /// Where it is, as a JSON pointer (RFC 6901); empty for the whole.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Reads a part of a definition, and says where it cannot be read.
+    pub(crate) fn read<'de, T: Deserialize<'de>>(json: &'de Value) -> Result<T, Self> {
+        serde_path_to_error::deserialize(json).map_err(|error| {
+            let pointer = error.path().iter().map(|segment| match segment {
+                serde_path_to_error::Segment::Seq { index } => format!("/{index}"),
+                serde_path_to_error::Segment::Map { key } => format!("/{}", escape(key)),
+                _ => String::new(),
+            });
+            Self {
+                pointer: pointer.collect(),
+                sentence: format!("the schema definition cannot be read: {}", error.inner()),
+            }
+        })
+    }
+}
+
+/// A name as a segment of a JSON pointer.
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// A schema: the JSON document that is served, and what it says.
@@ -44,7 +80,7 @@ impl Schema {
     /// # Errors
     /// [`SchemaError`] if it has not the shape of a schema.
     pub fn from_json(json: Value) -> Result<Self, SchemaError> {
-        let definition = Definition::deserialize(&json)?;
+        let definition: Definition = SchemaError::read(&json)?;
         Ok(Self {
             id: definition.id,
             name: definition.name,

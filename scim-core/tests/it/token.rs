@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use scim_core::error::ScimError;
-use scim_core::token::{Malformed, PlainToken, TokenDigest, redact};
+use scim_core::token::{Malformed, PlainKey, PlainToken, TokenDigest, redact};
 
 const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -53,6 +53,21 @@ fn other_credentials_are_told_apart() {
 }
 
 #[test]
+fn a_key_is_no_token_and_a_token_no_key() {
+    let (token, key) = (PlainToken::mint(&[3; 48]), PlainKey::mint(&[3; 48]));
+    let (head, tail) = key.reveal().strip_prefix("scimkey_").unwrap().split_once('_').unwrap();
+    assert_eq!((head.len(), tail.len()), (12, 43 + 6));
+    assert_eq!(PlainKey::parse(key.reveal()).ok().unwrap().id(), token.id());
+    assert_eq!(PlainKey::parse(token.reveal()).err(), Some(Malformed::NotOurs));
+    assert_eq!(PlainToken::parse(key.reveal()).err(), Some(Malformed::NotOurs));
+    let swapped = key.reveal().replacen("scimkey_", "scim_", 1);
+    assert_eq!(PlainToken::parse(&swapped).err(), Some(Malformed::Mistyped));
+    assert_ne!(token.digest().as_bytes(), key.digest().as_bytes());
+    assert_eq!(redact(&format!("of {}.", key.reveal())), "of scimkey_….");
+    assert_eq!(redact("scimkey_1"), "scimkey_1");
+}
+
+#[test]
 fn the_checksum_is_a_plain_crc_32() {
     // Scanners for leaked secrets have to be able to compute it.
     let text = sample();
@@ -72,7 +87,7 @@ fn a_digest_is_sha_256_and_shows_nothing() {
     let mut other = *digest.as_bytes();
     other[31] ^= 1;
     assert!(!digest.matches(&TokenDigest::from_bytes(other)));
-    assert_eq!(format!("{digest:?}"), "TokenDigest(…)");
+    assert_eq!(format!("{digest:?}"), "Digest(…)");
 }
 
 #[test]
