@@ -184,6 +184,19 @@ pub(crate) fn lock_endpoint(tx: &mut Tx<'_>, endpoint: &EndpointId) -> Result<()
     Ok(())
 }
 
+/// Makes whoever changes what belongs to one operator wait for each other until the transaction ends.
+pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError> {
+    use crate::schema::operators;
+    if let Conn::Postgres(c) = conn {
+        operators::table
+            .filter(operators::id.eq(id))
+            .select(operators::id)
+            .for_update()
+            .load::<String>(c)?;
+    }
+    Ok(())
+}
+
 /// Runs a statement that only PostgreSQL knows and gives its rows; `None` on SQLite, where the caller goes the longer way.
 pub(crate) fn at_once<'q, S>(conn: &mut Conn, statement: S) -> Result<Option<Vec<i64>>, DieselError>
 where

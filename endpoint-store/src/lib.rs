@@ -4,6 +4,7 @@
 //! an endpoint's data takes the endpoint, or a [`Caller`] bound to it, first after the connection; there is
 //! one kind of write transaction, and only [`Store::write`] opens it.
 
+pub mod api_keys;
 pub mod attention;
 pub mod caller;
 pub mod changes;
@@ -17,6 +18,7 @@ mod error;
 mod filter_sql;
 pub mod history;
 pub mod ids;
+pub mod idempotency;
 pub mod leases;
 mod lock;
 mod migrate;
@@ -34,6 +36,7 @@ pub mod tokens;
 pub mod transfer;
 mod turns;
 pub mod usage;
+pub mod version;
 mod watch;
 mod writer;
 

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use scim_core::fold::fold;
 use sha2::{Digest, Sha256};
 
+use crate::api_keys;
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
 use crate::endpoints::Endpoint;
@@ -14,20 +15,24 @@ use crate::ids::{Millis, entropy, new_id};
 use crate::schema::{operators, sessions, setup_codes};
 use crate::writer::Tx;
 
-/// What an operator may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What an operator may do; each role may all that the ones before it may. This is the one place that says so:
+/// the console's gate and the table of the management API's routes name the least role, and ask here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Everything.
-    Owner,
-    /// Everything but owners.
-    Admin,
-    /// Endpoints, tokens and their directories.
-    Operator,
     /// Reads only.
     Auditor,
+    /// Endpoints, tokens and their directories.
+    Operator,
+    /// Everything but owners.
+    Admin,
+    /// Everything.
+    Owner,
 }
 
 impl Role {
+    /// All of them, the least first.
+    pub const ALL: [Self; 4] = [Self::Auditor, Self::Operator, Self::Admin, Self::Owner];
+
     /// As stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +45,17 @@ impl Role {
 
     /// Whether the role may change anything at all.
     pub fn may_write(self) -> bool {
-        self != Self::Auditor
+        self.includes(Self::Operator)
+    }
+
+    /// Whether the role may what `least` may.
+    pub fn includes(self, least: Self) -> bool {
+        self >= least
+    }
+
+    /// Whether the role may make, disable or let in again an operator of another one.
+    pub fn may_manage(self, other: Self) -> bool {
+        self.includes(Self::Admin) && self.includes(other)
     }
 }
 
@@ -48,7 +63,7 @@ impl std::str::FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Owner, Self::Admin, Self::Operator, Self::Auditor]
+        Self::ALL
             .into_iter()
             .find(|r| r.as_str() == text)
             .ok_or_else(|| format!("`{text}` is no role; it is owner, admin, operator or auditor"))
@@ -86,7 +101,7 @@ impl Operator {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = operators, treat_none_as_default_value = false)]
-struct Row {
+pub(crate) struct Row {
     id: String,
     name: String,
     name_key: String,
@@ -121,12 +136,14 @@ pub fn create(
     name: &str,
     password_hash: &str,
     role: Role,
+    actor: &Actor,
     now: Millis,
 ) -> Result<Operator, StoreError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(StoreError::refused("the name needs 1 to 100 characters, on one line"));
+        return Err(StoreError::invalid("/name", "the name needs 1 to 100 characters, on one line"));
     }
+    tx.note(actor, "operator created", name);
     let row = Row {
         id: new_id(now),
         name: name.to_owned(),
@@ -177,18 +194,30 @@ pub(crate) fn by_id(conn: &mut Conn, id: &str) -> Result<Option<Operator>, Store
     row.map(Operator::try_from).transpose()
 }
 
+/// An account by id or name.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub fn find_by(conn: &mut Conn, id_or_name: &str) -> Result<Operator, StoreError> {
+    match by_id(conn, id_or_name)? {
+        Some(operator) => Ok(operator),
+        None => find(conn, id_or_name),
+    }
+}
+
 /// All accounts by name.
 pub fn list(conn: &mut Conn) -> Result<Vec<Operator>, StoreError> {
     let rows: Vec<Row> = operators::table.order(operators::name_key).select(Row::as_select()).load(conn)?;
     rows.into_iter().map(Operator::try_from).collect()
 }
 
-/// Switches an account off and ends its sessions.
+/// Switches an account off, and ends its sessions; its API keys open nothing from the next request on.
 ///
 /// # Errors
 /// [`StoreError::Refused`] for the last owner: nobody could let anyone in any more.
-pub fn disable(tx: &mut Tx<'_>, name: &str, now: Millis) -> Result<Operator, StoreError> {
+pub fn disable(tx: &mut Tx<'_>, name: &str, actor: &Actor, now: Millis) -> Result<Operator, StoreError> {
     let operator = find(tx, name)?;
+    tx.note(actor, "operator disabled", &operator.name);
     if operator.role == Role::Owner && operator.disabled_at.is_none() {
         let owners: i64 = operators::table
             .filter(operators::role.eq(Role::Owner.as_str()))
@@ -203,16 +232,29 @@ pub fn disable(tx: &mut Tx<'_>, name: &str, now: Millis) -> Result<Operator, Sto
         .set(operators::disabled_at.eq(Some(now)))
         .execute(&mut **tx)?;
     diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+    tx.registry_changed();
     Ok(Operator { disabled_at: Some(now), ..operator })
 }
 
-/// Sets a new password, switches the account on, and ends its sessions.
-pub fn reset_password(tx: &mut Tx<'_>, name: &str, password_hash: &str) -> Result<Operator, StoreError> {
+/// Sets a new password, switches the account on, and ends its sessions. The API keys of an account that was off are
+/// revoked: whoever lets a person in again does not know who still has them.
+pub fn reset_password(
+    tx: &mut Tx<'_>,
+    name: &str,
+    password_hash: &str,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Operator, StoreError> {
     let operator = find(tx, name)?;
+    tx.note(actor, "operator's password reset", &operator.name);
+    if operator.disabled_at.is_some() {
+        api_keys::revoke_all(tx, &operator, actor, now)?;
+    }
     diesel::update(operators::table.filter(operators::id.eq(&operator.id)))
         .set((operators::password_hash.eq(password_hash), operators::disabled_at.eq(None::<i64>)))
         .execute(&mut **tx)?;
     diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+    tx.registry_changed();
     Ok(Operator { disabled_at: None, ..operator })
 }
 
@@ -269,7 +311,8 @@ pub fn redeem_setup(
             "this set-up link was used or has expired; restart the server for a new one, or sign in",
         ));
     }
-    create(tx, name, password_hash, Role::Owner, now)
+    let own = Actor { kind: ActorKind::Operator, id: String::new(), label: name.trim().to_owned() };
+    create(tx, name, password_hash, Role::Owner, &own, now)
 }
 
 fn digest(code: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Endpoints and tokens in memory: a request is authenticated without a lock and without the database.
+//! Endpoints, tokens and API keys in memory: a request is authenticated without a lock and without the database.
 //!
 //! The whole is replaced when anything in it changed: by the write that changed it, before that write is
 //! answered, and within a second by every other process, which watches the version in the database.
@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use diesel::prelude::*;
-use scim_core::token::{Malformed, PlainToken, TokenDigest};
+use scim_core::token::{KeyDigest, Malformed, Plain, PlainKey, PlainToken, Purpose, TokenDigest};
 
+use crate::api_keys;
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
 use crate::dialect;
 use crate::endpoints::{self, Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
+use crate::operators::Operator;
 use crate::schema::{endpoint_slugs, registry_version};
 use crate::tokens::{self, Scope};
 use crate::usage::Cause;
@@ -30,6 +32,7 @@ struct Snapshot {
     endpoints: HashMap<EndpointId, Arc<Endpoint>>,
     slugs: HashMap<String, EndpointId>,
     tokens: HashMap<String, TokenEntry>,
+    keys: HashMap<String, KeyEntry>,
 }
 
 struct TokenEntry {
@@ -39,6 +42,22 @@ struct TokenEntry {
     scope: Scope,
     expires_at: Option<Millis>,
     revoked: bool,
+}
+
+struct KeyEntry {
+    digest: KeyDigest,
+    operator: Arc<Operator>,
+    expires_at: Option<Millis>,
+    revoked: bool,
+}
+
+/// Who holds an API key.
+#[derive(Debug, Clone)]
+pub struct KeyHolder {
+    /// In whose name, and with whose role.
+    pub operator: Arc<Operator>,
+    /// Public id of the key.
+    pub key_id: String,
 }
 
 /// A request whose token opens the endpoint it addresses.
@@ -93,7 +112,7 @@ impl Registry {
                 .or_else(|| entry.map(|(_, t)| t.endpoint.clone())),
             token_id: entry.map(|(id, _)| id.to_owned()),
         };
-        let presented = bearer(authorization).map_err(|cause| turned(cause, None))?;
+        let presented: PlainToken = bearer(authorization).map_err(|cause| turned(cause, None))?;
         let found = snapshot.tokens.get_key_value(presented.id()).map(|(id, entry)| (id.as_str(), entry));
         let Some((id, entry)) = found.filter(|(_, entry)| entry.digest.matches(&presented.digest())) else {
             return Err(turned(Cause::UnknownToken, None));
@@ -113,6 +132,31 @@ impl Registry {
                 let caller = Caller { endpoint: addressed.clone(), actor, request_id: request_id.to_owned() };
                 Ok(Admitted { caller, scope: entry.scope })
             }
+        }
+    }
+
+    /// Who sends a request to the management API with this `Authorization` header.
+    ///
+    /// # Errors
+    /// The cause in a word, for the server's log only.
+    pub fn authenticate_key(
+        &self,
+        authorization: Option<&str>,
+        now: Millis,
+    ) -> Result<KeyHolder, &'static str> {
+        let presented: PlainKey = bearer(authorization).map_err(Cause::as_str)?;
+        let snapshot = self.0.load();
+        let entry = snapshot.keys.get(presented.id());
+        let entry = entry.filter(|entry| entry.digest.matches(&presented.digest()));
+        let entry = entry.ok_or("unknown-key")?;
+        if entry.revoked {
+            Err("revoked")
+        } else if entry.expires_at.is_some_and(|at| at <= now) {
+            Err("expired")
+        } else if entry.operator.disabled_at.is_some() {
+            Err("operator-disabled")
+        } else {
+            Ok(KeyHolder { operator: entry.operator.clone(), key_id: presented.id().to_owned() })
         }
     }
 
@@ -152,7 +196,25 @@ impl Snapshot {
             let id = row.id.clone();
             readable(TokenEntry::try_from(row)).map(|entry| (id, entry))
         });
-        Ok(Self { version, endpoints, slugs, tokens: tokens.collect() })
+        let keys = api_keys::all(conn)?.into_iter().filter_map(|(row, operator)| {
+            let id = row.id.clone();
+            readable(KeyEntry::new(row, operator)).map(|entry| (id, entry))
+        });
+        Ok(Self { version, endpoints, slugs, tokens: tokens.collect(), keys: keys.collect() })
+    }
+}
+
+impl KeyEntry {
+    fn new(row: api_keys::Row, operator: Operator) -> Result<Self, StoreError> {
+        let digest: [u8; 32] = row.digest.try_into().map_err(|_| {
+            StoreError::Damaged(format!("the digest of API key {} has a wrong length", row.id))
+        })?;
+        Ok(Self {
+            digest: KeyDigest::from_bytes(digest),
+            operator: Arc::new(operator),
+            expires_at: row.expires_at,
+            revoked: row.revoked_at.is_some(),
+        })
     }
 }
 
@@ -180,15 +242,15 @@ impl TryFrom<tokens::Row> for TokenEntry {
     }
 }
 
-/// The token of an `Authorization` header; the scheme is compared without case (RFC 9110 §11.1).
-fn bearer(authorization: Option<&str>) -> Result<PlainToken, Cause> {
+/// The credential of an `Authorization` header; the scheme is compared without case (RFC 9110 §11.1).
+fn bearer<P: Purpose>(authorization: Option<&str>) -> Result<Plain<P>, Cause> {
     let header = authorization.map(str::trim).filter(|h| !h.is_empty()).ok_or(Cause::NoToken)?;
     let credentials = match header.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
         _ if header.eq_ignore_ascii_case("bearer") => return Err(Cause::NoToken),
         _ => return Err(Cause::NoBearer),
     };
-    PlainToken::parse(credentials).map_err(|e| match e {
+    Plain::parse(credentials).map_err(|e| match e {
         Malformed::Mistyped => Cause::Mistyped,
         _ => Cause::Malformed,
     })

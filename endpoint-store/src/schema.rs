@@ -91,6 +91,20 @@ diesel::table! {
     }
 }
 diesel::table! {
+    api_keys (id) {
+        id -> Text, operator_id -> Text, digest -> Binary, label -> Text, created_at -> BigInt, created_by -> Text,
+        expires_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>, revoked_by -> Nullable<Text>,
+        request_key -> Nullable<Text>, requests -> BigInt, last_at -> Nullable<BigInt>,
+        last_address -> Nullable<Text>, last_agent -> Nullable<Text>, last_request -> Nullable<Text>,
+    }
+}
+diesel::joinable!(api_keys -> operators (operator_id));
+diesel::table! {
+    api_requests (operator_id, key_digest) {
+        operator_id -> Text, key_digest -> Binary, fingerprint -> Binary, made -> Text, created_at -> BigInt,
+    }
+}
+diesel::table! {
     setup_codes (digest) { digest -> Binary, created_at -> BigInt, expires_at -> BigInt, }
 }
 diesel::table! {
@@ -118,5 +132,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     change_subjects,
     operators,
-    sessions
+    sessions,
+    api_keys
 );

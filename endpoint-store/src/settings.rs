@@ -257,6 +257,29 @@ impl Settings {
         entries
     }
 
+    /// Every setting that takes one of a few words, with these words; `rate` also takes a number.
+    pub fn choices() -> Vec<(String, Vec<&'static str>)> {
+        let plain: [(&str, &[&str]); 6] = [
+            ("delete", &["remove", "deactivate"]),
+            ("group-patch", &["204", "200"]),
+            ("rate", &["default", "unlimited"]),
+            ("password", &["accept", "refuse"]),
+            ("unknown-members", &["skip", "refuse"]),
+            ("group-names", &["unique", "free"]),
+        ];
+        let plain = plain.map(|(key, words)| (key.to_owned(), words.to_vec()));
+        let rules = Rule::ALL.iter().map(|rule| (format!("dialect.{}", rule.name()), vec!["on", "off", "preset"]));
+        plain.into_iter().chain(rules).collect()
+    }
+
+    /// Sets several by name; all or none is the caller's to see to.
+    ///
+    /// # Errors
+    /// As [`Settings::set`].
+    pub fn set_all(&mut self, settings: &[(String, String)]) -> Result<(), StoreError> {
+        settings.iter().try_for_each(|(key, value)| self.set(key, value))
+    }
+
     /// Sets one by name, as the CLI does.
     ///
     /// # Errors
@@ -327,15 +350,19 @@ fn word(choice: impl Serialize) -> String {
 
 fn unknown(key: &str) -> StoreError {
     let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    StoreError::refused(format!(
+    StoreError::invalid(place(key), format!(
         "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, and \
          dialect.RULE with RULE one of {}",
         rules.join(", ")
     ))
 }
 
+fn place(key: &str) -> String {
+    format!("/settings/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 fn wrong(key: &str, value: &str, expected: &str) -> StoreError {
-    StoreError::refused(format!("`{value}` is no value for `{key}`; it takes {expected}"))
+    StoreError::invalid(place(key), format!("`{value}` is no value for `{key}`; it takes {expected}"))
 }
 
 #[cfg(test)]
@@ -367,6 +394,18 @@ mod tests {
         let kept: Settings = serde_json::from_str(&serde_json::to_string(&settings).unwrap()).unwrap();
         assert_eq!(kept, settings);
         assert!(!settings.dialect(Idp::Okta).has(Rule::BooleanText));
+    }
+
+    #[test]
+    fn every_choice_is_taken_and_every_setting_is_a_choice() {
+        let mut settings = Settings::preset(Idp::Okta);
+        for (key, words) in Settings::choices() {
+            for word in words {
+                settings.set(&key, word).unwrap();
+            }
+        }
+        let known: Vec<String> = Settings::choices().into_iter().map(|(key, _)| key).collect();
+        assert!(settings.entries().iter().all(|(key, _)| known.contains(key)));
     }
 
     #[test]

@@ -204,9 +204,13 @@ pub fn issue(
     now: Millis,
 ) -> Result<(PlainToken, TokenRecord), StoreError> {
     if new.expires_at.is_some_and(|at| at <= now) {
-        return Err(StoreError::refused("the token would have expired already; choose a later date"));
+        return Err(StoreError::invalid(
+            "/expires_at",
+            "the token would have expired already; choose a later date",
+        ));
     }
     dialect::lock_endpoint(tx, endpoint)?;
+    tx.note(actor, "token issued", endpoint.as_str());
     let live = list(tx, endpoint)?.iter().filter(|t| t.state(now).is_live()).count();
     if live >= MAX_LIVE {
         return Err(StoreError::refused(format!(
@@ -291,21 +295,44 @@ pub fn endpoint_of(conn: &mut Conn, id: &str) -> Result<EndpointId, StoreError> 
         })
 }
 
+/// How sure somebody is that a token that is in use may be revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consent {
+    /// Nothing was said about it.
+    Unsaid,
+    /// Its label was typed, as read on the page that says what is at stake.
+    Label(String),
+    /// Whoever asks insists.
+    Insists,
+}
+
 /// Revokes a token, effective on the next request.
 ///
 /// # Errors
-/// [`StoreError::NotFound`]; [`StoreError::Refused`] when it was revoked before.
+/// [`StoreError::NotFound`]; [`StoreError::Refused`] when it was revoked before; [`StoreError::InUse`] when it carried
+/// traffic within the hour and the consent is not enough. Judged in the transaction: a use written now is seen.
 pub fn revoke(
     tx: &mut Tx<'_>,
     endpoint: &EndpointId,
     id: &str,
+    consent: &Consent,
     actor: &Actor,
     now: Millis,
 ) -> Result<TokenRecord, StoreError> {
+    dialect::lock_endpoint(tx, endpoint)?;
     let record = get(tx, endpoint, id)?;
     if record.revoked_at.is_some() {
         return Err(StoreError::refused(format!("token `{id}` was revoked before")));
     }
+    let agreed = match consent {
+        Consent::Insists => true,
+        Consent::Label(label) => *label == record.label,
+        Consent::Unsaid => false,
+    };
+    if record.state(now).is_live() && record.is_busy(now) && !agreed {
+        return Err(StoreError::InUse(Box::new(record)));
+    }
+    tx.note(actor, "token revoked", id);
     diesel::update(tokens::table.filter(tokens::endpoint_id.eq(endpoint.as_str())).filter(tokens::id.eq(id)))
         .set((tokens::revoked_at.eq(Some(now)), tokens::revoked_by.eq(Some(&actor.label))))
         .execute(&mut **tx)?;

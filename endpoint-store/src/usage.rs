@@ -13,7 +13,7 @@ use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::observations::{self, Observed};
-use crate::schema::{endpoint_progress, refusals, token_usage};
+use crate::schema::{api_keys, endpoint_progress, refusals, token_usage};
 use crate::writer::Tx;
 
 /// Why a request was turned away, as explained to operators.
@@ -125,6 +125,7 @@ impl Tally {
 #[derive(Default)]
 struct Pending {
     uses: HashMap<String, Tally>,
+    key_uses: HashMap<String, Tally>,
     refusals: HashMap<(EndpointId, Cause, String), Tally>,
     observations: HashMap<(EndpointId, Observed), Tally>,
 }
@@ -138,6 +139,12 @@ impl Usage {
     pub fn used(&self, token_id: &str, seen: Seen) {
         let tally = Tally { count: 1, first_at: seen.at, last: seen };
         add(&mut self.pending().uses, token_id.to_owned(), tally);
+    }
+
+    /// An API key opened the management API.
+    pub fn key_used(&self, key_id: &str, seen: Seen) {
+        let tally = Tally { count: 1, first_at: seen.at, last: seen };
+        add(&mut self.pending().key_uses, key_id.to_owned(), tally);
     }
 
     /// A request was turned away. `token_id` only for tokens that are known: it bounds the table.
@@ -165,8 +172,10 @@ impl Usage {
 
     pub(crate) fn take(&self) -> Option<Batch> {
         let pending = std::mem::take(&mut *self.pending());
-        let any =
-            !pending.uses.is_empty() || !pending.refusals.is_empty() || !pending.observations.is_empty();
+        let any = !pending.uses.is_empty()
+            || !pending.key_uses.is_empty()
+            || !pending.refusals.is_empty()
+            || !pending.observations.is_empty();
         any.then_some(Batch(pending))
     }
 
@@ -174,6 +183,9 @@ impl Usage {
         let mut pending = self.pending();
         for (key, tally) in batch.0.uses {
             add(&mut pending.uses, key, tally);
+        }
+        for (key, tally) in batch.0.key_uses {
+            add(&mut pending.key_uses, key, tally);
         }
         for (key, tally) in batch.0.refusals {
             add(&mut pending.refusals, key, tally);
@@ -200,6 +212,9 @@ impl Batch {
     pub(crate) fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         for (id, tally) in &self.0.uses {
             alone(tx, |tx| write_use(tx, id, tally))?;
+        }
+        for (id, tally) in &self.0.key_uses {
+            alone(tx, |tx| write_key_use(tx, id, tally))?;
         }
         for ((endpoint, cause, token_id), tally) in &self.0.refusals {
             alone(tx, |tx| write_refusal(tx, endpoint, *cause, token_id, tally))?;
@@ -234,6 +249,19 @@ fn write_use(tx: &mut Tx<'_>, id: &str, tally: &Tally) -> Result<(), StoreError>
     )
     .set(token_usage::first_at.eq(Some(tally.first_at)))
     .execute(&mut **tx)?;
+    Ok(())
+}
+
+fn write_key_use(tx: &mut Tx<'_>, id: &str, tally: &Tally) -> Result<(), StoreError> {
+    diesel::update(api_keys::table.filter(api_keys::id.eq(id)))
+        .set((
+            api_keys::requests.eq(api_keys::requests + tally.count),
+            api_keys::last_at.eq(Some(tally.last.at)),
+            api_keys::last_address.eq(Some(&tally.last.address)),
+            api_keys::last_agent.eq(Some(&tally.last.agent)),
+            api_keys::last_request.eq(Some(&tally.last.request)),
+        ))
+        .execute(&mut **tx)?;
     Ok(())
 }
 

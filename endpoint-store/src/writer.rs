@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use diesel::Connection;
 use tokio::sync::oneshot;
 
+use crate::caller::Actor;
 use crate::checkpoint::Checkpoints;
 use crate::conn::Conn;
 use crate::dialect;
@@ -33,6 +34,11 @@ impl Tx<'_> {
     /// Marks that endpoints or live tokens changed: what is kept in memory is replaced before the answer.
     pub(crate) fn registry_changed(&mut self) {
         self.registry_changed = true;
+    }
+
+    /// Says who does what to what: every change of an operator passes here, whichever way it came.
+    pub(crate) fn note(&mut self, actor: &Actor, deed: &'static str, subject: &str) {
+        tracing::info!(actor = actor.kind.as_str(), id = actor.id, name = actor.label, deed, subject);
     }
 
     /// Runs a part of the write that may fail alone: on an error nothing of the part stays, and the write goes on.

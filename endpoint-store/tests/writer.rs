@@ -1,6 +1,7 @@
 //! The writer survives what goes wrong in a write: nothing of it stays, and everybody else goes on.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and one write must panic")]
 
+use endpoint_store::caller::Actor;
 use endpoint_store::endpoints::{self, NewEndpoint};
 use endpoint_store::settings::Idp;
 use endpoint_store::{DatabaseUrl, Store, StoreError};
@@ -23,12 +24,12 @@ async fn a_panic_leaves_nothing_and_the_next_write_works() {
     let store = open(&folder);
     for round in 0..3 {
         let panicked = store.write(move |tx| -> Result<(), StoreError> {
-            endpoints::create(tx, &named("gone"), 0)?;
+            endpoints::create(tx, &named("gone"), &Actor::cli(), 0)?;
             panic!("on purpose, {round}");
         });
         assert!(matches!(panicked.await, Err(StoreError::Unavailable(_))));
         store.ready().await.unwrap();
-        store.write(|tx| endpoints::create(tx, &named("kept"), 0)).await.unwrap();
+        store.write(|tx| endpoints::create(tx, &named("kept"), &Actor::cli(), 0)).await.unwrap();
     }
     assert_eq!(count(&store).await, 3);
 }
@@ -42,7 +43,7 @@ async fn a_fault_of_the_database_undoes_its_batch_and_acknowledges_nothing_of_it
             let store = store.clone();
             tokio::spawn(async move {
                 let write = store.write(move |tx| {
-                    endpoints::create(tx, &named(&format!("endpoint {n}")), 0)?;
+                    endpoints::create(tx, &named(&format!("endpoint {n}")), &Actor::cli(), 0)?;
                     if n % 7 == 3 { Err(StoreError::Damaged("on purpose".into())) } else { Ok(()) }
                 });
                 write.await.is_ok()
@@ -54,7 +55,7 @@ async fn a_fault_of_the_database_undoes_its_batch_and_acknowledges_nothing_of_it
         acknowledged += i64::from(write.await.unwrap());
     }
     assert_eq!(count(&store).await, acknowledged, "exactly what was acknowledged is there");
-    store.write(|tx| endpoints::create(tx, &named("after"), 0)).await.unwrap();
+    store.write(|tx| endpoints::create(tx, &named("after"), &Actor::cli(), 0)).await.unwrap();
 }
 
 #[tokio::test]
@@ -62,8 +63,8 @@ async fn a_refusal_undoes_itself_only() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let refused = store.write(|tx| {
-        endpoints::create(tx, &named("half"), 0)?;
-        endpoints::create(tx, &named("---"), 0)
+        endpoints::create(tx, &named("half"), &Actor::cli(), 0)?;
+        endpoints::create(tx, &named("---"), &Actor::cli(), 0)
     });
     assert!(matches!(refused.await, Err(StoreError::Refused(_))));
     assert_eq!(count(&store).await, 0);

@@ -6,6 +6,7 @@
 use actix_web::http::StatusCode;
 use endpoint_store::{
     Endpoint, Store,
+    caller::Actor,
     endpoints::{self, NewEndpoint},
     observations::Observed,
     operators::{self, Role},
@@ -23,8 +24,8 @@ async fn signed_in(store: &Store, folder: std::path::PathBuf) -> Browser {
     let hash = password::hash(PASSWORD).unwrap();
     let made = move |tx: &mut endpoint_store::Tx<'_>| {
         let tenant = Some("Zürich Ltd".to_owned());
-        endpoints::create(tx, &NewEndpoint { name: "Acme".into(), tenant, idp: Idp::OneLogin }, NOW)?;
-        operators::create(tx, "Ann", &hash, Role::Owner, NOW)
+        endpoints::create(tx, &NewEndpoint { name: "Acme".into(), tenant, idp: Idp::OneLogin }, &Actor::cli(), NOW)?;
+        operators::create(tx, "Ann", &hash, Role::Owner, &Actor::cli(), NOW)
     };
     store.write(made).await.unwrap();
     another(store, folder).await

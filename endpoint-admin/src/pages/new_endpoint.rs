@@ -6,8 +6,8 @@ use endpoint_store::{
     StoreError, Tx,
     caller::Actor,
     endpoints::{self, NewEndpoint},
-    settings::{DeletePolicy, Idp},
-    tokens::{self, NewToken, TokenRecord},
+    settings::Idp,
+    tokens::{NewToken, TokenRecord},
 };
 use scim_core::token::PlainToken;
 
@@ -157,12 +157,8 @@ fn make(
     actor: &Actor,
     now: i64,
 ) -> Result<(String, PlainToken, TokenRecord), StoreError> {
-    let endpoint = endpoints::create(tx, &wish.endpoint, now)?;
-    if wish.deactivate {
-        let mut settings = endpoint.settings.clone();
-        settings.delete = DeletePolicy::Deactivate;
-        endpoints::set_settings(tx, &endpoint.id, &settings, now)?;
-    }
-    let (token, record) = tokens::issue(tx, &endpoint.id, &wish.token, actor, now)?;
+    let settings: &[_] = if wish.deactivate { &[("delete".to_owned(), "deactivate".to_owned())] } else { &[] };
+    let (endpoint, token, record) =
+        endpoints::create_with_token(tx, &wish.endpoint, settings, &wish.token, actor, now)?;
     Ok((endpoint.slug, token, record))
 }

@@ -122,11 +122,12 @@ pub(crate) async fn save(operator: Operator, slug: web::Path<String>, form: Form
     let summary = operator.endpoint(&slug).await?;
     // Forms send line ends as two characters.
     let text = form.text("definitions").replace("\r\n", "\n");
-    let (id, now, wanted) = (summary.endpoint.id.clone(), operator.now(), text.clone());
+    let (id, now, wanted, actor) =
+        (summary.endpoint.id.clone(), operator.now(), text.clone(), operator.actor());
     let saved = operator
         .write(move |tx| {
             let wanted = Some(wanted.as_str()).filter(|text| !text.is_empty());
-            endpoints::set_definitions(tx, &id, wanted, now)
+            endpoints::set_definitions(tx, &id, wanted, &actor, now)
         })
         .await;
     match saved {

@@ -4,10 +4,11 @@
 use actix_web::{http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
-    endpoints::{self, EndpointSummary, Status},
+    endpoints::{self, Change, EndpointSummary, Status},
     observations,
     settings::{Idp, Rate, Settings},
     tokens,
+    version::Expected,
 };
 use scim_core::dialect::Rule;
 
@@ -132,8 +133,8 @@ pub(crate) async fn save(operator: Operator, slug: web::Path<String>, form: Form
         }
         return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
-    let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    operator.write(move |tx| endpoints::set_settings(tx, &id, &settings, now)).await?;
+    let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
+    operator.write(move |tx| endpoints::set_settings(tx, &id, &settings, &actor, now)).await?;
     Ok(see(format!("/admin/endpoints/{}/settings?done=saved", summary.endpoint.slug)))
 }
 
@@ -175,12 +176,10 @@ pub(crate) async fn change_idp(operator: Operator, slug: web::Path<String>, form
     }
     // What is still counted in memory belongs to the past, too.
     operator.store().flush_usage().await?;
-    let (id, now) = (summary.endpoint.id.clone(), operator.now());
+    let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
+    let change = Change { idp: Some(idp), ..Change::default() };
     operator
-        .write(move |tx| {
-            endpoints::set_idp(tx, &id, idp, now)?;
-            observations::forget(tx, &id)
-        })
+        .write(move |tx| endpoints::update(tx, &id, &change, &Expected::Anything, &actor, now))
         .await?;
     Ok(see(format!("/admin/endpoints/{slug}/connect?done=idp-changed")))
 }
@@ -189,8 +188,8 @@ pub(crate) async fn change_idp(operator: Operator, slug: web::Path<String>, form
 pub(crate) async fn rename(operator: Operator, slug: web::Path<String>, form: Form) -> Answer {
     let summary = operator.endpoint(&slug).await?;
     let (id, now, name) = (summary.endpoint.id.clone(), operator.now(), form.text("name").to_owned());
-    let wanted = name.clone();
-    match operator.write(move |tx| endpoints::rename(tx, &id, &wanted, now)).await {
+    let (wanted, actor) = (name.clone(), operator.actor());
+    match operator.write(move |tx| endpoints::rename(tx, &id, &wanted, &actor, now)).await {
         Ok(endpoint) => Ok(see(format!("/admin/endpoints/{}/settings?done=endpoint-renamed", endpoint.slug))),
         Err(error) => {
             let errors = Errors::one("name", told(error)?);
@@ -207,8 +206,8 @@ pub(crate) async fn status(operator: Operator, slug: web::Path<String>, form: Fo
         .into_iter()
         .find(|status| status.as_str() == form.text("status"))
         .ok_or_else(|| PageError::Bad("There is no such state".into()))?;
-    let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    operator.write(move |tx| endpoints::set_status(tx, &id, status, now)).await?;
+    let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
+    operator.write(move |tx| endpoints::set_status(tx, &id, status, &actor, now)).await?;
     Ok(see(format!("/admin/endpoints/{}/settings?done={}", summary.endpoint.slug, status.as_str())))
 }
 
@@ -219,7 +218,7 @@ pub(crate) async fn delete(operator: Operator, slug: web::Path<String>, form: Fo
         let errors = Errors::one("confirm", "that is not its name");
         return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, errors).await?);
     }
-    let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    operator.write(move |tx| endpoints::set_deleted(tx, &id, Some(now))).await?;
+    let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
+    operator.write(move |tx| endpoints::delete(tx, &id, &actor, now)).await?;
     Ok(see("/admin/?done=endpoint-deleted"))
 }

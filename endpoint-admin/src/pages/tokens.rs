@@ -7,7 +7,7 @@ use askama::Template;
 use endpoint_store::{
     StoreError,
     endpoints::EndpointSummary,
-    tokens::{self, MAX_LIVE, Scope, TokenRecord, TokenState},
+    tokens::{self, Consent, MAX_LIVE, Scope, TokenRecord, TokenState},
     usage::{self, Refusal},
 };
 use scim_core::token::PlainToken;
@@ -260,8 +260,15 @@ pub(crate) async fn revoke(operator: Operator, path: web::Path<(String, String)>
         return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
-    let revoked = operator.write(move |tx| tokens::revoke(tx, &id, &token, &actor, now)).await;
+    let consent = Consent::Label(form.text("confirm").to_owned());
+    let revoked = operator.write(move |tx| tokens::revoke(tx, &id, &token, &consent, &actor, now)).await;
     match revoked {
+        // It was used after the page asked whether it is.
+        Err(StoreError::InUse(_)) => {
+            page.busy = true;
+            page.errors.add("confirm", "it is in use; type its label");
+            html_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
         Ok(_) | Err(StoreError::Refused(_)) => {
             Ok(see(format!("/admin/endpoints/{}/tokens?done=revoked", summary.endpoint.slug)))
         }

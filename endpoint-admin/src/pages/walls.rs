@@ -8,6 +8,7 @@ use actix_web::{
 };
 use endpoint_store::{
     Store,
+    caller::Actor,
     operators::{self, Role},
 };
 
@@ -16,7 +17,7 @@ use crate::{Access, Method, ROUTES, password};
 
 async fn account(store: &Store, name: &'static str, role: Role) {
     let hash = password::hash(PASSWORD).unwrap();
-    store.write(move |tx| operators::create(tx, name, &hash, role, NOW)).await.unwrap();
+    store.write(move |tx| operators::create(tx, name, &hash, role, &Actor::cli(), NOW)).await.unwrap();
 }
 
 async fn sign_in(browser: &mut Browser, name: &str) -> StatusCode {

@@ -6,6 +6,8 @@ use scim_core::fold::fold;
 use super::{
     Endpoint, EndpointId, Status, catalog, check_name, find, free_slug, name_taken, slug_for, to_json,
 };
+use crate::caller::Actor;
+use crate::dialect;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::{endpoint_slugs, endpoints};
@@ -16,8 +18,15 @@ use crate::writer::Tx;
 pub const BIN_LIFETIME: Millis = 30 * 24 * 3_600_000;
 
 /// Gives a new name and slug; the old slug keeps working.
-pub fn rename(tx: &mut Tx<'_>, id: &EndpointId, name: &str, now: Millis) -> Result<Endpoint, StoreError> {
+pub fn rename(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    name: &str,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
     let name = check_name(name)?;
+    tx.note(actor, "endpoint renamed", id.as_str());
     let current = find(tx, id.as_str())?;
     let own: Vec<String> = endpoint_slugs::table
         .filter(endpoint_slugs::endpoint_id.eq(id.as_str()))
@@ -46,8 +55,63 @@ pub fn rename(tx: &mut Tx<'_>, id: &EndpointId, name: &str, now: Millis) -> Resu
     Ok(Endpoint { name, slug, ..current })
 }
 
+/// A change of state that somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// 503 until it is resumed.
+    Pause,
+    /// Ends a pause.
+    Resume,
+    /// 403 until it is enabled.
+    Disable,
+    /// Lets it answer after it was disabled.
+    Enable,
+}
+
+impl Turn {
+    /// The state afterwards. Only what undoes a state leaves it: resuming never enables what was disabled.
+    fn from(self, slug: &str, status: Status) -> Result<Status, StoreError> {
+        match (self, status) {
+            (Self::Pause | Self::Resume, Status::Disabled) => {
+                Err(StoreError::refused(format!("endpoint `{slug}` is disabled; enable it first")))
+            }
+            (Self::Enable, Status::Paused) => {
+                Err(StoreError::refused(format!("endpoint `{slug}` is paused; resume it instead")))
+            }
+            (Self::Pause, _) => Ok(Status::Paused),
+            (Self::Disable, _) => Ok(Status::Disabled),
+            (Self::Resume | Self::Enable, _) => Ok(Status::Active),
+        }
+    }
+}
+
 /// Pauses, resumes, disables or enables.
-pub fn set_status(tx: &mut Tx<'_>, id: &EndpointId, status: Status, now: Millis) -> Result<(), StoreError> {
+///
+/// # Errors
+/// [`StoreError::Refused`] for a turn that does not lead out of the present state.
+pub fn turn(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    turn: Turn,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
+    dialect::lock_endpoint(tx, id)?;
+    let current = find(tx, id.as_str())?;
+    let status = turn.from(&current.slug, current.status)?;
+    set_status(tx, id, status, actor, now)?;
+    Ok(Endpoint { status, ..current })
+}
+
+/// Makes it answer, pause or refuse, whatever it did before.
+pub fn set_status(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    status: Status,
+    actor: &Actor,
+    now: Millis,
+) -> Result<(), StoreError> {
+    tx.note(actor, status.as_deed(), id.as_str());
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::status.eq(status.as_str()), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;
@@ -60,8 +124,10 @@ pub fn set_settings(
     tx: &mut Tx<'_>,
     id: &EndpointId,
     settings: &Settings,
+    actor: &Actor,
     now: Millis,
 ) -> Result<(), StoreError> {
+    tx.note(actor, "endpoint's settings changed", id.as_str());
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::settings.eq(to_json(settings)?), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;
@@ -70,7 +136,14 @@ pub fn set_settings(
 }
 
 /// Makes the endpoint one for another identity provider, with its preset.
-pub fn set_idp(tx: &mut Tx<'_>, id: &EndpointId, idp: Idp, now: Millis) -> Result<(), StoreError> {
+pub fn set_idp(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    idp: Idp,
+    actor: &Actor,
+    now: Millis,
+) -> Result<(), StoreError> {
+    tx.note(actor, "endpoint's identity provider changed", id.as_str());
     let settings = {
         let kept = find(tx, id.as_str())?.settings;
         let preset = Settings::preset(idp);
@@ -91,14 +164,17 @@ pub fn set_idp(tx: &mut Tx<'_>, id: &EndpointId, idp: Idp, now: Millis) -> Resul
 /// there follow.
 ///
 /// # Errors
-/// [`StoreError::Refused`] for definitions that are not sound, or that take away a type that has resources.
+/// [`StoreError::Invalid`] for definitions that are not sound, with the place of the fault; [`StoreError::Refused`]
+/// when they take away a type that has resources.
 pub fn set_definitions(
     tx: &mut Tx<'_>,
     id: &EndpointId,
     definitions: Option<&str>,
+    actor: &Actor,
     now: Millis,
 ) -> Result<Endpoint, StoreError> {
-    let new = catalog(definitions).map_err(StoreError::Refused)?;
+    let new = catalog(definitions)?;
+    tx.note(actor, "endpoint's schemas changed", id.as_str());
     let current = find(tx, id.as_str())?;
     crate::directory::follow_catalog(tx, &current, &new)?;
     // What the taken away definitions made is still kept in the resources; empty ones say that it may be there.
@@ -110,12 +186,41 @@ pub fn set_definitions(
     find(tx, id.as_str())
 }
 
-/// Puts an endpoint into the bin (`Some(now)`), where it answers nobody, or takes it out again (`None`).
+/// Puts an endpoint into the bin, where it answers nobody.
 ///
 /// # Errors
+/// [`StoreError::Refused`] when it is there already.
+pub fn delete(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
+    let current = find(tx, id.as_str())?;
+    if current.deleted_at.is_some() {
+        return Err(StoreError::refused(format!("endpoint `{}` is in the bin already", current.slug)));
+    }
+    tx.note(actor, "endpoint deleted", id.as_str());
+    set_deleted(tx, current, Some(now))
+}
+
+/// Takes an endpoint out of the bin, with everything in it.
+///
+/// # Errors
+/// [`StoreError::Refused`] when it is not there.
+pub fn undelete(tx: &mut Tx<'_>, id: &EndpointId, actor: &Actor) -> Result<Endpoint, StoreError> {
+    let current = find(tx, id.as_str())?;
+    if current.deleted_at.is_none() {
+        return Err(StoreError::refused(format!("endpoint `{}` is not in the bin", current.slug)));
+    }
+    tx.note(actor, "endpoint undeleted", id.as_str());
+    set_deleted(tx, current, None)
+}
+
+/// # Errors
 /// [`StoreError::Refused`] for an endpoint whose removal has begun.
-pub fn set_deleted(tx: &mut Tx<'_>, id: &EndpointId, at: Option<Millis>) -> Result<(), StoreError> {
-    let whole = endpoints::id.eq(id.as_str()).and(endpoints::purge_began_at.is_null());
+fn set_deleted(tx: &mut Tx<'_>, endpoint: Endpoint, at: Option<Millis>) -> Result<Endpoint, StoreError> {
+    let whole = endpoints::id.eq(endpoint.id.as_str()).and(endpoints::purge_began_at.is_null());
     let updated = diesel::update(endpoints::table.filter(whole))
         .set(endpoints::deleted_at.eq(at))
         .execute(&mut **tx)?;
@@ -125,5 +230,5 @@ pub fn set_deleted(tx: &mut Tx<'_>, id: &EndpointId, at: Option<Millis>) -> Resu
         ));
     }
     tx.registry_changed();
-    Ok(())
+    Ok(Endpoint { deleted_at: at, ..endpoint })
 }

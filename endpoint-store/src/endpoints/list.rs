@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use scim_core::fold::fold;
 
-use super::{Endpoint, EndpointId, Row};
+use super::{Endpoint, EndpointId, Row, Status};
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -68,6 +68,72 @@ pub fn list(
         .load(conn)?;
     let endpoints = rows.into_iter().map(Endpoint::try_from).collect::<Result<_, _>>()?;
     Ok((summaries(conn, endpoints)?, total))
+}
+
+/// Which endpoints a page shows.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Name, tenant or address (also a former one) starts with this.
+    pub search: String,
+    /// Of this tenant, compared without case.
+    pub tenant: Option<String>,
+    /// In this state.
+    pub status: Option<Status>,
+    /// Those in the bin instead.
+    pub binned: bool,
+}
+
+/// Endpoints by name, after the one at `after` (folded name and id), and whether more follow.
+pub fn page(
+    conn: &mut Conn,
+    wanted: &Selection,
+    after: Option<&(String, String)>,
+    limit: usize,
+) -> Result<(Vec<EndpointSummary>, bool), StoreError> {
+    let mut q = endpoints::table.into_boxed();
+    q = if wanted.binned {
+        q.filter(endpoints::deleted_at.is_not_null())
+    } else {
+        q.filter(endpoints::deleted_at.is_null())
+    };
+    let from = fold(&wanted.search);
+    if !from.is_empty() {
+        let to = format!("{from}\u{10FFFF}");
+        let slugs = endpoint_slugs::table
+            .filter(endpoint_slugs::slug.ge(from.clone()))
+            .filter(endpoint_slugs::slug.le(to.clone()))
+            .select(endpoint_slugs::endpoint_id);
+        let name = endpoints::name_key.ge(from.clone()).and(endpoints::name_key.le(to));
+        let tenants = tenants(conn, &from)?;
+        let tenant = endpoints::tenant.is_not_null().and(endpoints::tenant.assume_not_null().eq_any(tenants));
+        q = q.filter(name.or(endpoints::id.eq_any(slugs)).or(tenant));
+    }
+    if let Some(tenant) = &wanted.tenant {
+        let folded = fold(tenant);
+        let spellings: Vec<String> =
+            tenants(conn, &folded)?.into_iter().filter(|known| fold(known) == folded).collect();
+        q = q.filter(
+            endpoints::tenant.is_not_null().and(endpoints::tenant.assume_not_null().eq_any(spellings)),
+        );
+    }
+    if let Some(status) = wanted.status {
+        q = q.filter(endpoints::status.eq(status.as_str()));
+    }
+    if let Some((name, id)) = after {
+        q = q.filter(
+            endpoints::name_key
+                .gt(name.clone())
+                .or(endpoints::name_key.eq(name.clone()).and(endpoints::id.gt(id.clone()))),
+        );
+    }
+    let rows: Vec<Row> = q
+        .order((endpoints::name_key, endpoints::id))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
+        .select(Row::as_select())
+        .load(conn)?;
+    let more = rows.len() > limit;
+    let endpoints = rows.into_iter().take(limit).map(Endpoint::try_from).collect::<Result<_, _>>()?;
+    Ok((summaries(conn, endpoints)?, more))
 }
 
 /// The tenants whose name starts with `from`, as they are spelled. Tenants are few, and compared as the rest is.

@@ -1,8 +1,10 @@
 //! Endpoints: their names and addresses, states, and life cycle.
 
+pub mod definitions;
 mod life;
 mod list;
 mod purge;
+mod update;
 
 use std::sync::Arc;
 
@@ -10,17 +12,22 @@ use diesel::prelude::*;
 use scim_core::fold::fold;
 use scim_core::schema::Catalog;
 
+use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::{Millis, new_id};
 use crate::registry;
 use crate::schema::{endpoint_progress, endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
+use crate::version;
 use crate::writer::Tx;
 
-pub use life::{BIN_LIFETIME, rename, set_definitions, set_deleted, set_idp, set_settings, set_status};
-pub use list::{EndpointSummary, counts, list, summary};
+pub use life::{
+    BIN_LIFETIME, Turn, delete, rename, set_definitions, set_idp, set_settings, set_status, turn, undelete,
+};
+pub use list::{EndpointSummary, Selection, counts, list, page, summary};
 pub use purge::{due as due_for_purge, purge};
+pub use update::{Change, create_with_token, update};
 
 const SLUG_LENGTH: usize = 63;
 const NAME_LENGTH: usize = 100;
@@ -57,6 +64,14 @@ impl Status {
         }
     }
 
+    fn as_deed(self) -> &'static str {
+        match self {
+            Self::Active => "endpoint made to answer",
+            Self::Paused => "endpoint paused",
+            Self::Disabled => "endpoint disabled",
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
         [Self::Active, Self::Paused, Self::Disabled]
             .into_iter()
@@ -90,6 +105,17 @@ pub struct Endpoint {
     pub created_at: Millis,
     /// When it was put into the bin.
     pub deleted_at: Option<Millis>,
+}
+
+impl Endpoint {
+    /// The version of what can be set about it; counts and uses are no part of it.
+    pub fn tag(&self) -> String {
+        version::tag(&(
+            (self.id.as_str(), &self.slug, &self.name, &self.tenant),
+            (self.idp.as_str(), self.status.as_str(), self.settings.entries()),
+            (&self.definitions, self.deleted_at),
+        ))
+    }
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -162,11 +188,16 @@ pub struct NewEndpoint {
 /// Makes an endpoint with its preset; a slug that is taken gets a number (`onelogin-2`).
 ///
 /// # Errors
-/// [`StoreError::Refused`] for a name that is empty, too long or gives no slug.
-pub fn create(tx: &mut Tx<'_>, new: &NewEndpoint, now: Millis) -> Result<Endpoint, StoreError> {
+/// [`StoreError::Invalid`] for a name that is empty, too long or gives no slug, or a tenant that is too long.
+pub fn create(
+    tx: &mut Tx<'_>,
+    new: &NewEndpoint,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
     let name = check_name(&new.name)?;
     let slug = free_slug(tx, &name)?;
-    let tenant = new.tenant.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+    let tenant = check_tenant(new.tenant.as_deref())?;
     let row = Row {
         id: new_id(now),
         slug,
@@ -189,6 +220,7 @@ pub fn create(tx: &mut Tx<'_>, new: &NewEndpoint, now: Millis) -> Result<Endpoin
     diesel::insert_into(endpoint_progress::table)
         .values((endpoint_progress::endpoint_id.eq(&row.id), endpoint_progress::last_change.eq(0)))
         .execute(&mut **tx)?;
+    tx.note(actor, "endpoint created", &row.id);
     tx.registry_changed();
     row.try_into()
 }
@@ -233,18 +265,23 @@ pub(crate) fn whole(conn: &mut Conn) -> Result<(Vec<Endpoint>, Vec<String>), Sto
     Ok((read, unreadable))
 }
 
-fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, String> {
+fn catalog(definitions: Option<&str>) -> Result<Arc<Catalog>, StoreError> {
+    let wrong = |sentence: String| StoreError::invalid("", sentence);
     const LARGEST: usize = 256 * 1024;
     let Some(text) = definitions else { return Ok(Catalog::builtin()) };
     if text.len() > LARGEST {
-        return Err(format!("the definitions are larger than {LARGEST} bytes"));
+        return Err(wrong(format!("the definitions are larger than {LARGEST} bytes")));
     }
-    let json = scim_core::json::parse(text.as_bytes()).map_err(|e| e.to_string())?;
+    let json = scim_core::json::parse(text.as_bytes()).map_err(|e| wrong(e.to_string()))?;
     // serde would read a list as the object's fields in their order.
     if !json.is_object() {
-        return Err("the definitions are a JSON object: {\"extensions\": […], \"resourceTypes\": […]}".into());
+        return Err(wrong(
+            "the definitions are a JSON object: {\"extensions\": […], \"resourceTypes\": […]}".into(),
+        ));
     }
-    Catalog::with_definitions(&json).map(Arc::new).map_err(|e| e.to_string())
+    Catalog::with_definitions(&json)
+        .map(Arc::new)
+        .map_err(|e| StoreError::invalid(e.pointer(), e.to_string()))
 }
 
 fn to_json(settings: &Settings) -> Result<String, StoreError> {
@@ -254,14 +291,24 @@ fn to_json(settings: &Settings) -> Result<String, StoreError> {
 fn check_name(name: &str) -> Result<String, StoreError> {
     let name = name.trim();
     if slug_for(name).is_none() {
-        return Err(StoreError::refused(
+        return Err(StoreError::invalid(
+            "/name",
             "the name needs at least one letter a–z or digit: the endpoint's URL is made from it",
         ));
     }
     if name.chars().count() > NAME_LENGTH || name.chars().any(char::is_control) {
-        return Err(StoreError::refused("the name may have at most 100 characters, on one line"));
+        return Err(StoreError::invalid("/name", "the name may have at most 100 characters, on one line"));
     }
     Ok(name.to_owned())
+}
+
+/// No tenant, or its name without blanks around it.
+fn check_tenant(tenant: Option<&str>) -> Result<Option<String>, StoreError> {
+    let Some(tenant) = tenant.map(str::trim).filter(|tenant| !tenant.is_empty()) else { return Ok(None) };
+    if tenant.chars().count() > NAME_LENGTH || tenant.chars().any(char::is_control) {
+        return Err(StoreError::invalid("/tenant", "the tenant may have at most 100 characters, on one line"));
+    }
+    Ok(Some(tenant.to_owned()))
 }
 
 /// On PostgreSQL two may take the same slug at the same moment.

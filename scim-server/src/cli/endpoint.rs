@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
-use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Status};
+use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Status, Turn};
 use endpoint_store::settings::Idp;
-use endpoint_store::tokens::{self, NewToken, Scope};
+use endpoint_store::tokens::{NewToken, Scope};
+use endpoint_store::version::Expected;
 use endpoint_store::{Endpoint, StoreError, Tx};
 use scim_core::token::PlainToken;
 use serde_json::{Map, Value, json};
@@ -126,15 +127,15 @@ async fn create(cx: &Context, new: NewEndpoint) -> Result<Answer, Failure> {
     let now = cx.now;
     let (endpoint, (secret, token)) = cx
         .write(move |tx| {
-            let endpoint = endpoints::create(tx, &new, now)?;
             let first = NewToken {
                 label: FIRST_TOKEN.to_owned(),
                 scope: Scope::Write,
                 expires_at: None,
                 request_key: None,
             };
-            let issued = tokens::issue(tx, &endpoint.id, &first, &Actor::cli(), now)?;
-            Ok((endpoint, issued))
+            let (endpoint, secret, token) =
+                endpoints::create_with_token(tx, &new, &[], &first, &Actor::cli(), now)?;
+            Ok((endpoint, (secret, token)))
         })
         .await?;
     let json = json!({
@@ -271,12 +272,9 @@ async fn change(
 async fn set(cx: &Context, which: Which, settings: Vec<(String, String)>) -> Result<Answer, Failure> {
     let now = cx.now;
     let summary = change(cx, move |tx| {
-        let mut endpoint = find_live(tx, &which.endpoint)?;
-        for (key, value) in &settings {
-            endpoint.settings.set(key, value)?;
-        }
-        endpoints::set_settings(tx, &endpoint.id, &endpoint.settings, now)?;
-        Ok(endpoint)
+        let endpoint = find_live(tx, &which.endpoint)?;
+        let change = endpoints::Change { settings, ..endpoints::Change::default() };
+        endpoints::update(tx, &endpoint.id, &change, &Expected::Anything, &Actor::cli(), now)
     })
     .await?;
     Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })
@@ -287,7 +285,7 @@ async fn rename(cx: &Context, which: Which, name: String) -> Result<Answer, Fail
     let (old, summary) = cx
         .write(move |tx| {
             let old = find_live(tx, &which.endpoint)?;
-            let renamed = endpoints::rename(tx, &old.id, &name, now)?;
+            let renamed = endpoints::rename(tx, &old.id, &name, &Actor::cli(), now)?;
             Ok((old, endpoints::summary(tx, renamed)?))
         })
         .await?;
@@ -301,39 +299,11 @@ async fn rename(cx: &Context, which: Which, name: String) -> Result<Answer, Fail
     Ok(Answer { text, json: record(cx, &summary) })
 }
 
-/// A change of state that was asked for.
-#[derive(Debug, Clone, Copy)]
-enum Turn {
-    Pause,
-    Resume,
-    Disable,
-    Enable,
-}
-
-impl Turn {
-    /// The state afterwards. Only what undoes a state leaves it: `resume` never enables what was disabled.
-    fn from(self, slug: &str, status: Status) -> Result<Status, StoreError> {
-        match (self, status) {
-            (Self::Pause | Self::Resume, Status::Disabled) => Err(StoreError::refused(format!(
-                "endpoint `{slug}` is disabled; `endpoint enable {slug}` lets it answer again"
-            ))),
-            (Self::Enable, Status::Paused) => Err(StoreError::refused(format!(
-                "endpoint `{slug}` is paused; `endpoint resume {slug}` lets it answer again"
-            ))),
-            (Self::Pause, _) => Ok(Status::Paused),
-            (Self::Disable, _) => Ok(Status::Disabled),
-            (Self::Resume | Self::Enable, _) => Ok(Status::Active),
-        }
-    }
-}
-
 async fn set_status(cx: &Context, which: Which, turn: Turn) -> Result<Answer, Failure> {
     let now = cx.now;
     let summary = change(cx, move |tx| {
-        let mut endpoint = find_live(tx, &which.endpoint)?;
-        endpoint.status = turn.from(&endpoint.slug, endpoint.status)?;
-        endpoints::set_status(tx, &endpoint.id, endpoint.status, now)?;
-        Ok(endpoint)
+        let endpoint = find_live(tx, &which.endpoint)?;
+        endpoints::turn(tx, &endpoint.id, turn, &Actor::cli(), now)
     })
     .await?;
     let slug = &summary.endpoint.slug;
@@ -353,8 +323,7 @@ async fn delete(cx: &Context, which: Which) -> Result<Answer, Failure> {
     let now = cx.now;
     let summary = change(cx, move |tx| {
         let endpoint = find_live(tx, &which.endpoint)?;
-        endpoints::set_deleted(tx, &endpoint.id, Some(now))?;
-        Ok(Endpoint { deleted_at: Some(now), ..endpoint })
+        endpoints::delete(tx, &endpoint.id, &Actor::cli(), now)
     })
     .await?;
     let slug = &summary.endpoint.slug;
@@ -371,11 +340,7 @@ async fn delete(cx: &Context, which: Which) -> Result<Answer, Failure> {
 async fn undelete(cx: &Context, which: Which) -> Result<Answer, Failure> {
     let summary = change(cx, move |tx| {
         let endpoint = find(tx, &which.endpoint)?;
-        if endpoint.deleted_at.is_none() {
-            return Err(StoreError::refused(format!("endpoint `{}` is not in the bin", endpoint.slug)));
-        }
-        endpoints::set_deleted(tx, &endpoint.id, None)?;
-        Ok(Endpoint { deleted_at: None, ..endpoint })
+        endpoints::undelete(tx, &endpoint.id, &Actor::cli())
     })
     .await?;
     let (slug, status) = (&summary.endpoint.slug, summary.endpoint.status.as_str());

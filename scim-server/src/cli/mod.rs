@@ -4,6 +4,7 @@
 
 pub mod database;
 pub mod endpoint;
+pub mod key;
 pub mod operator;
 pub mod output;
 mod people;

@@ -5,9 +5,11 @@ use std::io::{BufRead, IsTerminal, Write};
 use clap::{Args, Subcommand};
 use endpoint_admin::password;
 use endpoint_store::StoreError;
+use endpoint_store::caller::Actor;
 use endpoint_store::operators::{self, Operator, Role};
 use serde_json::{Value, json};
 
+use super::key::{self, KeyArgs};
 use super::output::{Answer, moment, reason, table, time};
 use super::{Context, Failure, Format};
 use crate::config::Config;
@@ -55,6 +57,8 @@ pub enum OperatorCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Issue, list and revoke keys for the management API
+    Key(KeyArgs),
 }
 
 /// Where the password comes from. Never the command line: every process of the machine can read that.
@@ -75,18 +79,19 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
             let hash = read_hash()?;
             let cx = Context::open(config)?;
             let now = cx.now;
-            let made = cx.write(move |tx| operators::create(tx, &name, &hash, role, now)).await?;
+            let made = cx.write(move |tx| operators::create(tx, &name, &hash, role, &Actor::cli(), now)).await?;
             Ok(done(&made, &format!("{} `{}` can sign in to the console.", role_name(role), made.name)))
         }
+        OperatorCommand::Key(args) => key::run(args.command, &Context::open(config)?).await,
         OperatorCommand::List => list(&Context::open(config)?).await,
         OperatorCommand::Disable { name } => {
             let cx = Context::open(config)?;
             let now = cx.now;
-            let off = cx.write(move |tx| operators::disable(tx, &name, now).map_err(hint)).await?;
+            let off = cx.write(move |tx| operators::disable(tx, &name, &Actor::cli(), now).map_err(hint)).await?;
             Ok(done(
                 &off,
                 &format!(
-                    "`{}` can no longer sign in, and is signed out everywhere. \
+                    "`{}` can no longer sign in, is signed out everywhere, and has API keys that open nothing. \
                      `operator reset-password` switches the account on again.",
                     off.name
                 ),
@@ -95,7 +100,11 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
         OperatorCommand::ResetPassword { name, .. } => {
             let hash = read_hash()?;
             let cx = Context::open(config)?;
-            let on = cx.write(move |tx| operators::reset_password(tx, &name, &hash).map_err(hint)).await?;
+            let now = cx.now;
+            let reset = cx.write(move |tx| {
+                operators::reset_password(tx, &name, &hash, &Actor::cli(), now).map_err(hint)
+            });
+            let on = reset.await?;
             Ok(done(
                 &on,
                 &format!("`{}` can sign in with the new password, and is signed out everywhere.", on.name),
@@ -104,7 +113,7 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
     }
 }
 
-fn hint(error: StoreError) -> StoreError {
+pub(super) fn hint(error: StoreError) -> StoreError {
     match error {
         StoreError::NotFound(what) => StoreError::NotFound(format!("{what}; `operator list` shows them")),
         other => other,

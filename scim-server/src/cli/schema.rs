@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use endpoint_store::Endpoint;
+use endpoint_store::caller::Actor;
 use endpoint_store::endpoints;
 use serde_json::{Value, json};
 
@@ -41,7 +42,7 @@ pub(super) async fn run(args: SchemaArgs, cx: &Context) -> Result<Answer, Failur
     let now = cx.now;
     let changed = cx.write(move |tx| {
         let endpoint = find_live(tx, &which.endpoint)?;
-        endpoints::set_definitions(tx, &endpoint.id, definitions.as_deref(), now)
+        endpoints::set_definitions(tx, &endpoint.id, definitions.as_deref(), &Actor::cli(), now)
     });
     Ok(answer(&changed.await?))
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
-use endpoint_store::tokens::{self, NewToken, Scope, TokenRecord};
+use endpoint_store::tokens::{self, Consent, NewToken, Scope, TokenRecord};
 use endpoint_store::{Millis, StoreError};
 use scim_core::token::PlainToken;
 use serde_json::{Value, json};
@@ -61,7 +61,15 @@ pub enum TokenCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime(Option<Millis>);
 
-fn lifetime(text: &str) -> Result<Lifetime, String> {
+impl Lifetime {
+    /// When it ends, beginning now.
+    pub(super) fn end(self, now: Millis) -> Option<Millis> {
+        self.0.map(|length| now.saturating_add(length))
+    }
+}
+
+/// Reads `90m`, `12h`, `365d`, `52w` or `never`.
+pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     if text == "never" {
         return Ok(Lifetime(None));
     }
@@ -85,8 +93,8 @@ fn lifetime(text: &str) -> Result<Lifetime, String> {
 /// [`Failure`].
 pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure> {
     match command {
-        TokenCommand::Issue { which, label, scope, expires_in: Lifetime(length) } => {
-            let expires_at = length.map(|length| cx.now.saturating_add(length));
+        TokenCommand::Issue { which, label, scope, expires_in } => {
+            let expires_at = expires_in.end(cx.now);
             issue(cx, which, NewToken { label, scope, expires_at, request_key: None }).await
         }
         TokenCommand::List(which) => list(cx, which).await,
@@ -192,12 +200,13 @@ async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> 
         .write(move |tx| {
             let owner = tokens::endpoint_of(tx, &id)?;
             let endpoint = find(tx, owner.as_str())?;
-            let token = tokens::get(tx, &owner, &id)?;
-            // Judged in the same transaction: a use that is written now is seen.
-            if token.state(now).is_live() && token.is_busy(now) && !yes {
-                return Err(StoreError::refused(busy(&token, &endpoint.slug, now)));
-            }
-            Ok((endpoint.slug, tokens::revoke(tx, &owner, &id, &Actor::cli(), now)?))
+            let consent = if yes { Consent::Insists } else { Consent::Unsaid };
+            let revoked = tokens::revoke(tx, &owner, &id, &consent, &Actor::cli(), now);
+            let token = revoked.map_err(|error| match error {
+                StoreError::InUse(token) => StoreError::refused(busy(&token, &endpoint.slug, now)),
+                other => other,
+            })?;
+            Ok((endpoint.slug, token))
         })
         .await?;
     let text = format!(
