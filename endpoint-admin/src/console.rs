@@ -58,7 +58,12 @@ impl Console {
     /// Make one per process and clone it for every worker. `cookies_secure` is true when browsers
     /// reach the console by https, whether TLS ends here or at a proxy.
     pub fn new(store: Store, public_url: PublicUrl, clock: Clock, cookies_secure: bool) -> Self {
-        Self { store, public_url, clock, cookies_secure, hasher: Hasher::new(), backoff: Arc::default() }
+        Self { store, public_url, clock, cookies_secure, hasher: Hasher::default(), backoff: Arc::default() }
+    }
+
+    /// What hashes passwords here, for whoever else in the process has to: one bound for all.
+    pub fn hasher(&self) -> Hasher {
+        self.hasher.clone()
     }
 }
 

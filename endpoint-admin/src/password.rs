@@ -72,16 +72,21 @@ fn verify(password: &str, stored: Option<&str>) -> bool {
 
 /// Hashes and checks passwords for the pages, a bounded number at a time.
 #[derive(Clone)]
-pub(crate) struct Hasher(Arc<Semaphore>);
+pub struct Hasher(Arc<Semaphore>);
 
-impl Hasher {
+impl Default for Hasher {
     /// One for the process; clones share its bound.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         Self(Arc::new(Semaphore::new(PARALLEL)))
     }
+}
 
+impl Hasher {
     /// [`hash`] on the blocking pool.
-    pub(crate) async fn hash(&self, password: Zeroizing<String>) -> Result<String, PasswordError> {
+    ///
+    /// # Errors
+    /// As [`hash`].
+    pub async fn hash(&self, password: Zeroizing<String>) -> Result<String, PasswordError> {
         let _permit = self.0.acquire().await.map_err(|_| PasswordError::Failed)?;
         tokio::task::spawn_blocking(move || hash(&password)).await.map_err(|_| PasswordError::Failed)?
     }

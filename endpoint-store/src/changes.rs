@@ -334,12 +334,24 @@ pub fn of_resource(
     resource_id: &str,
     limit: i64,
 ) -> Result<Vec<Change>, StoreError> {
+    of_resource_before(conn, endpoint, resource_id, i64::MAX, limit)
+}
+
+/// The same, before a number.
+pub fn of_resource_before(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    resource_id: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Change>, StoreError> {
     let rows: Vec<Row> = changes::table
         .inner_join(change_subjects::table.on(
             change_subjects::endpoint_id.eq(changes::endpoint_id).and(change_subjects::seq.eq(changes::seq)),
         ))
         .filter(change_subjects::endpoint_id.eq(endpoint.as_str()))
         .filter(change_subjects::subject_id.eq(resource_id))
+        .filter(change_subjects::seq.lt(before))
         .order(change_subjects::seq.desc())
         .limit(limit)
         .select(Row::as_select())

@@ -9,6 +9,7 @@ use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
 
+use crate::api::{self, Api};
 use crate::config::{Config, Tls};
 use crate::health;
 use crate::limits::RateLimits;
@@ -99,14 +100,22 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
     let secure = public_url.is_https() || config.tls.is_some();
+    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure);
     let parts = Parts {
+        api: web::Data::new(Api {
+            store: store.clone(),
+            public_url: public_url.clone(),
+            clock: config.clock.clone(),
+            rates: RateLimits::new(config.rate),
+            hasher: console.hasher(),
+        }),
         scim: web::Data::new(Scim {
             store: store.clone(),
             public_url: public_url.clone(),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
         }),
-        console: Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure),
+        console,
     };
     let servers = match console_listener {
         None => vec![serve(&parts, Mount::Everything, listener, config.tls.as_ref())?],
@@ -173,6 +182,7 @@ impl App {
 struct Parts {
     scim: web::Data<Scim>,
     console: Console,
+    api: web::Data<Api>,
 }
 
 /// What an address serves. Health is everywhere.
@@ -199,6 +209,7 @@ fn serve(
                 cfg.default_service(web::to(elsewhere));
             }
             if mount != Mount::Scim {
+                api::configure(cfg, parts.api);
                 endpoint_admin::configure(cfg, parts.console);
             }
         })

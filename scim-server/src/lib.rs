@@ -2,6 +2,7 @@
 //!
 //! [`build`] makes the whole server from its [`Config`]; `main` and the tests start the same one.
 
+pub mod api;
 mod app;
 pub mod cli;
 pub mod config;

@@ -21,7 +21,8 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 struct Facts {
     endpoint: String,
     token: String,
-    cause: Option<Cause>,
+    key: String,
+    cause: Option<&'static str>,
     rules: Vec<&'static str>,
     dropped: Vec<String>,
     skipped: usize,
@@ -54,14 +55,22 @@ impl<'a> Line<'a> {
 
     pub(crate) fn turned_away(&self, turned: &TurnedAway) {
         self.add(|facts| {
-            facts.cause = Some(turned.cause);
+            facts.cause = Some(turned.cause.as_str());
             facts.endpoint = turned.endpoint.as_ref().map(|e| e.as_str().to_owned()).unwrap_or_default();
             facts.token = turned.token_id.clone().unwrap_or_default();
         });
     }
 
     pub(crate) fn cause(&self, cause: Cause) {
+        self.refused(cause.as_str());
+    }
+
+    pub(crate) fn refused(&self, cause: &'static str) {
         self.add(|facts| facts.cause = Some(cause));
+    }
+
+    pub(crate) fn key(&self, id: &str) {
+        self.add(|facts| id.clone_into(&mut facts.key));
     }
 
     pub(crate) fn notes(&self, notes: &Notes) {
@@ -93,11 +102,12 @@ pub(crate) async fn observe(
         request_id = %id,
         endpoint = %facts.endpoint,
         token = %facts.token,
+        key = (!facts.key.is_empty()).then_some(facts.key),
         %method,
         path,
         status = response.status().as_u16(),
         ms = format_args!("{:.1}", started.elapsed().as_secs_f64() * 1000.0),
-        cause = facts.cause.map(Cause::as_str),
+        cause = facts.cause,
         rules = (!facts.rules.is_empty()).then(|| facts.rules.join(",")),
         dropped = (!facts.dropped.is_empty()).then(|| redact(&facts.dropped.join(","))),
         skipped_members = (facts.skipped > 0).then_some(facts.skipped),

@@ -168,6 +168,32 @@ pub(super) fn of(conn: &mut Conn, endpoint: &EndpointId, group: &str) -> Result<
         .collect())
 }
 
+/// A group's members by id, after one of them, and whether more follow.
+pub fn page_after(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    group: &str,
+    after: &str,
+    limit: usize,
+) -> Result<(Vec<Link>, bool), StoreError> {
+    let rows: Vec<(String, String, String)> =
+        members::table
+            .inner_join(resources::table.on(
+                resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id)),
+            ))
+            .filter(members::endpoint_id.eq(endpoint.as_str()))
+            .filter(members::group_id.eq(group))
+            .filter(members::member_id.gt(after))
+            .order(members::member_id)
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
+            .select((members::member_id, members::member_type, resources::name))
+            .load(conn)?;
+    let more = rows.len() > limit;
+    let links =
+        rows.into_iter().map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true });
+    Ok((links.take(limit).collect(), more))
+}
+
 /// One page of a group's members by id, and how many there are, for the console.
 pub fn page(
     conn: &mut Conn,

@@ -87,6 +87,44 @@ pub fn search(
     Ok(Found { lines: lines.into_iter().map(|(_, l)| l).skip(skip).take(take).collect(), total, more })
 }
 
+/// Resources of a type by name, after the place `after`, and the place of the last of them when more follow. A place
+/// is a key made of the name, and an id. `text` as in [`search`].
+pub fn page(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    text: &str,
+    after: Option<&(String, String)>,
+    limit: usize,
+) -> Result<(Vec<Line>, Option<(String, String)>), StoreError> {
+    let text = text.trim();
+    let (name, id) = after.map_or(("", ""), |(name, id)| (name, id));
+    let mut rows: Vec<rows::Row> = if text.is_empty() {
+        resources::table
+            .filter(resources::endpoint_id.eq(endpoint.as_str()))
+            .filter(resources::resource_type.eq(&rt.name))
+            // The first bound is where the index is entered, the second where the page before ended.
+            .filter(resources::name_key.ge(name))
+            .filter(resources::name_key.gt(name).or(resources::id.gt(id)))
+            .order((resources::name_key, resources::id))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
+            .select(rows::Row::as_select())
+            .load(conn)?
+    } else {
+        let mut found = Vec::new();
+        for hit in ids_starting_with(conn, endpoint, rt, text)?.0 {
+            let row = rows::find(conn, endpoint, &hit)?;
+            found.extend(row.filter(|row| (row.name_key.as_str(), row.id.as_str()) > (name, id)));
+        }
+        found.sort_by(|a, b| (&a.name_key, &a.id).cmp(&(&b.name_key, &b.id)));
+        found
+    };
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| (row.name_key.clone(), row.id.clone()));
+    Ok((rows.into_iter().map(line).collect::<Result<_, _>>()?, next))
+}
+
 fn ids_starting_with(
     conn: &mut Conn,
     endpoint: &EndpointId,

@@ -184,11 +184,7 @@ async fn serve(
         ));
     }
     let query = Query::parse(req.query_string())?;
-    let body = tokio::time::timeout(BODY_PATIENCE, read_body(&req, payload)).await.map_err(|_| {
-        ScimError::invalid_syntax(
-            "The body did not arrive within 30 seconds; nothing was changed. Send the request again.",
-        )
-    })??;
+    let body = read_body(&req, payload).await?;
     if let Some(idp) = fingerprint::guess(req.headers(), req.query_string(), &body) {
         let what = Observed::LooksLike(idp);
         scim.store.usage().observed(caller.endpoint().id.clone(), what, seen(&req, now));
@@ -243,7 +239,7 @@ fn me() -> ScimError {
 }
 
 /// The `Authorization` header. Two of them, or one that is no text, open nothing: proxies would not agree on which counts.
-fn authorization(req: &HttpRequest) -> Option<&str> {
+pub(crate) fn authorization(req: &HttpRequest) -> Option<&str> {
     const UNREADABLE: &str = "Bearer ?";
     let mut headers = req.headers().get_all(header::AUTHORIZATION);
     let first = headers.next()?;
@@ -299,12 +295,25 @@ fn closed(endpoint: &Endpoint, rates: &RateLimits, media: MediaType) -> Option<H
     Some(response)
 }
 
-async fn read_body(req: &HttpRequest, mut payload: web::Payload) -> Result<Bytes, ScimError> {
-    use futures_core_stream::next;
+async fn read_body(req: &HttpRequest, payload: web::Payload) -> Result<Bytes, ScimError> {
     if !matches!(*req.method(), Method::POST | Method::PUT | Method::PATCH) {
         return Ok(Bytes::new());
     }
     negotiate::check_content_type(req)?;
+    collect(req, payload).await
+}
+
+/// The body, within size and time.
+pub(crate) async fn collect(req: &HttpRequest, payload: web::Payload) -> Result<Bytes, ScimError> {
+    tokio::time::timeout(BODY_PATIENCE, gather(req, payload)).await.map_err(|_| {
+        ScimError::invalid_syntax(
+            "The body did not arrive within 30 seconds; nothing was changed. Send the request again.",
+        )
+    })?
+}
+
+async fn gather(req: &HttpRequest, mut payload: web::Payload) -> Result<Bytes, ScimError> {
+    use futures_core_stream::next;
     let too_large =
         || ScimError::too_large(format!("The body is larger than {MAX_BODY} bytes; send less at once."));
     let announced =
@@ -334,11 +343,11 @@ mod futures_core_stream {
     }
 }
 
-fn request_id(req: &HttpRequest) -> String {
+pub(crate) fn request_id(req: &HttpRequest) -> String {
     req.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }
 
-fn seen(req: &HttpRequest, now: i64) -> Seen {
+pub(crate) fn seen(req: &HttpRequest, now: i64) -> Seen {
     let address = req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
     let agent = req.headers().get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default();
     Seen::new(now, &address, agent, &format!("{} {}", req.method(), req.path()))

@@ -1,0 +1,295 @@
+//! The management API: `/api/v1/…`, JSON over the same use cases as the console and the command line.
+//!
+//! One door for every request, in this order: who is it (one 401 for every reason), is there such a path, may the role
+//! do this, how fast do they come, are query and body what the table says. Only then a handler runs. A session of the
+//! console opens nothing here, so no other site can make a browser do anything.
+
+mod directory;
+mod endpoints;
+mod evidence;
+mod me;
+mod openapi;
+mod operators;
+mod params;
+mod problem;
+mod route;
+mod schemas;
+mod tokens;
+
+use std::sync::Arc;
+
+use actix_web::http::header::{self, ETag, EntityTag, Header as _, IfMatch};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
+use endpoint_admin::password::Hasher;
+use endpoint_admin::{Clock, PublicUrl};
+use endpoint_store::caller::Actor;
+use endpoint_store::idempotency::Once;
+use endpoint_store::operators::Operator;
+use endpoint_store::version::Expected;
+use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::limits::RateLimits;
+use crate::middleware::Line;
+use crate::scim;
+use params::Query;
+use problem::{Place, Problem};
+pub use route::{BASE, ROUTES, Route};
+use route::{Segments, Work};
+
+/// What the API is built from.
+pub struct Api {
+    /// The store.
+    pub store: Store,
+    /// The prefix of every URL that is handed out.
+    pub public_url: PublicUrl,
+    /// The time.
+    pub clock: Clock,
+    /// Requests per second and key.
+    pub rates: RateLimits,
+    /// Bounds how many passwords are hashed at once.
+    pub hasher: Hasher,
+}
+
+/// Mounts the door.
+pub fn configure(cfg: &mut web::ServiceConfig, api: web::Data<Api>) {
+    cfg.app_data(api).service(web::scope("/api").default_service(web::to(door)));
+}
+
+/// One admitted request, as handlers see it.
+struct Exchange {
+    api: web::Data<Api>,
+    /// In whose name.
+    operator: Arc<Operator>,
+    /// Public id of the key; empty where none is needed.
+    key_id: String,
+    segments: Segments,
+    query: Query,
+    expected: Expected,
+    once: Option<Once>,
+    body: Bytes,
+    request_id: String,
+    now: i64,
+}
+
+/// What a handler answers.
+type Outcome = Result<Reply, Problem>;
+
+/// An answer that is no refusal.
+struct Reply {
+    status: StatusCode,
+    body: Option<Vec<u8>>,
+    tag: Option<String>,
+    location: Option<String>,
+}
+
+impl Reply {
+    fn json(body: &impl Serialize) -> Outcome {
+        let body = serde_json::to_vec(body).map_err(|error| {
+            tracing::error!(%error, "an answer cannot be written as JSON");
+            Problem::internal()
+        })?;
+        Ok(Self { status: StatusCode::OK, body: Some(body), tag: None, location: None })
+    }
+
+    fn done() -> Outcome {
+        Ok(Self { status: StatusCode::NO_CONTENT, body: None, tag: None, location: None })
+    }
+
+    /// The answer to what was made at this address.
+    fn made_at(self, location: String) -> Self {
+        Self { status: StatusCode::CREATED, location: Some(location), ..self }
+    }
+
+    fn tagged(self, tag: String) -> Self {
+        Self { tag: Some(tag), ..self }
+    }
+
+    fn respond(self) -> HttpResponse {
+        let mut builder = HttpResponseBuilder::new(self.status);
+        builder.insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(tag) = self.tag {
+            builder.insert_header(ETag(EntityTag::new_strong(tag)));
+        }
+        if let Some(location) = self.location {
+            builder.insert_header((header::LOCATION, location));
+        }
+        match self.body {
+            Some(body) => builder.content_type("application/json").body(body),
+            None => builder.finish(),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Serialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// All there is.
+    fn whole(items: impl IntoIterator<Item = T>) -> Self {
+        Self { items: items.into_iter().collect(), next: None }
+    }
+}
+
+impl Exchange {
+    /// What stands in the path for `{name}`.
+    fn segment(&self, name: &str) -> &str {
+        self.segments.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as what the route takes.
+    ///
+    /// # Errors
+    /// 400 when it is no JSON, 422 with the place when it is not what is wanted.
+    fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let json = scim_core::json::parse(&self.body)?;
+        serde_path_to_error::deserialize(json).map_err(|error| {
+            let pointer = pointer(error.path());
+            Problem::unprocessable(vec![Place::at(pointer, error.inner().to_string())])
+        })
+    }
+
+    fn actor(&self) -> Actor {
+        self.operator.actor()
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.api.store.read(read).await.map_err(|error| Problem::of(error, &self.request_id))
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.api.store.write(write).await.map_err(|error| Problem::of(error, &self.request_id))
+    }
+
+    /// The endpoint of the path, as it is kept in memory.
+    fn endpoint(&self) -> Result<Arc<Endpoint>, Problem> {
+        let named = self.segment("endpoint");
+        self.api.store.registry().endpoint(named).ok_or_else(|| endpoints::no_such(named))
+    }
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let segments = path.iter().map(|segment| match segment {
+        serde_path_to_error::Segment::Seq { index } => format!("/{index}"),
+        serde_path_to_error::Segment::Map { key } => {
+            format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+        }
+        _ => String::new(),
+    });
+    segments.collect()
+}
+
+async fn door(req: HttpRequest, payload: web::Payload, api: web::Data<Api>) -> HttpResponse {
+    match serve(&req, payload, api).await {
+        Ok(reply) => reply.respond(),
+        Err(problem) => problem.respond(),
+    }
+}
+
+async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) -> Outcome {
+    let now = api.clock.now();
+    let path = req.path().strip_prefix(BASE).unwrap_or_default();
+    let resolved = route::resolve(req.method(), path);
+    if let Ok((Route { work: Work::Description, .. }, _)) = resolved {
+        return Reply::json(openapi::document());
+    }
+    let holder = api.store.registry().authenticate_key(scim::authorization(req), now).map_err(|cause| {
+        Line::of(req).refused(cause);
+        Problem::unauthorized()
+    })?;
+    Line::of(req).key(&holder.key_id);
+    api.store.usage().key_used(&holder.key_id, scim::seen(req, now));
+    let (route, segments) = resolved.map_err(|allow| nowhere(req, &allow))?;
+    if let Some(least) = route.least
+        && !holder.operator.role.includes(least)
+    {
+        return Err(Problem::forbidden(holder.operator.role, least));
+    }
+    api.rates.check_key(&holder.key_id).map_err(Problem::too_many)?;
+    let query = Query::read(req.query_string(), route.query)?;
+    let expected = if route.conditional { if_match(req)? } else { Expected::Anything };
+    let body = if route.takes_body() {
+        check_content_type(req)?;
+        scim::collect(req, payload).await?
+    } else {
+        Bytes::new()
+    };
+    let once = if route.idempotent { once(req, &body)? } else { None };
+    let request_id = scim::request_id(req);
+    let (operator, key_id) = (holder.operator, holder.key_id);
+    let x = Exchange { api, operator, key_id, segments, query, expected, once, body, request_id, now };
+    match route.work {
+        Work::Handler(run) => run(&x).await,
+        Work::Description => Reply::json(openapi::document()),
+    }
+}
+
+/// A path that is not there, or does not take the method.
+fn nowhere(req: &HttpRequest, allow: &str) -> Problem {
+    if allow.is_empty() {
+        return Problem::not_found(format!("There is nothing here. {BASE}/openapi.json lists what there is."));
+    }
+    let detail = format!("{} is not possible here; this path takes {allow}.", req.method());
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail);
+    match allow.parse() {
+        Ok(value) => problem.with(header::ALLOW, value),
+        Err(_) => problem,
+    }
+}
+
+/// What the requester takes the present version for; a tag that is not one of ours fits nothing.
+fn if_match(req: &HttpRequest) -> Result<Expected, Problem> {
+    if !req.headers().contains_key(header::IF_MATCH) {
+        return Ok(Expected::Anything);
+    }
+    match IfMatch::parse(req) {
+        Ok(IfMatch::Any) => Ok(Expected::Something),
+        // A weak tag never matches (RFC 9110 §13.1.1).
+        Ok(IfMatch::Items(tags)) => {
+            let strong = tags.iter().filter(|tag| !tag.weak).map(|tag| tag.tag().to_owned());
+            Ok(Expected::Tags(strong.collect()))
+        }
+        Err(_) => {
+            let detail = "`If-Match` holds no entity tag; send the `ETag` that was read, with its quotes";
+            Err(Problem::bad_parameters(vec![Place::in_parameter("If-Match", detail)]))
+        }
+    }
+}
+
+/// The `Idempotency-Key` with all that makes the request what it is.
+fn once(req: &HttpRequest, body: &[u8]) -> Result<Option<Once>, Problem> {
+    let Some(key) = req.headers().get("idempotency-key") else { return Ok(None) };
+    let good = |key: &&str| (1..=200).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = key.to_str().ok().filter(good).ok_or_else(|| {
+        let detail = "`Idempotency-Key` has 1 to 200 printable ASCII characters without blanks";
+        Problem::bad_parameters(vec![Place::in_parameter("Idempotency-Key", detail)])
+    })?;
+    Ok(Some(Once::new(key, &[req.method().as_str().as_bytes(), req.path().as_bytes(), body])))
+}
+
+fn check_content_type(req: &HttpRequest) -> Result<(), Problem> {
+    let essence = req.content_type();
+    let json = essence.eq_ignore_ascii_case("application/json")
+        || (*req.method() == Method::PATCH && essence.eq_ignore_ascii_case("application/merge-patch+json"));
+    let plain = req.headers().get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+    if (json || !req.headers().contains_key(header::CONTENT_TYPE)) && plain {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "Send the body as plain JSON with `Content-Type: application/json`.",
+    ))
+}

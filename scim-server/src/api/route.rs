@@ -1,0 +1,302 @@
+//! Every route of the management API, on one screen: method, path, the least role, what it takes and gives.
+//!
+//! The door, `Allow`, `/api/v1/openapi.json` and the tests that try every route with every credential read this table,
+//! and nothing else.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::http::Method;
+use endpoint_store::operators::Role;
+use endpoint_store::operators::Role::{Admin, Auditor, Operator};
+
+use super::openapi::{Body, one, page};
+use super::params::{AFTER, Kind, LIMIT, Param};
+use super::{Exchange, Outcome, directory, endpoints, evidence, me, operators, schemas, tokens};
+
+/// What all paths begin with.
+pub const BASE: &str = "/api/v1";
+
+/// What answers.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    /// The description itself, which needs nobody's key.
+    Description,
+    /// A handler, for whoever holds a key.
+    Handler(Run),
+}
+
+pub(super) type Run = for<'x> fn(&'x Exchange) -> Pin<Box<dyn Future<Output = Outcome> + 'x>>;
+
+/// One line of the table.
+#[derive(Clone)]
+pub struct Route {
+    /// How.
+    pub method: Method,
+    /// Where, behind [`BASE`]; `{…}` stands for one segment.
+    pub path: &'static str,
+    /// The least role that may; `None` is for everybody, without a key.
+    pub least: Option<Role>,
+    pub(super) summary: &'static str,
+    pub(super) query: &'static [Param],
+    pub(super) conditional: bool,
+    pub(super) idempotent: bool,
+    pub(super) takes: Option<Body>,
+    pub(super) gives: &'static [(u16, Option<Body>)],
+    pub(super) work: Work,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {BASE}{}", self.method, self.path)
+    }
+}
+
+impl Route {
+    /// Whether it takes a body.
+    pub fn takes_body(&self) -> bool {
+        self.takes.is_some()
+    }
+
+    const fn query(mut self, query: &'static [Param]) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// It takes `If-Match`.
+    const fn conditional(mut self) -> Self {
+        self.conditional = true;
+        self
+    }
+
+    /// It takes `Idempotency-Key`.
+    const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    const fn takes(mut self, body: Body) -> Self {
+        self.takes = Some(body);
+        self
+    }
+
+    const fn gives(mut self, gives: &'static [(u16, Option<Body>)]) -> Self {
+        self.gives = gives;
+        self
+    }
+}
+
+const fn route(
+    method: Method,
+    path: &'static str,
+    least: Role,
+    summary: &'static str,
+    run: Run,
+) -> Route {
+    Route {
+        method,
+        path,
+        least: Some(least),
+        summary,
+        query: &[],
+        conditional: false,
+        idempotent: false,
+        takes: None,
+        gives: &[(204, None)],
+        work: Work::Handler(run),
+    }
+}
+
+/// The one route without a key: it says no more than the program's own documentation.
+const DESCRIPTION: Route = Route {
+    method: GET,
+    path: "/openapi.json",
+    least: None,
+    summary: "This description",
+    query: &[],
+    conditional: false,
+    idempotent: false,
+    takes: None,
+    gives: &[(200, Some(one::<serde_json::Value>))],
+    work: Work::Description,
+};
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+macro_rules! run {
+    ($handler:path) => {
+        |x| Box::pin($handler(x))
+    };
+}
+
+const SEARCH: Param = Param {
+    name: "q",
+    kind: Kind::Text,
+    about: "Only what begins with this, compared without case.",
+};
+const TENANT: Param =
+    Param { name: "tenant", kind: Kind::Text, about: "Only those of this tenant, compared without case." };
+const STATUS: Param = Param {
+    name: "status",
+    kind: Kind::Word(&["active", "paused", "disabled", "deleted"]),
+    about: "Only those in this state; `deleted` lists the bin, which is left out otherwise.",
+};
+const CONFIRM: Param = Param {
+    name: "confirm",
+    kind: Kind::Text,
+    about: "The label of the token, to revoke it although it carried traffic within the hour.",
+};
+const PAGING: &[Param] = &[LIMIT, AFTER];
+const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
+
+use directory::{ChangeView, ResourceLine, ResourceView};
+use endpoints::{CreatedEndpoint, EndpointPatch, EndpointView, NewEndpointBody};
+use operators::{NewOperatorBody, OperatorView, PasswordBody};
+use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
+use tokens::{IssuedToken, NewTokenBody, TokenView};
+
+/// The table.
+#[rustfmt::skip]
+pub static ROUTES: &[Route] = &[
+    DESCRIPTION,
+    route(GET, "/me", Auditor, "Who the key acts for", run!(me::show)).gives(&[(200, Some(one::<me::MeView>))]),
+    route(GET, "/me/keys", Auditor, "The operator's own API keys, dead ones too", run!(me::keys))
+        .gives(&[(200, Some(page::<me::KeyView>))]),
+    route(DELETE, "/me/keys/{key}", Auditor, "Revoke one of the operator's own API keys", run!(me::revoke)),
+
+    route(GET, "/endpoints", Auditor, "Endpoints by name", run!(endpoints::list))
+        .query(&[LIMIT, AFTER, SEARCH, TENANT, STATUS]).gives(&[(200, Some(page::<EndpointView>))]),
+    route(POST, "/endpoints", Operator, "Make an endpoint with its first token", run!(endpoints::create))
+        .idempotent().takes(one::<NewEndpointBody>)
+        .gives(&[(201, Some(one::<CreatedEndpoint>)), (200, Some(one::<CreatedEndpoint>))]),
+    route(GET, "/endpoints/{endpoint}", Auditor, "One endpoint", run!(endpoints::show))
+        .gives(&[(200, Some(one::<EndpointView>))]),
+    route(PATCH, "/endpoints/{endpoint}", Operator, "Change name, tenant, provider or settings", run!(endpoints::patch))
+        .conditional().takes(one::<EndpointPatch>).gives(&[(200, Some(one::<EndpointView>))]),
+    route(DELETE, "/endpoints/{endpoint}", Operator, "Put an endpoint into the bin for 30 days", run!(endpoints::delete))
+        .conditional(),
+    route(POST, "/endpoints/{endpoint}/pause", Operator, "Answer 503 until it is resumed", run!(endpoints::pause))
+        .gives(&[(200, Some(one::<EndpointView>))]),
+    route(POST, "/endpoints/{endpoint}/resume", Operator, "Answer again after a pause", run!(endpoints::resume))
+        .gives(&[(200, Some(one::<EndpointView>))]),
+    route(POST, "/endpoints/{endpoint}/disable", Operator, "Answer 403 until it is enabled", run!(endpoints::disable))
+        .gives(&[(200, Some(one::<EndpointView>))]),
+    route(POST, "/endpoints/{endpoint}/enable", Operator, "Answer again after it was disabled", run!(endpoints::enable))
+        .gives(&[(200, Some(one::<EndpointView>))]),
+    route(POST, "/endpoints/{endpoint}/undelete", Operator, "Take an endpoint out of the bin", run!(endpoints::undelete))
+        .gives(&[(200, Some(one::<EndpointView>))]),
+
+    route(GET, "/endpoints/{endpoint}/schemas", Auditor, "All definitions of an endpoint's own", run!(schemas::all))
+        .gives(&[(200, Some(one::<DefinitionsView>))]),
+    route(PUT, "/endpoints/{endpoint}/schemas", Operator, "Replace all definitions of its own", run!(schemas::put_all))
+        .conditional().takes(one::<DefinitionsView>).gives(&[(200, Some(one::<DefinitionsView>))]),
+    route(GET, "/endpoints/{endpoint}/schemas/{urn}", Auditor, "One extension of its own", run!(schemas::extension))
+        .gives(&[(200, Some(one::<ExtensionView>))]),
+    route(PUT, "/endpoints/{endpoint}/schemas/{urn}", Operator, "Make or replace one extension", run!(schemas::put_extension))
+        .conditional().takes(one::<ExtensionView>)
+        .gives(&[(200, Some(one::<ExtensionView>)), (201, Some(one::<ExtensionView>))]),
+    route(DELETE, "/endpoints/{endpoint}/schemas/{urn}", Operator, "Take one extension away", run!(schemas::delete_extension))
+        .conditional(),
+    route(GET, "/endpoints/{endpoint}/resource-types/{name}", Auditor, "One resource type of its own", run!(schemas::resource_type))
+        .gives(&[(200, Some(one::<ResourceTypeView>))]),
+    route(PUT, "/endpoints/{endpoint}/resource-types/{name}", Operator, "Make or replace one resource type", run!(schemas::put_resource_type))
+        .conditional().takes(one::<ResourceTypeView>)
+        .gives(&[(200, Some(one::<ResourceTypeView>)), (201, Some(one::<ResourceTypeView>))]),
+    route(DELETE, "/endpoints/{endpoint}/resource-types/{name}", Operator, "Take one resource type away", run!(schemas::delete_resource_type))
+        .conditional(),
+
+    route(GET, "/endpoints/{endpoint}/tokens", Auditor, "Bearer tokens, dead ones too", run!(tokens::list))
+        .gives(&[(200, Some(page::<TokenView>))]),
+    route(POST, "/endpoints/{endpoint}/tokens", Operator, "Issue a bearer token; it is shown once", run!(tokens::issue))
+        .idempotent().takes(one::<NewTokenBody>)
+        .gives(&[(201, Some(one::<IssuedToken>)), (200, Some(one::<IssuedToken>))]),
+    route(DELETE, "/endpoints/{endpoint}/tokens/{token}", Operator, "Revoke a bearer token", run!(tokens::revoke))
+        .query(&[CONFIRM]),
+
+    route(GET, "/endpoints/{endpoint}/users", Auditor, "Users by name, hidden ones too", run!(directory::users))
+        .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),
+    route(GET, "/endpoints/{endpoint}/users/{id}", Auditor, "One user", run!(directory::user))
+        .gives(&[(200, Some(one::<ResourceView>))]),
+    route(GET, "/endpoints/{endpoint}/users/{id}/history", Auditor, "What happened to a user, the latest first", run!(directory::user_history))
+        .query(PAGING).gives(&[(200, Some(page::<ChangeView>))]),
+    route(GET, "/endpoints/{endpoint}/groups", Auditor, "Groups by name, hidden ones too", run!(directory::groups))
+        .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),
+    route(GET, "/endpoints/{endpoint}/groups/{id}", Auditor, "One group, with the number of its members", run!(directory::group))
+        .gives(&[(200, Some(one::<ResourceView>))]),
+    route(GET, "/endpoints/{endpoint}/groups/{id}/members", Auditor, "The members of a group", run!(directory::members))
+        .query(PAGING).gives(&[(200, Some(page::<directory::MemberView>))]),
+    route(GET, "/endpoints/{endpoint}/groups/{id}/history", Auditor, "What happened to a group, the latest first", run!(directory::group_history))
+        .query(PAGING).gives(&[(200, Some(page::<ChangeView>))]),
+    route(GET, "/endpoints/{endpoint}/resources/{type}", Auditor, "Resources of a type by name, hidden ones too", run!(directory::resources))
+        .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),
+    route(GET, "/endpoints/{endpoint}/resources/{type}/{id}", Auditor, "One resource", run!(directory::resource))
+        .gives(&[(200, Some(one::<ResourceView>))]),
+    route(GET, "/endpoints/{endpoint}/resources/{type}/{id}/history", Auditor, "What happened to a resource, the latest first", run!(directory::resource_history))
+        .query(PAGING).gives(&[(200, Some(page::<ChangeView>))]),
+
+    route(GET, "/endpoints/{endpoint}/evidence", Auditor, "What was noticed in an endpoint's traffic", run!(evidence::show))
+        .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
+    route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
+        .gives(&[(200, Some(page::<evidence::RefusalView>))]),
+
+    route(GET, "/operators", Admin, "Operators by name", run!(operators::list))
+        .gives(&[(200, Some(page::<OperatorView>))]),
+    route(POST, "/operators", Admin, "Make an operator; owners are made by owners", run!(operators::create))
+        .takes(one::<NewOperatorBody>).gives(&[(201, Some(one::<OperatorView>))]),
+    route(GET, "/operators/{operator}", Admin, "One operator, by id or name", run!(operators::show))
+        .gives(&[(200, Some(one::<OperatorView>))]),
+    route(POST, "/operators/{operator}/disable", Admin, "Switch an account off: sessions end, keys open nothing", run!(operators::disable))
+        .gives(&[(200, Some(one::<OperatorView>))]),
+    route(POST, "/operators/{operator}/reset-password", Admin, "Set a password and switch the account on", run!(operators::reset_password))
+        .takes(one::<PasswordBody>).gives(&[(200, Some(one::<OperatorView>))]),
+    route(GET, "/operators/{operator}/keys", Admin, "An operator's API keys, dead ones too", run!(operators::keys))
+        .gives(&[(200, Some(page::<me::KeyView>))]),
+    route(DELETE, "/operators/{operator}/keys/{key}", Admin, "Revoke an operator's API key", run!(operators::revoke_key)),
+];
+
+/// The segments of a path that stand for something, with their values.
+pub(super) type Segments = Vec<(&'static str, String)>;
+
+/// What a request asks for, or the methods that its path has; none if there is no such path.
+///
+/// # Errors
+/// The methods, for `Allow`.
+pub(super) fn resolve(method: &Method, path: &str) -> Result<(&'static Route, Segments), String> {
+    // HEAD is GET without the body (RFC 9110 §9.3.2).
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let mut allowed: Vec<&str> = Vec::new();
+    for route in ROUTES {
+        if let Some(segments) = matches(route.path, path) {
+            if route.method == *method {
+                return Ok((route, segments));
+            }
+            allowed.push(route.method.as_str());
+            if route.method == Method::GET {
+                allowed.push("HEAD");
+            }
+        }
+    }
+    Err(allowed.join(", "))
+}
+
+fn matches(pattern: &'static str, path: &str) -> Option<Segments> {
+    let mut values = Segments::new();
+    let mut given = path.split('/');
+    for wanted in pattern.split('/') {
+        let given = given.next()?;
+        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(_) if given.is_empty() => return None,
+            Some(name) => {
+                let value = percent_encoding::percent_decode_str(given).decode_utf8().ok()?;
+                values.push((name, value.into_owned()));
+            }
+            None if wanted == given => {}
+            None => return None,
+        }
+    }
+    given.next().is_none().then_some(values)
+}

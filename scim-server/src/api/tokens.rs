@@ -1,0 +1,195 @@
+//! `/endpoints/{endpoint}/tokens`: bearer tokens, shown once.
+
+use endpoint_store::idempotency;
+use endpoint_store::tokens::{self, Consent, NewToken, Scope, TokenRecord};
+use endpoint_store::usage::Seen;
+use endpoint_store::Millis;
+use scim_core::time::format;
+use scim_core::token::PlainToken;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::endpoints::{find_live, present};
+use super::problem::{Place, Problem};
+use super::route::BASE;
+use super::{Exchange, Outcome, Page, Reply};
+
+const DAY: Millis = 24 * 3_600_000;
+
+/// What a token may do.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TokenScope {
+    Read,
+    Write,
+}
+
+/// A new token.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewToken)]
+pub(super) struct NewTokenBody {
+    /// What to call it: where it goes.
+    #[serde(default)]
+    #[schema(required = false, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    label: String,
+    /// `write` when absent.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(inline, value_type = TokenScope, required = false)]
+    scope: Option<TokenScope>,
+    /// After how many days it ends by itself; never when absent or null.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 36500)]
+    expires_in_days: Option<u16>,
+}
+
+impl NewTokenBody {
+    pub(super) fn read(self, now: Millis) -> NewToken {
+        let scope = match self.scope {
+            Some(TokenScope::Read) => Scope::Read,
+            Some(TokenScope::Write) | None => Scope::Write,
+        };
+        let expires_at = self.expires_in_days.map(|days| now + Millis::from(days) * DAY);
+        NewToken { label: self.label.trim().to_owned(), scope, expires_at, request_key: None }
+    }
+}
+
+/// The last use of a token or a key.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UseView {
+    #[schema(format = DateTime)]
+    at: String,
+    address: String,
+    agent: String,
+    /// Method and path.
+    request: String,
+}
+
+impl UseView {
+    pub(super) fn new(seen: &Seen) -> Self {
+        Self {
+            at: format(seen.at),
+            address: seen.address.clone(),
+            agent: seen.agent.clone(),
+            request: seen.request.clone(),
+        }
+    }
+}
+
+/// All that is known of a token but its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(super) struct TokenView {
+    /// Public; a part of the token.
+    id: String,
+    label: String,
+    /// `read` or `write`.
+    scope: &'static str,
+    /// `new`, `active`, `expired` or `revoked`.
+    state: &'static str,
+    #[schema(format = DateTime)]
+    created_at: String,
+    created_by: String,
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+    #[schema(format = DateTime)]
+    revoked_at: Option<String>,
+    revoked_by: Option<String>,
+    /// Requests that it opened, at most a second behind.
+    requests: i64,
+    #[schema(format = DateTime)]
+    first_used_at: Option<String>,
+    last_used: Option<UseView>,
+}
+
+impl TokenView {
+    fn new(token: &TokenRecord, now: Millis) -> Self {
+        Self {
+            id: token.id.clone(),
+            label: token.label.clone(),
+            scope: token.scope.as_str(),
+            state: token.state(now).as_str(),
+            created_at: format(token.created_at),
+            created_by: token.created_by.clone(),
+            expires_at: token.expires_at.map(format),
+            revoked_at: token.revoked_at.map(format),
+            revoked_by: token.revoked_by.clone(),
+            requests: token.requests,
+            first_used_at: token.first_used_at.map(format),
+            last_used: token.last_used.as_ref().map(UseView::new),
+        }
+    }
+}
+
+/// A token that was issued.
+#[derive(Serialize, ToSchema)]
+pub(super) struct IssuedToken {
+    #[serde(flatten)]
+    token: TokenView,
+    /// The bearer token, shown this once; null when this request had issued it before.
+    secret: Option<String>,
+}
+
+impl IssuedToken {
+    pub(super) fn new(token: &TokenRecord, secret: Option<&PlainToken>, now: Millis) -> Self {
+        let secret = secret.map(|secret| secret.reveal().to_owned());
+        Self { token: TokenView::new(token, now), secret }
+    }
+}
+
+pub(super) async fn list(x: &Exchange) -> Outcome {
+    let id = x.endpoint()?.id.clone();
+    let all = x.read(move |conn| tokens::list(conn, &id)).await?;
+    Reply::json(&Page::whole(all.iter().map(|token| TokenView::new(token, x.now))))
+}
+
+pub(super) async fn issue(x: &Exchange) -> Outcome {
+    let new = x.body::<NewTokenBody>()?;
+    if new.expires_in_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+        let detail = "a token lives for 1 to 36500 days, or for ever without a number";
+        return Err(Problem::unprocessable(vec![Place::at("/expires_in_days", detail)]));
+    }
+    let new = new.read(x.now);
+    let (named, operator, once) = (x.segment("endpoint").to_owned(), x.operator.clone(), x.once.clone());
+    let (actor, now) = (x.actor(), x.now);
+    let (endpoint, secret, record) = x
+        .write(move |tx| {
+            let endpoint = find_live(tx, &named)?;
+            let before = once.as_ref().map(|once| idempotency::made_before(tx, &operator, once, now));
+            if let Some(made) = before.transpose()?.flatten() {
+                let record = tokens::get(tx, &endpoint.id, &made)?;
+                return Ok((endpoint, None, record));
+            }
+            let (secret, record) = tokens::issue(tx, &endpoint.id, &new, &actor, now)?;
+            if let Some(once) = &once {
+                idempotency::remember(tx, &operator, once, &record.id, now)?;
+            }
+            Ok((endpoint, Some(secret), record))
+        })
+        .await?;
+    let location = format!("{BASE}/endpoints/{}/tokens/{}", endpoint.id.as_str(), record.id);
+    let reply = Reply::json(&IssuedToken::new(&record, secret.as_ref(), x.now))?;
+    Ok(if secret.is_some() { reply.made_at(location) } else { reply })
+}
+
+pub(super) async fn revoke(x: &Exchange) -> Outcome {
+    let (named, token) = (x.segment("endpoint").to_owned(), x.segment("token").to_owned());
+    // Somebody who holds the whole token may put it where its id belongs.
+    let token = PlainToken::parse(&token).map_or(token, |plain| plain.id().to_owned());
+    let consent = match x.query.get("confirm") {
+        Some(label) => Consent::Label(label.to_owned()),
+        None => Consent::Unsaid,
+    };
+    let (actor, now) = (x.actor(), x.now);
+    x.write(move |tx| {
+        let endpoint = find_live(tx, &named)?;
+        let record = tokens::get(tx, &endpoint.id, &token)?;
+        if record.revoked_at.is_some() {
+            // It is as it is wanted: asking again is no mistake.
+            return Ok(record);
+        }
+        tokens::revoke(tx, &endpoint.id, &token, &consent, &actor, now)
+    })
+    .await?;
+    Reply::done()
+}
