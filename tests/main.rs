@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod api;
 mod idp;
 mod ops;
 mod scim;

@@ -38,7 +38,7 @@ impl Once {
 /// The id of what this very request has made before.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when the key came with another request.
+/// [`StoreError::Refused`] when the key came with another request.
 pub fn made_before(
     conn: &mut Conn,
     operator: &Operator,
@@ -53,8 +53,7 @@ pub fn made_before(
         .get_result(conn)
         .optional()?;
     match found {
-        Some((fingerprint, _)) if fingerprint != once.fingerprint => Err(StoreError::invalid(
-            "",
+        Some((fingerprint, _)) if fingerprint != once.fingerprint => Err(StoreError::refused(
             "this Idempotency-Key came with another request before; use a new key for a new request",
         )),
         found => Ok(found.map(|(_, made)| made)),

@@ -23,18 +23,18 @@ use crate::support::app::App;
 use crate::support::program::{Output, run_with_input};
 
 /// A command on the database of a running server, with something on stdin.
-fn program_with_input(app: &App, arguments: &[&str], input: &str) -> Output {
+pub(crate) fn program_with_input(app: &App, arguments: &[&str], input: &str) -> Output {
     let database = app.database();
     let all = [arguments, &["--database", &database.url]].concat();
     run_with_input(database.folder.path(), &all, input)
 }
 
 /// What a command prints for people.
-async fn said(app: &App, arguments: &[&str]) -> String {
+pub(crate) async fn said(app: &App, arguments: &[&str]) -> String {
     app.program(arguments).await.done().stdout
 }
 
 /// The sentence of a command that must refuse.
-async fn refusal(app: &App, arguments: &[&str]) -> String {
+pub(crate) async fn refusal(app: &App, arguments: &[&str]) -> String {
     app.program(arguments).await.refused().to_owned()
 }

@@ -24,6 +24,8 @@ pub(crate) struct Endpoint {
 pub(crate) struct Furniture {
     /// Name of the owner; the password is [`PASSWORD`].
     pub(crate) owner: String,
+    /// An API key of the owner.
+    pub(crate) owner_key: String,
     /// Preset `onelogin`.
     pub(crate) onelogin: Endpoint,
     /// Preset `generic`.
@@ -64,6 +66,7 @@ impl Furniture {
         command(&["token", "revoke", &text(&revoked["id"]), "--yes"]).done();
         Self {
             owner: "olivia".to_owned(),
+            owner_key: text(&command(&["operator", "key", "issue", "olivia", "--json"]).json()["secret"]),
             revoked: text(&revoked["secret"]),
             short_lived: text(&issue(&["--label", "short", "--expires-in", "1d"])["secret"]),
             read_only: text(&issue(&["--label", "reader", "--scope", "read"])["secret"]),
@@ -77,6 +80,7 @@ impl Furniture {
     pub(crate) fn secrets(&self) -> Vec<String> {
         let tokens = [&self.onelogin, &self.generic, &self.foreign].map(|endpoint| endpoint.token.clone());
         let others = [&self.revoked, &self.short_lived, &self.read_only].map(Clone::clone);
-        tokens.into_iter().chain(others).chain([PASSWORD.to_owned()]).collect()
+        let own = [self.owner_key.clone(), PASSWORD.to_owned()];
+        tokens.into_iter().chain(others).chain(own).collect()
     }
 }

@@ -14,6 +14,7 @@ use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ObjectBuilder,
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::body::ObjectOnly;
 use super::params::cursor;
 use super::problem::{Place, Problem};
 use super::route::BASE;
@@ -160,6 +161,11 @@ impl PartialSchema for SettingsBody {
 
 impl ToSchema for SettingsBody {}
 
+/// A nested object that may be absent. What derives `Deserialize` would also take its fields as a list, in their order.
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(ObjectOnly(deserializer)).map(Some)
+}
+
 /// A value that may be absent but, when it is there, is one: `null` is refused.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
@@ -188,7 +194,7 @@ pub(super) struct NewEndpointBody {
     #[schema(inline, required = false)]
     settings: SettingsBody,
     /// Its first token; one that may write and never expires when absent.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "object")]
     #[schema(value_type = NewTokenBody, required = false)]
     token: Option<NewTokenBody>,
 }
@@ -257,7 +263,7 @@ pub(super) async fn create(x: &Exchange) -> Outcome {
     let idp = body.idp.map_or(Idp::Generic, |name| name.0);
     let new = NewEndpoint { name: body.name, tenant: body.tenant, idp };
     let settings = body.settings.read()?;
-    let mut token = body.token.unwrap_or_default().read(x.now);
+    let mut token = body.token.unwrap_or_default().read("/token", x.now)?;
     if token.label.is_empty() {
         FIRST_TOKEN.clone_into(&mut token.label);
     }

@@ -4,6 +4,7 @@
 //! do this, how fast do they come, are query and body what the table says. Only then a handler runs. A session of the
 //! console opens nothing here, so no other site can make a browser do anything.
 
+mod body;
 mod directory;
 mod endpoints;
 mod evidence;
@@ -150,6 +151,9 @@ impl Exchange {
     /// 400 when it is no JSON, 422 with the place when it is not what is wanted.
     fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let json = scim_core::json::parse(&self.body)?;
+        if !json.is_object() {
+            return Err(Problem::unprocessable(vec![Place::at("", "the body must be a JSON object")]));
+        }
         serde_path_to_error::deserialize(json).map_err(|error| {
             let pointer = pointer(error.path());
             Problem::unprocessable(vec![Place::at(pointer, error.inner().to_string())])
@@ -258,11 +262,11 @@ fn if_match(req: &HttpRequest) -> Result<Expected, Problem> {
     match IfMatch::parse(req) {
         Ok(IfMatch::Any) => Ok(Expected::Something),
         // A weak tag never matches (RFC 9110 §13.1.1).
-        Ok(IfMatch::Items(tags)) => {
+        Ok(IfMatch::Items(tags)) if !tags.is_empty() => {
             let strong = tags.iter().filter(|tag| !tag.weak).map(|tag| tag.tag().to_owned());
             Ok(Expected::Tags(strong.collect()))
         }
-        Err(_) => {
+        _ => {
             let detail = "`If-Match` holds no entity tag; send the `ETag` that was read, with its quotes";
             Err(Problem::bad_parameters(vec![Place::in_parameter("If-Match", detail)]))
         }

@@ -79,7 +79,7 @@ pub(super) struct NewOperatorBody {
     #[schema(inline, value_type = RoleName)]
     role: RoleName,
     /// For the console; kept as an Argon2id hash.
-    #[schema(format = Password, min_length = 12, max_length = 1000)]
+    #[schema(format = Password, min_length = 12, max_length = 1000, pattern = r"^[^\x00]*$")]
     password: String,
 }
 
@@ -88,7 +88,7 @@ pub(super) struct NewOperatorBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordBody {
     /// For the console; kept as an Argon2id hash.
-    #[schema(format = Password, min_length = 12, max_length = 1000)]
+    #[schema(format = Password, min_length = 12, max_length = 1000, pattern = r"^[^\x00]*$")]
     password: String,
 }
 

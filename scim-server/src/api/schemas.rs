@@ -12,7 +12,8 @@ use super::route::BASE;
 use super::{Exchange, Outcome, Reply};
 
 /// Everything that extends the standard's schemas; an empty object for nothing.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Definitions)]
 #[expect(dead_code, reason = "describes the JSON, which is kept as it was given and judged by the schema reader")]
 pub(super) struct DefinitionsView {
@@ -23,7 +24,8 @@ pub(super) struct DefinitionsView {
 }
 
 /// A schema that extends a resource type (RFC 7643 §3.3).
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Extension)]
 #[expect(dead_code, reason = "describes the JSON, which is kept as it was given and judged by the schema reader")]
 pub(super) struct ExtensionView {
@@ -39,7 +41,8 @@ pub(super) struct ExtensionView {
 }
 
 /// A resource type of an endpoint's own (RFC 7643 §6).
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ResourceType)]
 #[expect(dead_code, reason = "describes the JSON, which is kept as it was given and judged by the schema reader")]
 pub(super) struct ResourceTypeView {

@@ -44,13 +44,29 @@ pub(super) struct NewTokenBody {
 }
 
 impl NewTokenBody {
-    pub(super) fn read(self, now: Millis) -> NewToken {
+    /// What the store takes; `place` is where it stands in the body.
+    ///
+    /// # Errors
+    /// 422 with the places that are wrong.
+    pub(super) fn read(self, place: &str, now: Millis) -> Result<NewToken, Problem> {
+        let mut wrong = Vec::new();
+        if self.label.chars().count() > 100 || self.label.chars().any(char::is_control) {
+            let detail = "the label may have at most 100 characters, on one line";
+            wrong.push(Place::at(format!("{place}/label"), detail));
+        }
+        if self.expires_in_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            let detail = "a token lives for 1 to 36500 days, or for ever without a number";
+            wrong.push(Place::at(format!("{place}/expires_in_days"), detail));
+        }
+        if !wrong.is_empty() {
+            return Err(Problem::unprocessable(wrong));
+        }
         let scope = match self.scope {
             Some(TokenScope::Read) => Scope::Read,
             Some(TokenScope::Write) | None => Scope::Write,
         };
         let expires_at = self.expires_in_days.map(|days| now + Millis::from(days) * DAY);
-        NewToken { label: self.label.trim().to_owned(), scope, expires_at, request_key: None }
+        Ok(NewToken { label: self.label.trim().to_owned(), scope, expires_at, request_key: None })
     }
 }
 
@@ -144,12 +160,7 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn issue(x: &Exchange) -> Outcome {
-    let new = x.body::<NewTokenBody>()?;
-    if new.expires_in_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
-        let detail = "a token lives for 1 to 36500 days, or for ever without a number";
-        return Err(Problem::unprocessable(vec![Place::at("/expires_in_days", detail)]));
-    }
-    let new = new.read(x.now);
+    let new = x.body::<NewTokenBody>()?.read("", x.now)?;
     let (named, operator, once) = (x.segment("endpoint").to_owned(), x.operator.clone(), x.once.clone());
     let (actor, now) = (x.actor(), x.now);
     let (endpoint, secret, record) = x

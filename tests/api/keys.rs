@@ -1,0 +1,77 @@
+//! API keys: from the command line, in the console, and how they end.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Api;
+use crate::ops::{program_with_input, refusal, said};
+use crate::support::both;
+use crate::support::furniture::PASSWORD;
+use crate::support::scim::text;
+
+both! {
+    async fn a_key_acts_for_its_operator_until_it_is_revoked(app: &App) {
+        let issue = ["operator", "key", "issue", "olivia", "--label", "nightly", "--expires-in", "365d", "--json"];
+        let issued = app.program(&issue).await.json();
+        let api = Api { key: text(&issued["secret"]), ..Api::owner(app) };
+        app.until(&api.request("GET", "/me"), 200).await;
+        let me = api.get("/me").await.expect(200).json();
+        assert_eq!((&me["operator"]["name"], &me["operator"]["role"]), (&json!("olivia"), &json!("owner")));
+        assert_eq!((&me["key"]["id"], &me["key"]["label"]), (&issued["id"], &json!("nightly")));
+        while api.get("/me").await.expect(200).json()["key"]["last_used"].is_null() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let listed = app.program(&["operator", "key", "list", "olivia", "--json"]).await.json();
+        let found = listed["keys"].as_array().unwrap().iter().find(|key| key["id"] == issued["id"]).unwrap();
+        assert_eq!(found["state"], "active");
+        assert!(found["last_used"]["request"].as_str().is_some_and(|request| request.starts_with("GET /api/v1/")));
+        assert!(!listed.to_string().contains(&api.key));
+        assert!(said(app, &["operator", "key", "list", "olivia"]).await.contains("nightly"));
+
+        // Over the API it is dead on the next request, on this node; from the command line within a second.
+        Api::owner(app).delete(&format!("/me/keys/{}", text(&issued["id"]))).await.expect(204);
+        api.get("/me").await.expect(401);
+        let other = app.program(&issue).await.json();
+        let api = Api { key: text(&other["secret"]), ..api };
+        app.until(&api.request("GET", "/me"), 200).await;
+        app.program(&["operator", "key", "revoke", &api.key, "--json"]).await.json();
+        app.until(&api.request("GET", "/me"), 401).await;
+        let sentence = refusal(app, &["operator", "key", "revoke", &text(&other["id"])]).await;
+        assert!(sentence.contains("revoked before"), "{sentence}");
+    }
+
+    async fn a_key_ends_with_its_time_and_with_its_operator(app: &App) {
+        let create = ["operator", "create", "ben", "--role", "operator", "--password-stdin"];
+        program_with_input(app, &create, PASSWORD).done();
+        let issue = async |life: &str| {
+            let arguments = ["operator", "key", "issue", "ben", "--expires-in", life, "--json"];
+            let issued = app.program(&arguments).await.json();
+            let api = Api { key: text(&issued["secret"]), ..Api::owner(app) };
+            app.until(&api.request("GET", "/me"), 200).await;
+            api
+        };
+        let (short, long) = (issue("1h").await, issue("never").await);
+        app.advance(Duration::from_secs(3601));
+        short.get("/me").await.expect(401);
+        long.get("/me").await.expect(200);
+        let owner = Api::owner(app);
+        owner.send(&owner.request("POST", "/operators/ben/disable")).await.expect(200);
+        long.get("/me").await.expect(401);
+        let sentence = refusal(app, &["operator", "key", "issue", "ben"]).await;
+        assert!(sentence.contains("disabled"), "{sentence}");
+        // Letting the person in again does not bring back keys of which nobody knows who has them.
+        owner.post("/operators/ben/reset-password", &json!({"password": PASSWORD})).await.expect(200);
+        long.get("/me").await.expect(401);
+    }
+
+    async fn ten_keys_at_most(app: &App) {
+        for _ in 1..10 {
+            app.program(&["operator", "key", "issue", "olivia", "--json"]).await.json();
+        }
+        let sentence = refusal(app, &["operator", "key", "issue", "olivia"]).await;
+        assert!(sentence.contains("10"), "{sentence}");
+        let sentence = refusal(app, &["operator", "key", "list", "nobody"]).await;
+        assert!(sentence.contains("nobody"), "{sentence}");
+    }
+}

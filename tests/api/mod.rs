@@ -1,0 +1,119 @@
+//! The management API as its clients see it.
+
+mod directory;
+mod endpoints;
+mod isolation;
+mod keys;
+mod openapi;
+mod operators;
+mod schemas;
+mod tokens;
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use crate::ops::program_with_input;
+use crate::support::app::App;
+use crate::support::furniture::PASSWORD;
+use crate::support::http::{Answer, Request, send};
+use crate::support::scim::text;
+
+/// A client with one key. It checks on every answer what every answer must hold.
+#[derive(Clone)]
+pub(crate) struct Api {
+    address: SocketAddr,
+    key: String,
+}
+
+impl Api {
+    /// With the key of the owner.
+    pub(crate) fn owner(app: &App) -> Self {
+        Self { address: app.address(), key: app.furniture().owner_key.clone() }
+    }
+
+    /// With the key of a new operator of this role, once the server knows it.
+    async fn of_role(app: &App, role: &str) -> Self {
+        let name = format!("some-{role}");
+        let create = ["operator", "create", &name, "--role", role, "--password-stdin"];
+        program_with_input(app, &create, PASSWORD).done();
+        let issued = app.program(&["operator", "key", "issue", &name, "--json"]).await.json();
+        let api = Self { address: app.address(), key: text(&issued["secret"]) };
+        app.until(&api.request("GET", "/me"), 200).await;
+        api
+    }
+
+    fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, &format!("/api/v1{path}")).bearer(&self.key)
+    }
+
+    async fn send(&self, request: &Request) -> Answer {
+        let answer = send(self.address, request).await;
+        assert!(answer.header("x-request-id").is_some_and(|id| id.len() >= 16), "{answer:#}");
+        if answer.status >= 400 {
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:#}");
+            if request.method != "HEAD" {
+                let problem = answer.json();
+                assert_eq!(problem["status"], answer.status, "{answer:#}");
+                assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{answer:#}");
+            }
+        }
+        answer
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(&self.request("GET", path)).await
+    }
+
+    async fn with_body(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let request = self.request(method, path).header("Content-Type", "application/json");
+        self.send(&request.body(body.to_string())).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.with_body("POST", path, body).await
+    }
+
+    async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.with_body("PUT", path, body).await
+    }
+
+    async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.with_body("PATCH", path, body).await
+    }
+
+    async fn delete(&self, path: &str) -> Answer {
+        self.send(&self.request("DELETE", path)).await
+    }
+
+    /// Every item of a list that has no pages.
+    async fn all(&self, path: &str) -> Vec<Value> {
+        let page = self.get(path).await.expect(200).json();
+        assert_eq!(page["next"], Value::Null);
+        page["items"].as_array().expect("items").clone()
+    }
+
+    /// Every item of a list, page by page.
+    async fn walk(&self, path: &str, limit: usize) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let page = self.get(&format!("{path}{joint}limit={limit}{after}")).await.expect(200).json();
+            let items = page["items"].as_array().expect("items").clone();
+            assert!(items.len() <= limit, "{page}");
+            all.extend(items);
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return all,
+            }
+        }
+    }
+}
+
+/// The pointers of a refusal.
+fn pointers(answer: &Answer) -> Vec<String> {
+    let problem = answer.json();
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    errors.iter().map(|place| text(&place["pointer"])).collect()
+}
