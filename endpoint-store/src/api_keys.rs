@@ -126,7 +126,10 @@ pub fn issue(
     now: Millis,
 ) -> Result<(PlainKey, KeyRecord), StoreError> {
     if new.expires_at.is_some_and(|at| at <= now) {
-        return Err(StoreError::invalid("/expires_at", "the key would have expired already; choose a later date"));
+        return Err(StoreError::invalid(
+            "/expires_at",
+            "the key would have expired already; choose a later date",
+        ));
     }
     dialect::lock_operator(tx, &operator.id)?;
     if operators::by_id(tx, &operator.id)?.is_none_or(|current| current.disabled_at.is_some()) {
@@ -251,9 +254,7 @@ pub(crate) fn revoke_all(
     now: Millis,
 ) -> Result<(), StoreError> {
     diesel::update(
-        api_keys::table
-            .filter(api_keys::operator_id.eq(&operator.id))
-            .filter(api_keys::revoked_at.is_null()),
+        api_keys::table.filter(api_keys::operator_id.eq(&operator.id)).filter(api_keys::revoked_at.is_null()),
     )
     .set((api_keys::revoked_at.eq(Some(now)), api_keys::revoked_by.eq(Some(&actor.label))))
     .execute(&mut **tx)?;

@@ -188,11 +188,7 @@ pub(crate) fn lock_endpoint(tx: &mut Tx<'_>, endpoint: &EndpointId) -> Result<()
 pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError> {
     use crate::schema::operators;
     if let Conn::Postgres(c) = conn {
-        operators::table
-            .filter(operators::id.eq(id))
-            .select(operators::id)
-            .for_update()
-            .load::<String>(c)?;
+        operators::table.filter(operators::id.eq(id)).select(operators::id).for_update().load::<String>(c)?;
     }
     Ok(())
 }

@@ -268,7 +268,8 @@ impl Settings {
             ("group-names", &["unique", "free"]),
         ];
         let plain = plain.map(|(key, words)| (key.to_owned(), words.to_vec()));
-        let rules = Rule::ALL.iter().map(|rule| (format!("dialect.{}", rule.name()), vec!["on", "off", "preset"]));
+        let rules =
+            Rule::ALL.iter().map(|rule| (format!("dialect.{}", rule.name()), vec!["on", "off", "preset"]));
         plain.into_iter().chain(rules).collect()
     }
 
@@ -350,11 +351,14 @@ fn word(choice: impl Serialize) -> String {
 
 fn unknown(key: &str) -> StoreError {
     let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    StoreError::invalid(place(key), format!(
-        "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, and \
+    StoreError::invalid(
+        place(key),
+        format!(
+            "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, and \
          dialect.RULE with RULE one of {}",
-        rules.join(", ")
-    ))
+            rules.join(", ")
+        ),
+    )
 }
 
 fn place(key: &str) -> String {

@@ -68,7 +68,9 @@ pub struct Plain<P: Purpose> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It does not begin like one: the credential of something else.
-    #[error("this is no credential of the kind that is wanted here: tokens begin with \"scim_\", API keys with \"scimkey_\"")]
+    #[error(
+        "this is no credential of the kind that is wanted here: tokens begin with \"scim_\", API keys with \"scimkey_\""
+    )]
     NotOurs,
     /// It begins like one, but is cut, lengthened or mistyped.
     #[error("the token is damaged: a part of it is missing, added or mistyped")]

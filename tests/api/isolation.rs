@@ -37,7 +37,8 @@ struct Scene {
 
 impl Scene {
     async fn new(app: &App, owner: &Api, number: usize) -> Self {
-        let made = owner.post("/endpoints", &json!({"name": format!("Scene {number}")})).await.expect(201).json();
+        let made =
+            owner.post("/endpoints", &json!({"name": format!("Scene {number}")})).await.expect(201).json();
         let endpoint = text(&made["slug"]);
         let scim = crate::support::scim::Scim {
             address: app.address(),

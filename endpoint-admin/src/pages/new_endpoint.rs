@@ -157,7 +157,8 @@ fn make(
     actor: &Actor,
     now: i64,
 ) -> Result<(String, PlainToken, TokenRecord), StoreError> {
-    let settings: &[_] = if wish.deactivate { &[("delete".to_owned(), "deactivate".to_owned())] } else { &[] };
+    let settings: &[_] =
+        if wish.deactivate { &[("delete".to_owned(), "deactivate".to_owned())] } else { &[] };
     let (endpoint, token, record) =
         endpoints::create_with_token(tx, &wish.endpoint, settings, &wish.token, actor, now)?;
     Ok((endpoint.slug, token, record))

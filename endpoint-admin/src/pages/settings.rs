@@ -178,9 +178,7 @@ pub(crate) async fn change_idp(operator: Operator, slug: web::Path<String>, form
     operator.store().flush_usage().await?;
     let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
     let change = Change { idp: Some(idp), ..Change::default() };
-    operator
-        .write(move |tx| endpoints::update(tx, &id, &change, &Expected::Anything, &actor, now))
-        .await?;
+    operator.write(move |tx| endpoints::update(tx, &id, &change, &Expected::Anything, &actor, now)).await?;
     Ok(see(format!("/admin/endpoints/{slug}/connect?done=idp-changed")))
 }
 

@@ -155,6 +155,15 @@ kept! {
         digest: Vec<u8>, operator_id: String, csrf: String, created_at: i64, last_seen_at: i64, address: String,
         agent: String,
     }
+    api_keys as ApiKeyRow {
+        id: String, operator_id: String, digest: Vec<u8>, label: String, created_at: i64, created_by: String,
+        expires_at: Option<i64>, revoked_at: Option<i64>, revoked_by: Option<String>, request_key: Option<String>,
+        requests: i64, last_at: Option<i64>, last_address: Option<String>, last_agent: Option<String>,
+        last_request: Option<String>,
+    }
+    api_requests as ApiRequest {
+        operator_id: String, key_digest: Vec<u8>, fingerprint: Vec<u8>, made: String, created_at: i64,
+    }
     setup_codes as SetupCode { digest: Vec<u8>, created_at: i64, expires_at: i64 }
     endpoints as EndpointRow {
         id: String, slug: String, name: String, name_key: String, tenant: Option<String>, idp: String,

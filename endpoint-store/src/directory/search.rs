@@ -87,16 +87,19 @@ pub fn search(
     Ok(Found { lines: lines.into_iter().map(|(_, l)| l).skip(skip).take(take).collect(), total, more })
 }
 
-/// Resources of a type by name, after the place `after`, and the place of the last of them when more follow. A place
-/// is a key made of the name, and an id. `text` as in [`search`].
+/// A place in a list by name: the key made of the name, and the id.
+pub type Place = (String, String);
+
+/// Resources of a type by name, after the place `after`, and the place of the last of them when more follow.
+/// `text` as in [`search`].
 pub fn page(
     conn: &mut Conn,
     endpoint: &EndpointId,
     rt: &ResourceType,
     text: &str,
-    after: Option<&(String, String)>,
+    after: Option<&Place>,
     limit: usize,
-) -> Result<(Vec<Line>, Option<(String, String)>), StoreError> {
+) -> Result<(Vec<Line>, Option<Place>), StoreError> {
     let text = text.trim();
     let (name, id) = after.map_or(("", ""), |(name, id)| (name, id));
     let mut rows: Vec<rows::Row> = if text.is_empty() {

@@ -29,7 +29,9 @@ pub fn all(endpoint: &Endpoint) -> Value {
 pub fn get(endpoint: &Endpoint, part: &Part) -> Option<Value> {
     let own = all(endpoint);
     match part {
-        Part::ResourceType(name) => list(&own, "resourceTypes").find(|rt| is_named(rt, "name", name)).cloned(),
+        Part::ResourceType(name) => {
+            list(&own, "resourceTypes").find(|rt| is_named(rt, "name", name)).cloned()
+        }
         Part::Extension(urn) => {
             let own_types = list(&own, "resourceTypes").flat_map(|rt| {
                 let name = rt.get("name").cloned().unwrap_or_default();
@@ -267,7 +269,10 @@ mod tests {
         assert_eq!(put(&mut all, badge.clone(), &extension("User", "URN:X:badge")), "/extensions/0");
         let moved = extension("DEVICE", "urn:x:badge");
         assert_eq!(put(&mut all, badge.clone(), &moved), "/resourceTypes/0/extensions/0");
-        assert_eq!(all, json!({"extensions": [], "resourceTypes": [{"name": "Device", "extensions": [moved]}]}));
+        assert_eq!(
+            all,
+            json!({"extensions": [], "resourceTypes": [{"name": "Device", "extensions": [moved]}]})
+        );
         take_out(&mut all, &badge);
         assert_eq!(all.pointer("/resourceTypes/0/extensions"), Some(&json!([])));
     }

@@ -190,12 +190,7 @@ pub fn set_definitions(
 ///
 /// # Errors
 /// [`StoreError::Refused`] when it is there already.
-pub fn delete(
-    tx: &mut Tx<'_>,
-    id: &EndpointId,
-    actor: &Actor,
-    now: Millis,
-) -> Result<Endpoint, StoreError> {
+pub fn delete(tx: &mut Tx<'_>, id: &EndpointId, actor: &Actor, now: Millis) -> Result<Endpoint, StoreError> {
     let current = find(tx, id.as_str())?;
     if current.deleted_at.is_some() {
         return Err(StoreError::refused(format!("endpoint `{}` is in the bin already", current.slug)));

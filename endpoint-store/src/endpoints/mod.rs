@@ -306,7 +306,10 @@ fn check_name(name: &str) -> Result<String, StoreError> {
 fn check_tenant(tenant: Option<&str>) -> Result<Option<String>, StoreError> {
     let Some(tenant) = tenant.map(str::trim).filter(|tenant| !tenant.is_empty()) else { return Ok(None) };
     if tenant.chars().count() > NAME_LENGTH || tenant.chars().any(char::is_control) {
-        return Err(StoreError::invalid("/tenant", "the tenant may have at most 100 characters, on one line"));
+        return Err(StoreError::invalid(
+            "/tenant",
+            "the tenant may have at most 100 characters, on one line",
+        ));
     }
     Ok(Some(tenant.to_owned()))
 }

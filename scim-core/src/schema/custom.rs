@@ -201,8 +201,9 @@ fn schema(json: Value) -> Result<Schema, SchemaError> {
         .within("id"));
     }
     if schema.attributes.is_empty() || schema.attributes.len() > MOST_ATTRIBUTES {
-        return Err(fault(format!("{urn}: a schema has 1 to {MOST_ATTRIBUTES} attributes"))
-            .within("attributes"));
+        return Err(
+            fault(format!("{urn}: a schema has 1 to {MOST_ATTRIBUTES} attributes")).within("attributes")
+        );
     }
     attributes(urn, &schema.attributes, false).map_err(|error| error.within("attributes"))?;
     Ok(schema)
@@ -233,26 +234,23 @@ fn one_attribute(at: &str, attribute: &Attribute, fresh: bool, inner: bool) -> R
     }
     match (attribute.is_complex(), attribute.sub_attributes.is_empty()) {
         (true, _) if inner => {
-            return Err(
-                fault(format!("{at}: a complex attribute cannot be inside another")).within("type")
-            );
+            return Err(fault(format!("{at}: a complex attribute cannot be inside another")).within("type"));
         }
         (true, true) => return Err(fault(format!("{at}: a complex attribute needs subAttributes"))),
         (false, false) => {
-            return Err(fault(format!("{at}: only a complex attribute has subAttributes"))
-                .within("subAttributes"));
+            return Err(
+                fault(format!("{at}: only a complex attribute has subAttributes")).within("subAttributes")
+            );
         }
-        (true, false) => attributes(at, &attribute.sub_attributes, true)
-            .map_err(|error| error.within("subAttributes"))?,
+        (true, false) => {
+            attributes(at, &attribute.sub_attributes, true).map_err(|error| error.within("subAttributes"))?;
+        }
         (false, true) => {}
     }
     let unique = attribute.uniqueness != Uniqueness::None;
-    let single_text =
-        !inner && !attribute.multi_valued && attribute.kind == AttributeType::String;
+    let single_text = !inner && !attribute.multi_valued && attribute.kind == AttributeType::String;
     if unique && !single_text {
-        return Err(
-            fault(format!("{at}: only a single text attribute can be unique")).within("uniqueness")
-        );
+        return Err(fault(format!("{at}: only a single text attribute can be unique")).within("uniqueness"));
     }
     Ok(())
 }

@@ -186,7 +186,10 @@ fn kind(x: &Exchange, name: &str) -> Result<(Arc<Endpoint>, Arc<ResourceType>), 
     let rt = found.ok_or_else(|| {
         let known: Vec<&str> = endpoint.catalog.resource_types().iter().map(|rt| rt.name.as_str()).collect();
         let named: String = name.chars().take(100).collect();
-        Problem::not_found(format!("This endpoint has no resource type `{named}`; it has {}", known.join(", ")))
+        Problem::not_found(format!(
+            "This endpoint has no resource type `{named}`; it has {}",
+            known.join(", ")
+        ))
     })?;
     Ok((endpoint, rt))
 }
@@ -229,11 +232,11 @@ async fn show(x: &Exchange, name: &str) -> Outcome {
 /// As SCIM shows it.
 fn rendered(rt: &ResourceType, record: Record, base: &str) -> Value {
     let meta = Meta {
+        version: record.etag(),
         location: format!("{base}/{}/{}", rt.endpoint, record.id),
         id: record.id,
         created: record.created_at,
         last_modified: record.modified_at,
-        version: record.version,
     };
     let group = |link: &Link| {
         let kind = if link.direct { "direct" } else { "indirect" };
@@ -248,10 +251,10 @@ pub(super) async fn members(x: &Exchange) -> Outcome {
     let (endpoint, rt) = kind(x, "Group")?;
     let (after, limit) = (x.query.after()?, x.query.limit());
     let (id, group) = (endpoint.id.clone(), x.segment("id").to_owned());
+    let after = after.map(|(_, id)| id).unwrap_or_default();
     let (links, more) = x
         .read(move |conn| {
             search::find(conn, &id, &rt, &group)?;
-            let after = after.map(|(_, id)| id).unwrap_or_default();
             member_rows::page_after(conn, &id, &group, &after, limit)
         })
         .await?;

@@ -151,7 +151,10 @@ impl PartialSchema for SettingsBody {
                         .schema_type(Type::Integer)
                         .minimum(Some(1))
                         .maximum(Some(100_000));
-                    all.property(key, Schema::AnyOf(AnyOfBuilder::new().item(words(choices)).item(number).build()))
+                    all.property(
+                        key,
+                        Schema::AnyOf(AnyOfBuilder::new().item(words(choices)).item(number).build()),
+                    )
                 }
                 _ => all.property(key, words(choices)),
             })
@@ -179,7 +182,11 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[schema(as = NewEndpoint)]
 pub(super) struct NewEndpointBody {
     /// What operators call it; its URL is made from it.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[A-Za-z0-9][^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[A-Za-z0-9][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// The identity provider; `generic` when absent.
     #[serde(default, deserialize_with = "present")]
@@ -251,8 +258,7 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
             .find(|known| Some(known.as_str()) == status),
         binned: status == Some("deleted"),
     };
-    let (found, more) =
-        x.read(move |conn| endpoints::page(conn, &wanted, after.as_ref(), limit)).await?;
+    let (found, more) = x.read(move |conn| endpoints::page(conn, &wanted, after.as_ref(), limit)).await?;
     let last = found.last().filter(|_| more);
     let next = last.map(|last| cursor(&fold(&last.endpoint.name), last.endpoint.id.as_str()));
     Reply::json(&Page { items: found.iter().map(|one| EndpointView::new(one, x)).collect(), next })
@@ -299,8 +305,8 @@ fn told(summary: &EndpointSummary, x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn show(x: &Exchange) -> Outcome {
-    let endpoint = Endpoint::clone(&*x.endpoint()?);
-    let summary = x.read(move |conn| endpoints::summary(conn, endpoint)).await?;
+    let endpoint = x.endpoint()?;
+    let summary = x.read(move |conn| endpoints::summary(conn, Endpoint::clone(&endpoint))).await?;
     told(&summary, x)
 }
 

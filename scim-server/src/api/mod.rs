@@ -166,14 +166,14 @@ impl Exchange {
 
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+        read: impl Fn(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         self.api.store.read(read).await.map_err(|error| Problem::of(error, &self.request_id))
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         self.api.store.write(write).await.map_err(|error| Problem::of(error, &self.request_id))
     }
@@ -244,7 +244,9 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
 /// A path that is not there, or does not take the method.
 fn nowhere(req: &HttpRequest, allow: &str) -> Problem {
     if allow.is_empty() {
-        return Problem::not_found(format!("There is nothing here. {BASE}/openapi.json lists what there is."));
+        return Problem::not_found(format!(
+            "There is nothing here. {BASE}/openapi.json lists what there is."
+        ));
     }
     let detail = format!("{} is not possible here; this path takes {allow}.", req.method());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail);

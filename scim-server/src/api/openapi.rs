@@ -101,7 +101,10 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let mut parameters: Vec<Value> = names(route.path).map(path_parameter).collect();
     parameters.extend(route.query.iter().map(|param| param.document()));
     if route.conditional {
-        parameters.push(header("If-Match", "The `ETag` that was read; the request fails with 412 if it has changed."));
+        parameters.push(header(
+            "If-Match",
+            "The `ETag` that was read; the request fails with 412 if it has changed.",
+        ));
     }
     if route.idempotent {
         parameters.push(json!({

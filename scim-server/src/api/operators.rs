@@ -1,8 +1,8 @@
 //! `/operators`: the people who run the platform, for admins; owners are managed by owners.
 
 use endpoint_admin::password;
-use endpoint_store::operators::{self, Operator, Role};
 use endpoint_store::api_keys;
+use endpoint_store::operators::{self, Operator, Role};
 use scim_core::time::format;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -74,7 +74,11 @@ impl ToSchema for RoleName {}
 #[schema(as = NewOperator)]
 pub(super) struct NewOperatorBody {
     /// What they sign in with; compared without case.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     #[schema(inline, value_type = RoleName)]
     role: RoleName,

@@ -66,8 +66,9 @@ impl Param {
                 let good = digits && value.parse().is_ok_and(|n: usize| (1..=LARGEST_PAGE).contains(&n));
                 (!good).then(|| format!("`{}` is a whole number from 1 to {LARGEST_PAGE}", self.name))
             }
-            Kind::Word(words) => (!words.contains(&value))
-                .then(|| format!("`{}` is one of {}", self.name, words.join(", "))),
+            Kind::Word(words) => {
+                (!words.contains(&value)).then(|| format!("`{}` is one of {}", self.name, words.join(", ")))
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Refusals of the management API: `application/problem+json` (RFC 9457).
 
-use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use endpoint_store::StoreError;
 use endpoint_store::operators::Role;
@@ -85,7 +85,11 @@ impl Problem {
     pub(super) fn forbidden(own: Role, least: Role) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
-            format!("This needs the role {}; the key's operator has the role {}.", least.as_str(), own.as_str()),
+            format!(
+                "This needs the role {}; the key's operator has the role {}.",
+                least.as_str(),
+                own.as_str()
+            ),
         )
     }
 
@@ -110,7 +114,8 @@ impl Problem {
     }
 
     pub(super) fn too_many(wait: u64) -> Self {
-        let detail = format!("Too many requests with this key; wait {wait} s and send the same request again.");
+        let detail =
+            format!("Too many requests with this key; wait {wait} s and send the same request again.");
         Self::new(StatusCode::TOO_MANY_REQUESTS, detail).with(header::RETRY_AFTER, wait.into())
     }
 

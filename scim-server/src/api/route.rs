@@ -86,13 +86,7 @@ impl Route {
     }
 }
 
-const fn route(
-    method: Method,
-    path: &'static str,
-    least: Role,
-    summary: &'static str,
-    run: Run,
-) -> Route {
+const fn route(method: Method, path: &'static str, least: Role, summary: &'static str, run: Run) -> Route {
     Route {
         method,
         path,
@@ -133,11 +127,8 @@ macro_rules! run {
     };
 }
 
-const SEARCH: Param = Param {
-    name: "q",
-    kind: Kind::Text,
-    about: "Only what begins with this, compared without case.",
-};
+const SEARCH: Param =
+    Param { name: "q", kind: Kind::Text, about: "Only what begins with this, compared without case." };
 const TENANT: Param =
     Param { name: "tenant", kind: Kind::Text, about: "Only those of this tenant, compared without case." };
 const STATUS: Param = Param {

@@ -15,7 +15,10 @@ use super::{Exchange, Outcome, Reply};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Definitions)]
-#[expect(dead_code, reason = "describes the JSON, which is kept as it was given and judged by the schema reader")]
+#[expect(
+    dead_code,
+    reason = "describes the JSON, which is kept as it was given and judged by the schema reader"
+)]
 pub(super) struct DefinitionsView {
     #[schema(required = false)]
     extensions: Vec<ExtensionView>,
@@ -27,7 +30,10 @@ pub(super) struct DefinitionsView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Extension)]
-#[expect(dead_code, reason = "describes the JSON, which is kept as it was given and judged by the schema reader")]
+#[expect(
+    dead_code,
+    reason = "describes the JSON, which is kept as it was given and judged by the schema reader"
+)]
 pub(super) struct ExtensionView {
     /// What it extends: `User`, `Group`, or a type of the endpoint's own.
     #[schema(rename = "resourceType")]
@@ -44,7 +50,10 @@ pub(super) struct ExtensionView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ResourceType)]
-#[expect(dead_code, reason = "describes the JSON, which is kept as it was given and judged by the schema reader")]
+#[expect(
+    dead_code,
+    reason = "describes the JSON, which is kept as it was given and judged by the schema reader"
+)]
 pub(super) struct ResourceTypeView {
     name: String,
     /// The segment of its URL, such as `Devices`.

@@ -1,9 +1,9 @@
 //! `/endpoints/{endpoint}/tokens`: bearer tokens, shown once.
 
+use endpoint_store::Millis;
 use endpoint_store::idempotency;
 use endpoint_store::tokens::{self, Consent, NewToken, Scope, TokenRecord};
 use endpoint_store::usage::Seen;
-use endpoint_store::Millis;
 use scim_core::time::format;
 use scim_core::token::PlainToken;
 use serde::{Deserialize, Serialize};

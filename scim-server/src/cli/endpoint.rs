@@ -271,10 +271,10 @@ async fn change(
 
 async fn set(cx: &Context, which: Which, settings: Vec<(String, String)>) -> Result<Answer, Failure> {
     let now = cx.now;
+    let wanted = endpoints::Change { settings, ..endpoints::Change::default() };
     let summary = change(cx, move |tx| {
         let endpoint = find_live(tx, &which.endpoint)?;
-        let change = endpoints::Change { settings, ..endpoints::Change::default() };
-        endpoints::update(tx, &endpoint.id, &change, &Expected::Anything, &Actor::cli(), now)
+        endpoints::update(tx, &endpoint.id, &wanted, &Expected::Anything, &Actor::cli(), now)
     })
     .await?;
     Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })

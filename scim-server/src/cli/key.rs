@@ -91,7 +91,8 @@ async fn issue(cx: &Context, name: String, new: NewKey) -> Result<Answer, Failur
         ("Expires", key.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at), now))),
     ];
     let title = format!("API key “{}” of `{}` is issued.", clean(&key.label), clean(&operator.name));
-    let once = "The key is shown now and never again: only a digest of it is kept. Copy it to where it belongs.";
+    let once =
+        "The key is shown now and never again: only a digest of it is kept. Copy it to where it belongs.";
     Ok(Answer { json, text: format!("{title}\n\n{}\n\n{once}", fields(&values)) })
 }
 
@@ -141,12 +142,8 @@ async fn revoke(cx: &Context, id: String) -> Result<Answer, Failure> {
             Ok((operator, key))
         })
         .await?;
-    let text = format!(
-        "API key `{}` (“{}”) of `{}` is revoked.",
-        key.id,
-        clean(&key.label),
-        clean(&operator.name)
-    );
+    let text =
+        format!("API key `{}` (“{}”) of `{}` is revoked.", key.id, clean(&key.label), clean(&operator.name));
     Ok(Answer { json: record(&key, &operator.name, now), text })
 }
 

@@ -79,7 +79,8 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
             let hash = read_hash()?;
             let cx = Context::open(config)?;
             let now = cx.now;
-            let made = cx.write(move |tx| operators::create(tx, &name, &hash, role, &Actor::cli(), now)).await?;
+            let made =
+                cx.write(move |tx| operators::create(tx, &name, &hash, role, &Actor::cli(), now)).await?;
             Ok(done(&made, &format!("{} `{}` can sign in to the console.", role_name(role), made.name)))
         }
         OperatorCommand::Key(args) => key::run(args.command, &Context::open(config)?).await,
@@ -87,7 +88,8 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
         OperatorCommand::Disable { name } => {
             let cx = Context::open(config)?;
             let now = cx.now;
-            let off = cx.write(move |tx| operators::disable(tx, &name, &Actor::cli(), now).map_err(hint)).await?;
+            let off =
+                cx.write(move |tx| operators::disable(tx, &name, &Actor::cli(), now).map_err(hint)).await?;
             Ok(done(
                 &off,
                 &format!(
