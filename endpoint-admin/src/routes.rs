@@ -16,8 +16,8 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate,
     pages::{
-        account, connect, evidence, group, groups, new_endpoint, outside, overview, schema, settings, tokens,
-        user, users,
+        account, api_keys, connect, evidence, group, groups, new_endpoint, outside, overview, schema,
+        settings, tokens, user, users,
     },
 };
 
@@ -108,6 +108,8 @@ pub const ROUTES: &[Route] = &[
     post("/admin/sessions/end", SelfService, || web::to(account::end_session)),
     post("/admin/theme", SelfService, || web::to(account::theme)),
     get ("/admin/account", Session, || web::to(account::show)),
+    post("/admin/account/keys", SelfService, || web::to(api_keys::issue)),
+    post("/admin/account/keys/revoke", SelfService, || web::to(api_keys::revoke)),
     get ("/admin/", Session, || web::to(overview::show)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
     post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)),

@@ -65,6 +65,31 @@ both! {
         long.get("/me").await.expect(401);
     }
 
+    async fn the_console_issues_shows_once_and_revokes(app: &App) {
+        let mut console = app.console();
+        console.sign_in("olivia", PASSWORD).await;
+        let page = console.visit("/admin/account").await;
+        let form = page.form_with("request_key").with("label", "Terraform").with("expires", "30");
+        let shown = console.submit(&page, &form).await;
+        let html = shown.html();
+        let at = html.find("scimkey_").expect("the key is shown");
+        let key: String = html[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        assert_eq!((key.len(), shown.answer.header("cache-control")), (8 + 12 + 1 + 49, Some("no-store")));
+        let api = Api { key: key.clone(), ..Api::owner(app) };
+        assert_eq!(api.get("/me").await.expect(200).json()["key"]["label"], "Terraform");
+
+        // Back, forward, and "send again?".
+        let again = console.submit(&page, &form).await;
+        assert!(!again.html().contains(&key), "shown once");
+        assert_eq!(again.answer.status, 422);
+        let page = console.visit("/admin/account").await;
+        assert!(!page.html().contains(&key) && page.html().contains(&format!("scimkey_{}_…", &key[8..20])));
+        let form = page.form_with("Revoke<span class=\"sr\"> Terraform");
+        let done = console.submit(&page, &form).await;
+        assert!(done.text().contains("The API key is revoked"), "{}", done.text());
+        api.get("/me").await.expect(401);
+    }
+
     async fn ten_keys_at_most(app: &App) {
         for _ in 1..10 {
             app.program(&["operator", "key", "issue", "olivia", "--json"]).await.json();

@@ -10,6 +10,7 @@ use endpoint_store::{
     sessions::{self, OpenSession},
 };
 
+use super::api_keys::KeysPart;
 use crate::{
     error::PageError,
     forms::Form,
@@ -50,8 +51,9 @@ impl SessionRow {
 
 #[derive(Template)]
 #[template(path = "pages/account.html")]
-struct AccountPage {
+pub(crate) struct AccountPage {
     frame: Frame,
+    keys: KeysPart,
     name: String,
     role: &'static str,
     may: &'static str,
@@ -60,6 +62,12 @@ struct AccountPage {
 
 /// The page.
 pub(crate) async fn show(operator: Operator) -> Answer {
+    let keys = KeysPart::of(&operator).await?;
+    html(&page(&operator, keys).await?)
+}
+
+/// The page with this part about keys.
+pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountPage, PageError> {
     let (role, may) = match operator.role() {
         Role::Owner => ("Owner", "may do everything"),
         Role::Admin => ("Admin", "may do everything but manage owners"),
@@ -69,7 +77,8 @@ pub(crate) async fn show(operator: Operator) -> Answer {
     let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
     let open =
         operator.read(move |conn| sessions::list(conn, &account, &secret, session::LIFETIME, now)).await?;
-    html(&AccountPage {
+    Ok(AccountPage {
+        keys,
         sessions: open.into_iter().map(|open| SessionRow::new(open, now)).collect(),
         frame: operator.frame(Section::Account),
         name: operator.account().name.clone(),

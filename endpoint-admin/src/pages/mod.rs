@@ -1,6 +1,7 @@
 //! The pages: one file each, with a struct per page and per partial, and the handlers that fill it.
 
 pub(crate) mod account;
+pub(crate) mod api_keys;
 pub(crate) mod connect;
 mod definitions;
 pub(crate) mod errors;
@@ -86,6 +87,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "schema-saved" => {
             "The schema is saved and in force. The identity provider sees it the next time it reads it."
         }
+        "key-revoked" => "The API key is revoked: whatever still uses it gets 401.",
         "session-ended" => "That session is ended.",
         "idp-changed" => {
             "The endpoint is set up for this identity provider now: the steps below and the settings are for it."

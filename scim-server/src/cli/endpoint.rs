@@ -303,7 +303,13 @@ async fn set_status(cx: &Context, which: Which, turn: Turn) -> Result<Answer, Fa
     let now = cx.now;
     let summary = change(cx, move |tx| {
         let endpoint = find_live(tx, &which.endpoint)?;
-        endpoints::turn(tx, &endpoint.id, turn, &Actor::cli(), now)
+        endpoints::turn(tx, &endpoint.id, turn, &Actor::cli(), now).map_err(|error| match error {
+            StoreError::Refused(why) => {
+                let way = if turn == Turn::Enable { "resume" } else { "enable" };
+                StoreError::Refused(format!("{why}: `endpoint {way} {}`", endpoint.slug))
+            }
+            other => other,
+        })
     })
     .await?;
     let slug = &summary.endpoint.slug;
