@@ -217,6 +217,7 @@ async fn show(x: &Exchange, name: &str) -> Outcome {
         })
         .await?;
     let base = x.api.public_url.scim_base(&endpoint.slug);
+    let resource = record.resource().map_err(|error| Problem::of(error, &x.request_id))?;
     Reply::json(&ResourceView {
         id: record.id.clone(),
         name: record.name.clone(),
@@ -225,12 +226,12 @@ async fn show(x: &Exchange, name: &str) -> Outcome {
         created_at: format(record.created_at),
         modified_at: format(record.modified_at),
         members,
-        resource: rendered(&rt, record, &base),
+        resource: rendered(&rt, record, resource, &base),
     })
 }
 
 /// As SCIM shows it.
-fn rendered(rt: &ResourceType, record: Record, base: &str) -> Value {
+fn rendered(rt: &ResourceType, record: Record, resource: Resource, base: &str) -> Value {
     let meta = Meta {
         version: record.etag(),
         location: format!("{base}/{}/{}", rt.endpoint, record.id),
@@ -244,7 +245,7 @@ fn rendered(rt: &ResourceType, record: Record, base: &str) -> Value {
     };
     let groups: Vec<Value> = record.memberships.iter().flatten().map(group).collect();
     let links = vec![("groups".to_owned(), groups)];
-    Value::Object(project::render(rt, record.resource, &meta, links, &Projection::all()))
+    Value::Object(project::render(rt, resource, &meta, links, &Projection::all()))
 }
 
 pub(super) async fn members(x: &Exchange) -> Outcome {
