@@ -49,8 +49,9 @@ both! {
         let first = api.send(&issue()).await.expect(201).json();
         let again = api.send(&issue()).await.expect(200).json();
         assert_eq!((&again["id"], &again["secret"]), (&first["id"], &json!(null)));
-        for _ in 0..3 {
-            api.post("/endpoints/generic/tokens", &json!({})).await.expect(201);
+        for days in [json!(1), json!(36_500.0), json!(null)] {
+            let body = json!({"expires_in_days": days});
+            api.post("/endpoints/generic/tokens", &body).await.expect(201);
         }
         api.post("/endpoints/generic/tokens", &json!({})).await.expect(409);
         for (body, place) in [
@@ -60,6 +61,8 @@ both! {
             (json!({"label": "x".repeat(101)}), "/label"),
             (json!({"expires_in_days": 40_000}), "/expires_in_days"),
             (json!({"expires_in_days": -1}), "/expires_in_days"),
+            (json!({"expires_in_days": 1.5}), "/expires_in_days"),
+            (json!({"expires_in_days": 1e300}), "/expires_in_days"),
             (json!({"secret": "x"}), "/secret"),
         ] {
             let answer = api.post("/endpoints/generic/tokens", &body).await.expect(422);

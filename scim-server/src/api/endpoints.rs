@@ -18,7 +18,7 @@ use super::body::ObjectOnly;
 use super::params::cursor;
 use super::problem::{Place, Problem};
 use super::route::BASE;
-use super::tokens::{IssuedToken, NewTokenBody};
+use super::tokens::{IssuedToken, NewTokenBody, integer};
 use super::{Exchange, Outcome, Page, Reply};
 
 const FIRST_TOKEN: &str = "first token";
@@ -121,7 +121,9 @@ impl SettingsBody {
         for (key, value) in self.0 {
             let text = match value {
                 Value::String(text) => text,
-                Value::Number(number) => number.to_string(),
+                Value::Number(number) => {
+                    integer(&number).map_or_else(|| number.to_string(), |whole| whole.to_string())
+                }
                 other => other.to_string(),
             };
             match scratch.set(&key, &text) {

@@ -6,7 +6,8 @@ use endpoint_store::tokens::{self, Consent, NewToken, Scope, TokenRecord};
 use endpoint_store::usage::Seen;
 use scim_core::time::format;
 use scim_core::token::PlainToken;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::endpoints::{find_live, present};
@@ -38,9 +39,25 @@ pub(super) struct NewTokenBody {
     #[schema(inline, value_type = TokenScope, required = false)]
     scope: Option<TokenScope>,
     /// After how many days it ends by itself; never when absent or null.
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 36500)]
-    expires_in_days: Option<u16>,
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 36500)]
+    expires_in_days: Option<i64>,
+}
+
+/// A whole number, or null. To JSON Schema `90.0` is one, too.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let number = Option::<serde_json::Number>::deserialize(deserializer)?;
+    let exact = number.map(|number| integer(&number).ok_or(number));
+    exact.transpose().map_err(|number| D::Error::custom(format_args!("{number} is no whole number")))
+}
+
+/// A number as a whole one, if it is.
+pub(super) fn integer(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+        // Of the text, because a cast would cut off what does not fit.
+        std::format!("{float:.0}").parse().ok()
+    })
 }
 
 impl NewTokenBody {
@@ -65,7 +82,7 @@ impl NewTokenBody {
             Some(TokenScope::Read) => Scope::Read,
             Some(TokenScope::Write) | None => Scope::Write,
         };
-        let expires_at = self.expires_in_days.map(|days| now + Millis::from(days) * DAY);
+        let expires_at = self.expires_in_days.map(|days| now + days * DAY);
         Ok(NewToken { label: self.label.trim().to_owned(), scope, expires_at, request_key: None })
     }
 }
