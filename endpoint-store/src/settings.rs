@@ -207,6 +207,17 @@ pub struct Settings {
     pub dialect: BTreeMap<String, bool>,
 }
 
+/// What one setting takes.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// Its name.
+    pub key: String,
+    /// These words.
+    pub words: &'static [&'static str],
+    /// Whole numbers from the first to the second, too.
+    pub numbers: Option<(u32, u32)>,
+}
+
 impl Settings {
     /// The preset of an identity provider.
     pub fn preset(idp: Idp) -> Self {
@@ -257,19 +268,24 @@ impl Settings {
         entries
     }
 
-    /// Every setting that takes one of a few words, with these words; `rate` also takes a number.
-    pub fn choices() -> Vec<(String, Vec<&'static str>)> {
-        let plain: [(&str, &[&str]); 6] = [
-            ("delete", &["remove", "deactivate"]),
-            ("group-patch", &["204", "200"]),
-            ("rate", &["default", "unlimited"]),
-            ("password", &["accept", "refuse"]),
-            ("unknown-members", &["skip", "refuse"]),
-            ("group-names", &["unique", "free"]),
+    /// Every setting with the values it takes.
+    pub fn choices() -> Vec<Choice> {
+        type Plain = (&'static str, &'static [&'static str], Option<(u32, u32)>);
+        let plain: [Plain; 7] = [
+            ("delete", &["remove", "deactivate"], None),
+            ("group-patch", &["204", "200"], None),
+            ("rate", &["default", "unlimited"], Some((1, 100_000))),
+            ("password", &["accept", "refuse"], None),
+            ("unknown-members", &["skip", "refuse"], None),
+            ("group-names", &["unique", "free"], None),
+            ("history", &["forever"], Some((7, 3650))),
         ];
-        let plain = plain.map(|(key, words)| (key.to_owned(), words.to_vec()));
-        let rules =
-            Rule::ALL.iter().map(|rule| (format!("dialect.{}", rule.name()), vec!["on", "off", "preset"]));
+        let plain = plain.map(|(key, words, numbers)| Choice { key: key.to_owned(), words, numbers });
+        let rules = Rule::ALL.iter().map(|rule| Choice {
+            key: format!("dialect.{}", rule.name()),
+            words: &["on", "off", "preset"],
+            numbers: None,
+        });
         plain.into_iter().chain(rules).collect()
     }
 
@@ -403,12 +419,18 @@ mod tests {
     #[test]
     fn every_choice_is_taken_and_every_setting_is_a_choice() {
         let mut settings = Settings::preset(Idp::Okta);
-        for (key, words) in Settings::choices() {
-            for word in words {
-                settings.set(&key, word).unwrap();
+        for choice in Settings::choices() {
+            for word in choice.words {
+                settings.set(&choice.key, word).unwrap();
+            }
+            if let Some((least, most)) = choice.numbers {
+                settings.set(&choice.key, &least.to_string()).unwrap();
+                settings.set(&choice.key, &most.to_string()).unwrap();
+                assert!(settings.set(&choice.key, &(least - 1).to_string()).is_err());
+                assert!(settings.set(&choice.key, &(most + 1).to_string()).is_err());
             }
         }
-        let known: Vec<String> = Settings::choices().into_iter().map(|(key, _)| key).collect();
+        let known: Vec<String> = Settings::choices().into_iter().map(|choice| choice.key).collect();
         assert!(settings.entries().iter().all(|(key, _)| known.contains(key)));
     }
 

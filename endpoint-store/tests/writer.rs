@@ -76,13 +76,13 @@ async fn what_is_queued_is_written_before_the_store_closes_and_nothing_later() {
     let store = open(&folder);
     let queued = {
         let store = store.clone();
-        tokio::spawn(
-            async move { store.write(|tx| endpoints::create(tx, &named("queued"), 0)).await.is_ok() },
-        )
+        tokio::spawn(async move {
+            store.write(|tx| endpoints::create(tx, &named("queued"), &Actor::cli(), 0)).await.is_ok()
+        })
     };
     tokio::task::yield_now().await;
     store.close().await;
-    let late = store.write(|tx| endpoints::create(tx, &named("late"), 0)).await;
+    let late = store.write(|tx| endpoints::create(tx, &named("late"), &Actor::cli(), 0)).await;
     assert!(matches!(late, Err(StoreError::Unavailable(_))));
     assert!(store.read(|conn| endpoints::list(conn, "", false, 0, 100)).await.is_err());
     let acknowledged = i64::from(queued.await.unwrap());
@@ -94,7 +94,7 @@ async fn what_is_queued_is_written_before_the_store_closes_and_nothing_later() {
 async fn the_last_one_to_close_empties_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (open(&folder), open(&folder));
-    one.write(|tx| endpoints::create(tx, &named("kept"), 0)).await.unwrap();
+    one.write(|tx| endpoints::create(tx, &named("kept"), &Actor::cli(), 0)).await.unwrap();
     drop(one);
     assert!(folder.path().join("scim.db-wal").exists(), "another one has the database open");
     assert_eq!(count(&other).await, 1);
@@ -112,7 +112,7 @@ async fn the_log_does_not_grow_without_end() {
         let long = long.clone();
         let write = store.write(move |tx| {
             for n in 0..150 {
-                endpoints::create(tx, &named(&format!("{round} {n} {long}")), 0)?;
+                endpoints::create(tx, &named(&format!("{round} {n} {long}")), &Actor::cli(), 0)?;
             }
             Ok(())
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Selection, Status, Turn};
 use endpoint_store::idempotency;
-use endpoint_store::settings::{Idp, Settings};
+use endpoint_store::settings::{Choice, Idp, Settings};
 use endpoint_store::{Endpoint, StoreError, Tx, tokens};
 use scim_core::fold::fold;
 use scim_core::time::format;
@@ -138,28 +138,21 @@ impl SettingsBody {
 
 impl PartialSchema for SettingsBody {
     fn schema() -> RefOr<Schema> {
-        let words = |words: Vec<&'static str>| {
-            ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
-        };
         let all = ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some("Settings by name; those that are not named stay as they are."))
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        let property = |choice: &Choice| -> Schema {
+            let words =
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some(choice.words.to_vec()));
+            let Some((least, most)) = choice.numbers else { return words.into() };
+            let number =
+                ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most));
+            Schema::AnyOf(AnyOfBuilder::new().item(words).item(number).build())
+        };
         Settings::choices()
-            .into_iter()
-            .fold(all, |all, (key, choices)| match key.as_str() {
-                "rate" => {
-                    let number = ObjectBuilder::new()
-                        .schema_type(Type::Integer)
-                        .minimum(Some(1))
-                        .maximum(Some(100_000));
-                    all.property(
-                        key,
-                        Schema::AnyOf(AnyOfBuilder::new().item(words(choices)).item(number).build()),
-                    )
-                }
-                _ => all.property(key, words(choices)),
-            })
+            .iter()
+            .fold(all, |all, choice| all.property(choice.key.as_str(), property(choice)))
             .into()
     }
 }
