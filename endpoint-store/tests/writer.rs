@@ -66,7 +66,7 @@ async fn a_refusal_undoes_itself_only() {
         endpoints::create(tx, &named("half"), &Actor::cli(), 0)?;
         endpoints::create(tx, &named("---"), &Actor::cli(), 0)
     });
-    assert!(matches!(refused.await, Err(StoreError::Refused(_))));
+    assert!(matches!(refused.await, Err(StoreError::Invalid { .. })));
     assert_eq!(count(&store).await, 0);
 }
 
