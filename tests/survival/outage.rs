@@ -123,3 +123,43 @@ async fn restarts_under_load_lose_nothing() {
     assert!(ledger.put_off() > 0, "some met the outage: {}", ledger.summary());
     println!("{}; {} resources, {} changes", ledger.summary(), sound.resources, sound.changes);
 }
+
+/// Two writes that take the same two rows in opposite order: the database breaks one off, the store runs it again, and
+/// neither requester hears of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deadlock_is_run_again() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use endpoint_store::caller::Actor;
+    use endpoint_store::{EndpointId, Store, endpoints};
+
+    use crate::support::backend::Backend;
+
+    if !Backend::Postgres.available() {
+        return;
+    }
+    let (database, furniture) = tokio::task::spawn_blocking(|| Backend::Postgres.furnished()).await.unwrap();
+    let store = Store::open(&database.url.parse().unwrap()).unwrap();
+    let find = |slug: &str| store.registry().endpoint(slug).unwrap().id.clone();
+    let (first, second) = (find(&furniture.generic.slug), find(&furniture.foreign.slug));
+    let (runs, met) = (Arc::new(AtomicUsize::new(0)), Arc::new(std::sync::Barrier::new(2)));
+    let write = |one: EndpointId, other: EndpointId, name: &'static str| {
+        let (store, runs, met) = (store.clone(), runs.clone(), met.clone());
+        tokio::spawn(async move {
+            let write = store.write(move |tx| {
+                let run = runs.fetch_add(1, Ordering::SeqCst);
+                endpoints::rename(tx, &one, &format!("{name} one"), &Actor::cli(), 0)?;
+                // Both hold their first row; the run that repeats one of them waits for nobody.
+                if run < 2 {
+                    met.wait();
+                }
+                endpoints::rename(tx, &other, &format!("{name} other"), &Actor::cli(), 0)
+            });
+            write.await.map(drop)
+        })
+    };
+    let (left, right) = (write(first.clone(), second.clone(), "Left"), write(second, first, "Right"));
+    assert!(left.await.unwrap().is_ok() && right.await.unwrap().is_ok());
+    assert_eq!(runs.load(Ordering::SeqCst), 3, "one of the two was run again, once");
+}
