@@ -8,6 +8,8 @@ use super::Api;
 use crate::ops::{program_with_input, refusal, said};
 use crate::support::both;
 use crate::support::furniture::PASSWORD;
+use crate::support::http::{Request, send};
+use crate::support::program::Server;
 use crate::support::scim::text;
 
 both! {
@@ -99,4 +101,31 @@ both! {
         let sentence = refusal(app, &["operator", "key", "list", "nobody"]).await;
         assert!(sentence.contains("nobody"), "{sentence}");
     }
+}
+
+/// The API lives with the console, and a key has a rate of its own.
+#[tokio::test]
+async fn on_the_address_of_the_console_and_at_the_rate_of_the_server() {
+    let backend = crate::support::backend::Backend::Sqlite;
+    let (database, furniture) = tokio::task::spawn_blocking(move || backend.furnished()).await.unwrap();
+    let console = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let own = console.to_string();
+    let arguments = ["--database", &database.url, "--console-listen", &own, "--rate", "1"];
+    let mut server = Server::start(database.folder.path(), &arguments).await;
+    server.wait_until("the console listens", |_| std::net::TcpStream::connect(console).is_ok()).await;
+    let me = Request::new("GET", "/api/v1/me").bearer(&furniture.owner_key);
+    send(server.address, &me).await.expect(404);
+    send(console, &me).await.expect(200);
+    // One a second, and four at once.
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(send(console, &me).await);
+    }
+    let slowed = answers.into_iter().find(|answer| answer.status == 429).expect("20 at once are too many");
+    let wait = slowed.header("retry-after").and_then(|seconds| seconds.parse().ok());
+    assert!(wait.is_some_and(|seconds: u64| seconds >= 1), "{slowed:#}");
+    assert_eq!(slowed.header("content-type"), Some("application/problem+json"));
+    // Whoever has no key learns nothing of that.
+    send(console, &Request::new("GET", "/api/v1/me")).await.expect(401);
+    server.stop("TERM").await;
 }
