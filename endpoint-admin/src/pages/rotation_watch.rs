@@ -1,0 +1,236 @@
+//! How far a rotation is, in words for somebody who was woken up for it.
+
+use endpoint_store::{
+    Millis,
+    tokens::{TokenRecord, TokenState},
+    usage::Refusal,
+};
+
+use super::tokens::{TokenRow, maker};
+use crate::ui::{Num, When};
+
+/// One of the two tokens.
+pub(crate) struct Side {
+    /// Which of the two it is.
+    pub(crate) role: &'static str,
+    pub(crate) row: TokenRow,
+    /// Requests since the rotation began.
+    pub(crate) since: Num,
+}
+
+/// A step of the way.
+pub(crate) struct Step {
+    pub(crate) class: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) when: Option<When>,
+}
+
+/// All that the page shows of it.
+pub(crate) struct Watch {
+    pub(crate) old_id: String,
+    pub(crate) old_label: String,
+    pub(crate) sides: Vec<Side>,
+    pub(crate) steps: Vec<Step>,
+    /// What is the case, and what to do.
+    pub(crate) verdict: String,
+    /// `ok`, `warn` or `info`.
+    pub(crate) tone: &'static str,
+    pub(crate) retiring: bool,
+    /// Whether the new token was used.
+    pub(crate) arrived: bool,
+    /// Until when the old one can be opened again.
+    pub(crate) undo: Option<When>,
+    pub(crate) began: When,
+    pub(crate) began_by: String,
+}
+
+impl Watch {
+    /// Of the old token and the one that takes its place.
+    pub(crate) fn new(
+        old: &TokenRecord,
+        new: Option<&TokenRecord>,
+        refusals: &[Refusal],
+        idp: &str,
+        now: Millis,
+    ) -> Self {
+        let rotation = old.rotation.as_ref();
+        let began_at = rotation.map_or(old.created_at, |rotation| rotation.began_at);
+        let facts = Facts { old, new, idp, now };
+        let (tone, verdict) = facts.verdict(refusals);
+        let mut sides = Vec::new();
+        if let Some(new) = new {
+            let row = TokenRow::new(new.clone(), refusals, now);
+            sides.push(Side { role: "New token", row, since: Num::of(new.requests) });
+        }
+        let row = TokenRow::new(old.clone(), refusals, now);
+        sides.push(Side { role: "Old token", row, since: Num::of(old.requests_since_rotation()) });
+        Self {
+            old_id: old.id.clone(),
+            old_label: old.label.clone(),
+            sides,
+            steps: facts.steps(began_at),
+            verdict,
+            tone,
+            retiring: old.state(now) == TokenState::Retiring,
+            arrived: facts.arrived().is_some(),
+            undo: When::maybe(old.undo_until(now), now),
+            began: When::new(began_at, now),
+            began_by: maker(rotation.map(|rotation| rotation.began_by.clone()).unwrap_or_default()),
+        }
+    }
+
+    /// The icon beside the verdict.
+    pub(crate) fn icon(&self) -> &'static str {
+        match self.tone {
+            "ok" => "check",
+            "warn" => "warn",
+            _ => "info",
+        }
+    }
+
+    /// What the live region says when it changes.
+    pub(crate) fn words(&self) -> &str {
+        &self.verdict
+    }
+}
+
+struct Facts<'a> {
+    old: &'a TokenRecord,
+    new: Option<&'a TokenRecord>,
+    idp: &'a str,
+    now: Millis,
+}
+
+impl Facts<'_> {
+    fn arrived(&self) -> Option<Millis> {
+        self.new.and_then(|new| new.first_used_at)
+    }
+
+    fn last_old(&self) -> Option<When> {
+        self.old.last_used.as_ref().map(|used| When::new(used.at, self.now))
+    }
+
+    /// The last call with the old token, if it came after the first one with the new.
+    fn straggler(&self) -> Option<When> {
+        let (arrived, used) = (self.arrived()?, self.old.last_used.as_ref()?);
+        (used.at > arrived).then(|| When::new(used.at, self.now))
+    }
+
+    fn verdict(&self, refusals: &[Refusal]) -> (&'static str, String) {
+        let idp = self.idp;
+        if let Some(at) = self.old.retired_at(self.now) {
+            let tried: i64 = refusals.iter().filter(|r| r.token_id == self.old.id).map(|r| r.attempts).sum();
+            let when = When::new(at, self.now).words();
+            return if tried == 0 {
+                ("ok", format!("Done: the old token retired {when}, and nobody has tried it since."))
+            } else {
+                let tries = Num::of(tried).with("call", "calls");
+                (
+                    "warn",
+                    format!(
+                        "The old token retired {when}, and {tries} came with it since: something still has it. Find it below, give it the new token, or open the old one again."
+                    ),
+                )
+            };
+        }
+        if self.new.is_some_and(|new| !new.state(self.now).is_live()) {
+            return ("warn", "The new token is closed, so the old one must not retire. Cancel this rotation, and rotate again.".to_owned());
+        }
+        let Some(_) = self.arrived() else {
+            return (
+                "info",
+                format!(
+                    "Nobody has used the new token yet. Paste it into {idp}; the old one goes on working meanwhile."
+                ),
+            );
+        };
+        if let Some(last) = self.straggler() {
+            return (
+                "warn",
+                format!(
+                    "The old token was used after the new one, last {}: something may still have it. Its last call stands below, with the address it came from. Every such call puts its end off.",
+                    last.words()
+                ),
+            );
+        }
+        ("ok", "Only the new token is used now. There is nothing more to do: the old one retires by itself when it has been silent for long enough.".to_owned())
+    }
+
+    fn steps(&self, began_at: Millis) -> Vec<Step> {
+        let now = self.now;
+        let retired = self.old.retired_at(now);
+        let arrived = self.arrived();
+        let rotation = self.old.rotation.as_ref();
+        let quiet = rotation.map_or(0, |rotation| rotation.quiet_for);
+        let mut wait = match self.last_old() {
+            None => "It was never used.".to_owned(),
+            Some(last) => format!("Its last call came {}.", last.words()),
+        };
+        if let Some(at) = self.old.retires_at(now) {
+            let end = When::new(at, now);
+            wait += &format!(
+                " It retires when it has been silent for {}: {} ({}) if no other call comes.",
+                length(quiet),
+                end.words(),
+                end.exact()
+            );
+        }
+        if let Some(date) = rotation.and_then(|rotation| rotation.retire_at).filter(|_| retired.is_none()) {
+            wait += &format!(" On {} it retires even if it is in use.", When::new(date, now).exact());
+        }
+        let by = rotation.and_then(|rotation| rotation.retired_by.clone());
+        let end = match (retired, by) {
+            (None, _) => {
+                "From then on whoever uses it gets 401. For 24 hours after it, it can be opened again."
+                    .to_owned()
+            }
+            (Some(_), None) => "By itself.".to_owned(),
+            (Some(_), Some(by)) => format!("By {}.", maker(by)),
+        };
+        let done = [Some(began_at), arrived, retired, retired];
+        let next = done.iter().position(Option::is_none);
+        let told = [
+            ("New token issued", String::new()),
+            (
+                "New token in use",
+                if arrived.is_some() {
+                    String::new()
+                } else {
+                    format!("Waiting for the first call with it from {}.", self.idp)
+                },
+            ),
+            ("Old token silent", wait),
+            ("Old token retired", end),
+        ];
+        let steps = told.into_iter().zip(done).enumerate();
+        steps
+            .map(|(at, ((title, text), done))| {
+                Step::new(title, text, When::maybe(done, now), next == Some(at))
+            })
+            .collect()
+    }
+}
+
+impl Step {
+    fn new(title: &str, text: String, when: Option<When>, next: bool) -> Self {
+        let (class, icon, word) = match (when.is_some(), next) {
+            (true, _) => ("done", "check", "done"),
+            (false, true) => ("now", "now", "not yet"),
+            (false, false) => ("later", "ring", "not yet"),
+        };
+        Self { class, icon, word, title: title.to_owned(), text, when }
+    }
+}
+
+fn length(ms: Millis) -> String {
+    let (minutes, hours) = (ms / 60_000, ms / 3_600_000);
+    match (minutes, hours) {
+        (_, 48..) if hours % 24 == 0 => format!("{} days", hours / 24),
+        (_, 2..) if minutes % 60 == 0 => format!("{hours} hours"),
+        (60, _) => "1 hour".to_owned(),
+        _ => format!("{minutes} minutes"),
+    }
+}
