@@ -32,7 +32,7 @@ async fn from_the_button_to_the_buried_token() {
     old.get("/Users").await.expect(200);
     begin(&mut browser, &app).await;
     browser.shot("rotation-01-tokens").await;
-    browser.click("Rotate First token").await;
+    browser.click("Rotate first token").await;
     browser.wait_for_text("no call fails").await;
     browser.shot("rotation-02-form").await;
     browser.fill("label", "Winter").await;
@@ -64,7 +64,7 @@ async fn from_the_button_to_the_buried_token() {
     browser.wait_for("#confirm-error").await;
     browser.shot("rotation-05-busy").await;
     old.get("/Users").await.expect(200);
-    browser.fill("confirm", "First token").await;
+    browser.fill("confirm", "first token").await;
     browser.click("Retire the old token now").await;
     browser.wait_for_text("For 24 hours you can open it again").await;
     old.get("/Users").await.expect(401);
@@ -85,7 +85,7 @@ async fn without_scripts_it_retires_by_itself() {
     browser.without_scripts();
     let old = app.scim(&app.furniture().foreign);
     begin(&mut browser, &app).await;
-    browser.click("Rotate First token").await;
+    browser.click("Rotate first token").await;
     browser.fill("label", "Spare").await;
     browser.click("Issue the new token").await;
     browser.click("I have stored it").await;
@@ -93,7 +93,7 @@ async fn without_scripts_it_retires_by_itself() {
     browser.wait_for_text("The rotation is cancelled").await;
     old.get("/Users").await.expect(200);
 
-    browser.click("Rotate First token").await;
+    browser.click("Rotate first token").await;
     browser.click("Issue the new token").await;
     browser.wait_for_text("shown this once").await;
     let new = old.with_token(&browser.text_of("#secret").await);

@@ -170,7 +170,7 @@ both! {
         old.used(&scim).await;
         assert!(text(&old.post("retire", 409).await["detail"]).contains("confirm"));
         scim.get("/Users").await.expect(200);
-        old.post("retire?confirm=First%20token", 200).await;
+        old.post("retire?confirm=first%20token", 200).await;
         scim.get("/Users").await.expect(401);
         assert_eq!(old.listed().await["rotation"]["retired_by"], "olivia");
         // Of another endpoint, there is no such token.

@@ -31,7 +31,7 @@ both! {
         app.until(&new.request("GET", "/Users"), 200).await;
         scim.get("/Users").await.expect(200);
         let shown = said(app, &["token", "list", &generic.slug]).await;
-        assert!(shown.contains("retiring") && shown.contains("active"), "{shown}");
+        assert!(shown.contains("retiring") && shown.contains("(rotated "), "{shown}");
 
         let sentence = until_busy(app, &generic.token_id).await;
         for part in [&generic.token_id, "--yes", "127.0.0.1"] {
