@@ -16,8 +16,9 @@ use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{token_rotations, tokens as token_rows};
+use crate::schema::{refusals, token_rotations, tokens as token_rows};
 use crate::tokens::{self, Consent, LABEL_LENGTH, MAX_LIVE, NewToken, TokenRecord, TokenState};
+use crate::usage::Cause;
 use crate::writer::Tx;
 
 const MINUTE: Millis = 60_000;
@@ -351,6 +352,12 @@ pub fn unretire(
     }
     tx.note(actor, "token taken back", id);
     forget(tx, endpoint, id)?;
+    // What was turned away while it was closed is explained by that, and mended.
+    let explained = refusals::table
+        .filter(refusals::endpoint_id.eq(endpoint.as_str()))
+        .filter(refusals::cause.eq(Cause::Retired.as_str()))
+        .filter(refusals::token_id.eq(id));
+    diesel::delete(explained).execute(&mut **tx)?;
     tokens::get(tx, endpoint, id)
 }
 

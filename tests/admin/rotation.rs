@@ -69,7 +69,8 @@ async fn from_the_button_to_the_buried_token() {
     browser.wait_for_text("For 24 hours you can open it again").await;
     old.get("/Users").await.expect(401);
     new.get("/Users").await.expect(200);
-    browser.wait_for_text("1 call came with it since").await;
+    browser.wait_for_text("1 call came with it since, the last just now from 127.0.0.1").await;
+    browser.wait_for_text("It was closed before it had been silent for 24 hours").await;
     browser.shot("rotation-06-retired").await;
     browser.click("Open the old token again").await;
     browser.wait_for_text("as if it had not been replaced").await;

@@ -3,7 +3,7 @@
 use endpoint_store::{
     Millis,
     tokens::{TokenRecord, TokenState},
-    usage::Refusal,
+    usage::{Cause, Refusal},
 };
 
 use super::tokens::{TokenRow, maker};
@@ -32,6 +32,8 @@ pub(crate) struct Step {
 pub(crate) struct Watch {
     pub(crate) old_id: String,
     pub(crate) old_label: String,
+    /// Requests that the old one opened since the rotation began.
+    pub(crate) old_since: Num,
     pub(crate) sides: Vec<Side>,
     pub(crate) steps: Vec<Step>,
     /// What is the case, and what to do.
@@ -70,6 +72,7 @@ impl Watch {
         Self {
             old_id: old.id.clone(),
             old_label: old.label.clone(),
+            old_since: Num::of(old.requests_since_rotation()),
             sides,
             steps: facts.steps(began_at),
             verdict,
@@ -122,19 +125,7 @@ impl Facts<'_> {
     fn verdict(&self, refusals: &[Refusal]) -> (&'static str, String) {
         let idp = self.idp;
         if let Some(at) = self.old.retired_at(self.now) {
-            let tried: i64 = refusals.iter().filter(|r| r.token_id == self.old.id).map(|r| r.attempts).sum();
-            let when = When::new(at, self.now).words();
-            return if tried == 0 {
-                ("ok", format!("Done: the old token retired {when}, and nobody has tried it since."))
-            } else {
-                let tries = Num::of(tried).with("call", "calls");
-                (
-                    "warn",
-                    format!(
-                        "The old token retired {when}, and {tries} came with it since: something still has it. Find it below, give it the new token, or open the old one again."
-                    ),
-                )
-            };
+            return self.after(at, refusals);
         }
         if self.new.is_some_and(|new| !new.state(self.now).is_live()) {
             return ("warn", "The new token is closed, so the old one must not retire. Cancel this rotation, and rotate again.".to_owned());
@@ -157,6 +148,36 @@ impl Facts<'_> {
             );
         }
         ("ok", "Only the new token is used now. There is nothing more to do: the old one retires by itself when it has been silent for long enough.".to_owned())
+    }
+
+    /// What is to be said once the old token is closed.
+    fn after(&self, at: Millis, refusals: &[Refusal]) -> (&'static str, String) {
+        let when = When::new(at, self.now).words();
+        let closed = |refusal: &&Refusal| refusal.cause == Cause::Retired && refusal.token_id == self.old.id;
+        let Some(tried) = refusals.iter().find(closed) else {
+            return ("ok", format!("Done: the old token retired {when}, and nobody has tried it since."));
+        };
+        let calls = Num::of(tried.attempts).with("call", "calls");
+        let last = When::new(tried.last.at, self.now).words();
+        let agent =
+            if tried.last.agent.is_empty() { String::new() } else { format!(" ({})", tried.last.agent) };
+        let address = &tried.last.address;
+        (
+            "warn",
+            format!(
+                "The old token retired {when}, and {calls} came with it since, the last {last} from {address}{agent}: something still has it. Give it the new token, or open the old one again."
+            ),
+        )
+    }
+
+    /// Whether the old token was closed although it had not been silent for its quiet time.
+    fn was_cut_off(&self) -> bool {
+        let Some((rotation, at)) = self.old.rotation.as_ref().zip(self.old.retired_at(self.now)) else {
+            return false;
+        };
+        let last =
+            self.old.last_used.as_ref().map_or(rotation.began_at, |used| used.at.max(rotation.began_at));
+        at - last < rotation.quiet_for
     }
 
     fn steps(&self, began_at: Millis) -> Vec<Step> {
@@ -190,8 +211,13 @@ impl Facts<'_> {
             (Some(_), None) => "By itself.".to_owned(),
             (Some(_), Some(by)) => format!("By {}.", maker(by)),
         };
-        let done = [Some(began_at), arrived, retired, retired];
-        let next = done.iter().position(Option::is_none);
+        let silent = retired.filter(|_| !self.was_cut_off());
+        if retired.is_some() && silent.is_none() {
+            wait += &format!(" It was closed before it had been silent for {}.", length(quiet));
+        }
+        let done = [Some(began_at), arrived, silent, retired];
+        // Once it is closed nothing more is waited for.
+        let next = done.iter().position(Option::is_none).filter(|_| retired.is_none());
         let told = [
             ("New token issued", String::new()),
             (
