@@ -7,8 +7,11 @@
 //!       ◀────── take back, within 24 hours ────────────────────────────────────────────────────┘
 //! ```
 
+mod begin;
+#[cfg(test)]
+mod tests;
+
 use diesel::prelude::*;
-use scim_core::token::PlainToken;
 
 use crate::caller::Actor;
 use crate::conn::Conn;
@@ -17,9 +20,11 @@ use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::{refusals, token_rotations, tokens as token_rows};
-use crate::tokens::{self, Consent, LABEL_LENGTH, MAX_LIVE, NewToken, TokenRecord, TokenState};
+use crate::tokens::{self, Consent, MAX_LIVE, TokenRecord, TokenState};
 use crate::usage::Cause;
 use crate::writer::Tx;
+
+pub use begin::{Plan, Rotated, rotate};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
@@ -104,139 +109,6 @@ impl TokenRecord {
             _ => None,
         }
     }
-}
-
-/// What is wanted of a rotation.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Public id of the token to replace; without it, the endpoint's only one.
-    pub token: Option<String>,
-    /// What to call the new one; empty takes the old one's label with the day.
-    pub label: String,
-    /// For how long the old one must have been silent before it retires by itself, in milliseconds.
-    pub quiet_for: Millis,
-    /// When it retires although it is in use.
-    pub retire_at: Option<Millis>,
-    /// Sent along by a form so that sending it again does not issue a second token.
-    pub request_key: Option<String>,
-}
-
-/// What came of it. The plain token exists only here.
-pub struct Rotated {
-    /// The new bearer token.
-    pub secret: PlainToken,
-    /// What is known of it.
-    pub token: TokenRecord,
-    /// The one that it replaces.
-    pub retiring: TokenRecord,
-}
-
-/// Issues a token in the place of another, with the same scope and the same length of life; both live until the old one
-/// retires.
-///
-/// # Errors
-/// [`StoreError::NotFound`]; [`StoreError::Invalid`] for times out of bounds; [`StoreError::Refused`] when no token or
-/// several could be meant, the one meant is not live or is being replaced already, or five are live.
-pub fn rotate(
-    tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
-    plan: &Plan,
-    actor: &Actor,
-    now: Millis,
-) -> Result<Rotated, StoreError> {
-    check(plan, now)?;
-    dialect::lock_endpoint(tx, endpoint)?;
-    let all = tokens::list(tx, endpoint)?;
-    let old = chosen(&all, plan.token.as_deref(), now)?.clone();
-    let live = all.iter().filter(|token| token.state(now).is_live()).count();
-    if live >= MAX_LIVE {
-        return Err(StoreError::refused(format!(
-            "this endpoint has {live} live tokens and may have {MAX_LIVE}, so there is no room for the new one; revoke \
-             or retire one that is no longer used first"
-        )));
-    }
-    let label = if plan.label.trim().is_empty() { next_label(&old.label, now) } else { plan.label.clone() };
-    let expires_at = old.expires_at.map(|end| now + (end - old.created_at));
-    let new = NewToken { label, scope: old.scope, expires_at, request_key: plan.request_key.clone() };
-    let (secret, token) = tokens::issue(tx, endpoint, &new, actor, now)?;
-    tx.note(actor, "token rotation begun", &old.id);
-    let rotation = Rotation {
-        token_id: old.id.clone(),
-        endpoint_id: endpoint.as_str().to_owned(),
-        successor: token.id.clone(),
-        began_at: now,
-        began_by: actor.label.clone(),
-        quiet_for: plan.quiet_for,
-        retire_at: plan.retire_at,
-        requests_before: old.requests,
-        retired_at: None,
-        retired_by: None,
-    };
-    diesel::insert_into(token_rotations::table).values(&rotation).execute(&mut **tx)?;
-    Ok(Rotated { secret, token, retiring: TokenRecord { rotation: Some(rotation), ..old } })
-}
-
-fn check(plan: &Plan, now: Millis) -> Result<(), StoreError> {
-    if !(MINUTE..=LONGEST).contains(&plan.quiet_for) {
-        let sentence = "the quiet time is at least a minute and at most 365 days";
-        return Err(StoreError::invalid("/overlap_hours", sentence));
-    }
-    if plan.retire_at.is_some_and(|at| at <= now || at > now + LONGEST) {
-        let sentence = "the final date must be in the future, and within 365 days";
-        return Err(StoreError::invalid("/retire_at", sentence));
-    }
-    Ok(())
-}
-
-/// The token to replace.
-fn chosen<'t>(
-    all: &'t [TokenRecord],
-    named: Option<&str>,
-    now: Millis,
-) -> Result<&'t TokenRecord, StoreError> {
-    if let Some(id) = named {
-        let token = all.iter().find(|token| token.id == id);
-        let token =
-            token.ok_or_else(|| StoreError::NotFound(format!("this endpoint has no token `{id}`")))?;
-        return match token.state(now) {
-            TokenState::New | TokenState::Active => Ok(token),
-            TokenState::Retiring => Err(StoreError::refused(format!(
-                "token `{id}` is being replaced already, by `{}`; cancel that rotation first, or rotate the new token",
-                token.rotation.as_ref().map_or("", |rotation| rotation.successor.as_str())
-            ))),
-            dead => Err(StoreError::refused(format!(
-                "token `{id}` is {}, so there is nothing to replace; issue a new one",
-                dead.as_str()
-            ))),
-        };
-    }
-    let mut open =
-        all.iter().filter(|token| matches!(token.state(now), TokenState::New | TokenState::Active));
-    let first = open.next().ok_or_else(|| {
-        StoreError::refused("this endpoint has no live token that could be replaced; issue a new one")
-    })?;
-    let others: Vec<String> = open.map(|token| format!("`{}` (“{}”)", token.id, token.label)).collect();
-    if others.is_empty() {
-        return Ok(first);
-    }
-    Err(StoreError::refused(format!(
-        "this endpoint has several live tokens: `{}` (“{}”), {}; name the one to replace",
-        first.id,
-        first.label,
-        others.join(", ")
-    )))
-}
-
-/// The old label with the day of the rotation, in place of that of the rotation before.
-fn next_label(label: &str, now: Millis) -> String {
-    let base = match label.rsplit_once(" (rotated ") {
-        Some((base, day)) if day.len() == 11 && day.ends_with(')') => base,
-        _ => label,
-    };
-    let day = scim_core::time::format(now);
-    let suffix = format!(" (rotated {})", day.get(..10).unwrap_or_default());
-    let base: String = base.chars().take(LABEL_LENGTH - suffix.len()).collect();
-    base + &suffix
 }
 
 /// Closes a retiring token now, effective on the next request; for a day that can be taken back.
@@ -403,110 +275,4 @@ pub fn retire_due(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    use crate::tokens::Scope;
-    use crate::usage::Seen;
-
-    /// A token issued at 0, which expires at 100 days and was rotated at 10 days with a quiet time of a day.
-    fn token(used: Option<Millis>, rotation: Option<Rotation>) -> TokenRecord {
-        let seen = |at| Seen { at, address: String::new(), agent: String::new(), request: String::new() };
-        TokenRecord {
-            id: "old".into(),
-            label: "Old".into(),
-            scope: Scope::Write,
-            created_at: 0,
-            created_by: String::new(),
-            expires_at: Some(100 * DAY),
-            revoked_at: None,
-            revoked_by: None,
-            requests: 7,
-            first_used_at: used,
-            last_used: used.map(seen),
-            rotation,
-        }
-    }
-
-    fn rotation(retire_at: Option<Millis>, retired_at: Option<Millis>) -> Option<Rotation> {
-        Some(Rotation {
-            token_id: "old".into(),
-            endpoint_id: "e".into(),
-            successor: "new".into(),
-            began_at: 10 * DAY,
-            began_by: String::new(),
-            quiet_for: DAY,
-            retire_at,
-            requests_before: 5,
-            retired_at,
-            retired_by: None,
-        })
-    }
-
-    #[test]
-    fn states_by_what_happened_and_by_the_clock() {
-        use TokenState::{Active, Expired, New, Retired, Retiring, Revoked};
-        let revoked =
-            TokenRecord { revoked_at: Some(12 * DAY), ..token(None, rotation(None, Some(11 * DAY))) };
-        let table = [
-            ("never used", token(None, None), DAY, New),
-            ("used", token(Some(DAY), None), DAY, Active),
-            ("past its date", token(Some(DAY), None), 100 * DAY, Expired),
-            ("being replaced", token(Some(DAY), rotation(None, None)), 10 * DAY, Retiring),
-            ("being replaced for weeks", token(None, rotation(None, None)), 90 * DAY, Retiring),
-            ("before its final date", token(None, rotation(Some(20 * DAY), None)), 20 * DAY - 1, Retiring),
-            ("on its final date", token(None, rotation(Some(20 * DAY), None)), 20 * DAY, Retired),
-            ("retired", token(None, rotation(None, Some(11 * DAY))), 11 * DAY, Retired),
-            ("retired, long ago", token(None, rotation(None, Some(11 * DAY))), 200 * DAY, Retired),
-            ("expired while it retires", token(None, rotation(None, None)), 100 * DAY, Expired),
-            ("revoked after it retired", revoked, 13 * DAY, Revoked),
-        ];
-        for (name, token, now, state) in table {
-            assert_eq!(token.state(now), state, "{name}");
-            let live = matches!(state, New | Active | Retiring);
-            assert_eq!(state.is_live(), live, "{name}");
-        }
-    }
-
-    #[test]
-    fn it_is_due_when_it_was_silent_for_long_enough_and_somebody_listened() {
-        let due = |used, retire_at, up_since, now| token(used, rotation(retire_at, None)).due(up_since, now);
-        // Silence counts from the later of its last use and the begin, and is believed once it is on record.
-        assert_eq!(due(None, None, 0, 11 * DAY), None);
-        assert_eq!(due(None, None, 0, 11 * DAY + LAG), Some(11 * DAY + LAG));
-        assert_eq!(due(Some(DAY), None, 0, 11 * DAY + LAG), Some(11 * DAY + LAG));
-        assert_eq!(due(Some(15 * DAY), None, 0, 16 * DAY + LAG - 1), None);
-        assert_eq!(due(Some(15 * DAY), None, 0, 16 * DAY + LAG), Some(16 * DAY + LAG));
-        // While no server was up, nobody could call: they get an hour to come again.
-        assert_eq!(due(Some(15 * DAY), None, 30 * DAY, 30 * DAY + HOUR - 1), None);
-        assert!(due(Some(15 * DAY), None, 30 * DAY, 30 * DAY + HOUR).is_some());
-        // The final date holds although it is in use, and although nobody was there to see it.
-        assert_eq!(due(Some(20 * DAY), Some(20 * DAY), 0, 20 * DAY), Some(20 * DAY));
-        assert_eq!(due(Some(20 * DAY), Some(20 * DAY), 40 * DAY, 40 * DAY), Some(20 * DAY));
-        // Nothing is written twice, and nothing of a token that is dead anyway.
-        assert_eq!(token(None, rotation(None, Some(11 * DAY))).due(0, 50 * DAY), None);
-        assert_eq!(due(None, None, 0, 100 * DAY), None);
-        assert_eq!(token(None, None).due(0, 50 * DAY), None);
-    }
-
-    #[test]
-    fn it_can_be_taken_back_for_a_day() {
-        let retired = token(None, rotation(None, Some(11 * DAY)));
-        assert_eq!(retired.undo_until(12 * DAY - 1), Some(12 * DAY));
-        assert_eq!(retired.undo_until(12 * DAY), None);
-        let expired = token(None, rotation(None, Some(100 * DAY - 1)));
-        assert_eq!(expired.undo_until(100 * DAY), None);
-        assert_eq!(token(None, rotation(None, None)).undo_until(11 * DAY), None);
-    }
-
-    #[test]
-    fn a_label_carries_the_day_of_the_last_rotation_alone() {
-        let now = 1_795_479_360_000;
-        assert_eq!(next_label("OneLogin", now), "OneLogin (rotated 2026-11-24)");
-        assert_eq!(next_label("OneLogin (rotated 2026-01-02)", now), "OneLogin (rotated 2026-11-24)");
-        assert_eq!(next_label(&"é".repeat(100), now).chars().count(), 100);
-    }
 }
