@@ -128,15 +128,15 @@ impl Facts<'_> {
             return self.after(at, refusals);
         }
         if self.new.is_some_and(|new| !new.state(self.now).is_live()) {
-            return ("warn", "The new token is closed, so the old one must not retire. Cancel this rotation, and rotate again.".to_owned());
+            return ("warn", "The new token is closed, so the old one does not retire by itself. Cancel this rotation, and rotate again.".to_owned());
         }
         let Some(_) = self.arrived() else {
-            return (
-                "info",
-                format!(
-                    "Nobody has used the new token yet. Paste it into {idp}; the old one goes on working meanwhile."
-                ),
-            );
+            let end = self.old.retires_at(self.now).map(|at| When::new(at, self.now).words());
+            let end = end.map_or(String::new(), |end| {
+                format!(" If no call comes with either, the old one retires {end} all the same.")
+            });
+            let todo = "Nobody has used the new token yet. Paste it into";
+            return ("info", format!("{todo} {idp}; the old one goes on working meanwhile.{end}"));
         };
         if let Some(last) = self.straggler() {
             return (
@@ -180,10 +180,10 @@ impl Facts<'_> {
         at - last < rotation.quiet_for
     }
 
-    fn steps(&self, began_at: Millis) -> Vec<Step> {
+    /// What is said about the silence of the old token.
+    fn silence(&self) -> String {
         let now = self.now;
         let retired = self.old.retired_at(now);
-        let arrived = self.arrived();
         let rotation = self.old.rotation.as_ref();
         let quiet = rotation.map_or(0, |rotation| rotation.quiet_for);
         let mut wait = match self.last_old() {
@@ -202,19 +202,30 @@ impl Facts<'_> {
         if let Some(date) = rotation.and_then(|rotation| rotation.retire_at).filter(|_| retired.is_none()) {
             wait += &format!(" On {} it retires even if it is in use.", When::new(date, now).exact());
         }
-        let by = rotation.and_then(|rotation| rotation.retired_by.clone());
-        let end = match (retired, by) {
+        if retired.is_some() && self.was_cut_off() {
+            wait += &format!(" It was closed before it had been silent for {}.", length(quiet));
+        }
+        wait
+    }
+
+    /// What is said about its end.
+    fn end(&self) -> String {
+        let by = self.old.rotation.as_ref().and_then(|rotation| rotation.retired_by.clone());
+        match (self.old.retired_at(self.now), by) {
             (None, _) => {
                 "From then on whoever uses it gets 401. For 24 hours after it, it can be opened again."
                     .to_owned()
             }
             (Some(_), None) => "By itself.".to_owned(),
             (Some(_), Some(by)) => format!("By {}.", maker(by)),
-        };
-        let silent = retired.filter(|_| !self.was_cut_off());
-        if retired.is_some() && silent.is_none() {
-            wait += &format!(" It was closed before it had been silent for {}.", length(quiet));
         }
+    }
+
+    fn steps(&self, began_at: Millis) -> Vec<Step> {
+        let now = self.now;
+        let retired = self.old.retired_at(now);
+        let arrived = self.arrived();
+        let silent = retired.filter(|_| !self.was_cut_off());
         let done = [Some(began_at), arrived, silent, retired];
         // Once it is closed nothing more is waited for.
         let next = done.iter().position(Option::is_none).filter(|_| retired.is_none());
@@ -228,8 +239,8 @@ impl Facts<'_> {
                     format!("Waiting for the first call with it from {}.", self.idp)
                 },
             ),
-            ("Old token silent", wait),
-            ("Old token retired", end),
+            ("Old token silent", self.silence()),
+            ("Old token retired", self.end()),
         ];
         let steps = told.into_iter().zip(done).enumerate();
         steps

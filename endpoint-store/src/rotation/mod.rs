@@ -253,7 +253,7 @@ pub fn due(conn: &mut Conn, up_since: Millis, now: Millis) -> Result<Vec<Endpoin
         .load(conn)?;
     let mut due = Vec::new();
     for id in open.into_iter().map(EndpointId) {
-        if tokens::list(conn, &id)?.iter().any(|token| token.due(up_since, now).is_some()) {
+        if !silent(&tokens::list(conn, &id)?, up_since, now).is_empty() {
             due.push(id);
         }
     }
@@ -268,11 +268,24 @@ pub fn retire_due(
     now: Millis,
 ) -> Result<(), StoreError> {
     dialect::lock_endpoint(tx, endpoint)?;
-    for token in tokens::list(tx, endpoint)? {
-        if let Some(at) = token.due(up_since, now) {
-            tracing::info!(deed = "token retired by itself", subject = token.id);
-            close(tx, endpoint, &token.id, at, None)?;
-        }
+    for (id, at) in silent(&tokens::list(tx, endpoint)?, up_since, now) {
+        tracing::info!(deed = "token retired by itself", subject = id);
+        close(tx, endpoint, &id, at, None)?;
     }
     Ok(())
+}
+
+/// The ids of the tokens whose time has come, and when that was.
+fn silent(all: &[TokenRecord], up_since: Millis, now: Millis) -> Vec<(String, Millis)> {
+    let dead = |id: &str| {
+        let found = all.iter().find(|token| token.id == id).map(|token| token.state(now));
+        found.is_none_or(|state| matches!(state, TokenState::Revoked | TokenState::Expired))
+    };
+    let due = all.iter().filter_map(|token| {
+        let (rotation, at) = (token.rotation.as_ref()?, token.due(up_since, now)?);
+        // Nothing has taken its place: to close it as well would lock everybody out.
+        let alone = token.state(now) == TokenState::Retiring && dead(&rotation.successor);
+        (!alone).then(|| (token.id.clone(), at))
+    });
+    due.collect()
 }

@@ -92,3 +92,17 @@ fn it_can_be_taken_back_for_a_day() {
     assert_eq!(expired.undo_until(100 * DAY), None);
     assert_eq!(token(None, rotation(None, None)).undo_until(11 * DAY), None);
 }
+
+#[test]
+fn it_stays_open_when_nothing_took_its_place() {
+    let (begun, now) = (10 * DAY, 50 * DAY);
+    let old = token(None, rotation(None, None));
+    let new = TokenRecord { id: "new".into(), created_at: begun, ..token(None, None) };
+    let revoked = TokenRecord { revoked_at: Some(now), ..new.clone() };
+    let expired = TokenRecord { expires_at: Some(now), ..new.clone() };
+    let silent = |new: &TokenRecord| silent(&[old.clone(), new.clone()], 0, now).len();
+    assert_eq!((silent(&new), silent(&revoked), silent(&expired)), (1, 0, 0));
+    // Its final date is a promise.
+    let old = token(None, rotation(Some(20 * DAY), None));
+    assert_eq!(super::silent(&[old, revoked], 0, now), [("old".to_owned(), 20 * DAY)]);
+}
