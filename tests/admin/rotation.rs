@@ -53,7 +53,7 @@ async fn from_the_button_to_the_buried_token() {
     app.advance(HOUR / 2);
     old.get("/Users?count=1").await.expect(200);
     browser.wait_for_text("The old token was used after the new one").await;
-    browser.wait_for_text("127.0.0.1").await;
+    browser.wait_for_text("1 request since the rotation began:").await;
     assert_eq!(browser.script("return window.stayed").await, json!(true), "the page was loaded again");
     browser.shot("rotation-04-watched").await;
 
