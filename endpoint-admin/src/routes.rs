@@ -16,8 +16,8 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate,
     pages::{
-        account, api_keys, connect, evidence, group, groups, new_endpoint, outside, overview, schema,
-        settings, tokens, user, users,
+        account, api_keys, connect, evidence, group, groups, new_endpoint, outside, overview, rotation,
+        schema, settings, tokens, user, users,
     },
 };
 
@@ -120,6 +120,12 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)),
     get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),
     post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)),
+    get ("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::show)),
+    post("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::rotate)),
+    get ("/admin/endpoints/{slug}/tokens/{token}/rotate/progress", Poll, || web::to(rotation::progress)),
+    post("/admin/endpoints/{slug}/tokens/{token}/retire", Session, || web::to(rotation::retire)),
+    post("/admin/endpoints/{slug}/tokens/{token}/cancel-rotation", Session, || web::to(rotation::cancel)),
+    post("/admin/endpoints/{slug}/tokens/{token}/unretire", Session, || web::to(rotation::unretire)),
     get ("/admin/endpoints/{slug}/users", Session, || web::to(users::list)),
     get ("/admin/endpoints/{slug}/users/{id}", Session, || web::to(user::show)),
     get ("/admin/endpoints/{slug}/groups", Session, || web::to(groups::list)),

@@ -10,7 +10,8 @@ use crate::endpoints::Status;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::observations;
-use crate::schema::{endpoints, refusals, token_usage, tokens};
+use crate::rotation::Rotation;
+use crate::schema::{endpoints, refusals, token_rotations, token_usage, tokens};
 use crate::settings::Idp;
 
 /// One endpoint.
@@ -55,17 +56,27 @@ pub fn glance(conn: &mut Conn, horizon: Horizon, now: Millis) -> Result<Vec<Glan
             add(glance);
         }
     };
-    let used: Vec<(String, String, Option<i64>, Option<i64>)> = tokens::table
+    type Used = (String, String, Option<i64>, Option<i64>, Option<Rotation>);
+    let used: Vec<Used> = tokens::table
         .inner_join(token_usage::table)
+        .left_join(token_rotations::table)
         .filter(tokens::revoked_at.is_null())
-        .select((tokens::endpoint_id, tokens::label, tokens::expires_at, token_usage::last_at))
+        .select((
+            tokens::endpoint_id,
+            tokens::label,
+            tokens::expires_at,
+            token_usage::last_at,
+            Option::<Rotation>::as_select(),
+        ))
         .load(conn)?;
-    for (id, label, expires_at, last_at) in used {
+    for (id, label, expires_at, last_at, rotation) in used {
         at(&id, &mut |glance| {
             glance.last_heard = glance.last_heard.max(last_at);
-            if expires_at.is_none_or(|end| end > now) {
+            let open = rotation.as_ref().is_none_or(|rotation| rotation.ended(now).is_none());
+            if open && expires_at.is_none_or(|end| end > now) {
                 glance.live_tokens += 1;
-                let end = expires_at.filter(|end| *end < horizon.expires_before);
+                // One that is being replaced needs no other reminder.
+                let end = expires_at.filter(|end| rotation.is_none() && *end < horizon.expires_before);
                 glance.expiring.extend(end.map(|end| (label.clone(), end)));
             }
         });

@@ -27,6 +27,7 @@ pub mod operators;
 mod pool;
 pub mod registry;
 mod retry;
+pub mod rotation;
 mod schema;
 mod server_keys;
 pub mod sessions;

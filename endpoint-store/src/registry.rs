@@ -18,6 +18,7 @@ use crate::endpoints::{self, Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::operators::Operator;
+use crate::rotation::Rotation;
 use crate::schema::{endpoint_slugs, registry_version};
 use crate::tokens::{self, Scope};
 use crate::usage::Cause;
@@ -42,6 +43,7 @@ struct TokenEntry {
     scope: Scope,
     expires_at: Option<Millis>,
     revoked: bool,
+    rotation: Option<Rotation>,
 }
 
 struct KeyEntry {
@@ -121,6 +123,9 @@ impl Registry {
         if entry.revoked {
             return refused(Cause::Revoked);
         }
+        if entry.rotation.as_ref().is_some_and(|rotation| rotation.ended(now).is_some()) {
+            return refused(Cause::Retired);
+        }
         if entry.expires_at.is_some_and(|at| at <= now) {
             return refused(Cause::Expired);
         }
@@ -192,9 +197,9 @@ impl Snapshot {
             .into_iter()
             .map(|(slug, id)| (slug, EndpointId(id)))
             .collect();
-        let tokens = tokens::all(conn)?.into_iter().filter_map(|row| {
+        let tokens = tokens::all(conn)?.into_iter().filter_map(|(row, rotation)| {
             let id = row.id.clone();
-            readable(TokenEntry::try_from(row)).map(|entry| (id, entry))
+            readable(TokenEntry::new(row, rotation)).map(|entry| (id, entry))
         });
         let keys = api_keys::all(conn)?.into_iter().filter_map(|(row, operator)| {
             let id = row.id.clone();
@@ -223,10 +228,8 @@ pub(crate) fn readable<T>(row: Result<T, StoreError>) -> Option<T> {
     row.map_err(|error| tracing::error!(%error, "left out of what is served")).ok()
 }
 
-impl TryFrom<tokens::Row> for TokenEntry {
-    type Error = StoreError;
-
-    fn try_from(row: tokens::Row) -> Result<Self, StoreError> {
+impl TokenEntry {
+    fn new(row: tokens::Row, rotation: Option<Rotation>) -> Result<Self, StoreError> {
         let digest: [u8; 32] = row
             .digest
             .try_into()
@@ -238,6 +241,7 @@ impl TryFrom<tokens::Row> for TokenEntry {
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
+            rotation,
         })
     }
 }

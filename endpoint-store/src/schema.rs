@@ -32,6 +32,14 @@ diesel::table! {
 }
 diesel::joinable!(token_usage -> tokens (token_id));
 diesel::table! {
+    token_rotations (token_id) {
+        token_id -> Text, endpoint_id -> Text, successor -> Text, began_at -> BigInt, began_by -> Text,
+        quiet_for -> BigInt, retire_at -> Nullable<BigInt>, requests_before -> BigInt,
+        retired_at -> Nullable<BigInt>, retired_by -> Nullable<Text>,
+    }
+}
+diesel::joinable!(token_rotations -> tokens (token_id));
+diesel::table! {
     refusals (endpoint_id, cause, token_id) {
         endpoint_id -> Text, cause -> Text, token_id -> Text, attempts -> BigInt, first_at -> BigInt,
         last_at -> BigInt, last_address -> Text, last_agent -> Text, last_request -> Text,
@@ -124,6 +132,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint_progress,
     tokens,
     token_usage,
+    token_rotations,
     refusals,
     resources,
     resource_keys,

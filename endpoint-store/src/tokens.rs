@@ -9,13 +9,14 @@ use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::{Millis, entropy};
-use crate::schema::{token_usage, tokens};
+use crate::rotation::Rotation;
+use crate::schema::{token_rotations, token_usage, tokens};
 use crate::usage::Seen;
 use crate::writer::Tx;
 
 /// Live tokens an endpoint may have at once.
 pub const MAX_LIVE: usize = 5;
-const LABEL_LENGTH: usize = 100;
+pub(crate) const LABEL_LENGTH: usize = 100;
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,10 @@ pub enum TokenState {
     New,
     /// Live and used.
     Active,
+    /// Live, but being replaced: it retires when it is silent, or on its final date.
+    Retiring,
+    /// Replaced, and closed.
+    Retired,
     /// Past its date.
     Expired,
     /// Revoked by somebody.
@@ -67,6 +72,8 @@ impl TokenState {
         match self {
             Self::New => "new",
             Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Retired => "retired",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
         }
@@ -74,7 +81,7 @@ impl TokenState {
 
     /// True while the token opens its endpoint.
     pub fn is_live(self) -> bool {
-        matches!(self, Self::New | Self::Active)
+        matches!(self, Self::New | Self::Active | Self::Retiring)
     }
 }
 
@@ -103,6 +110,8 @@ pub struct TokenRecord {
     pub first_used_at: Option<Millis>,
     /// Its last use.
     pub last_used: Option<Seen>,
+    /// How far its replacement is, if it is or was replaced.
+    pub rotation: Option<Rotation>,
 }
 
 impl TokenRecord {
@@ -110,13 +119,22 @@ impl TokenRecord {
     pub fn state(&self, now: Millis) -> TokenState {
         if self.revoked_at.is_some() {
             TokenState::Revoked
+        } else if self.retired_at(now).is_some() {
+            TokenState::Retired
         } else if self.expires_at.is_some_and(|at| at <= now) {
             TokenState::Expired
+        } else if self.rotation.is_some() {
+            TokenState::Retiring
         } else if self.first_used_at.is_some() {
             TokenState::Active
         } else {
             TokenState::New
         }
+    }
+
+    /// When it was retired, if it was: by its final date without anybody's help.
+    pub fn retired_at(&self, now: Millis) -> Option<Millis> {
+        self.rotation.as_ref()?.ended(now)
     }
 
     /// True when it was used in the hour before `now`: revoking it probably breaks a working sync.
@@ -154,11 +172,12 @@ struct UsageRow {
     last_operation: Option<String>,
 }
 
-impl TryFrom<(Row, UsageRow)> for TokenRecord {
+impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
     type Error = StoreError;
 
-    fn try_from((row, usage): (Row, UsageRow)) -> Result<Self, StoreError> {
+    fn try_from((row, usage, rotation): (Row, UsageRow, Option<Rotation>)) -> Result<Self, StoreError> {
         Ok(Self {
+            rotation,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
             last_used: usage.last_at.map(|at| Seen {
                 at,
@@ -247,7 +266,7 @@ pub fn issue(
         UsageRow { token_id: row.id.clone(), endpoint_id: row.endpoint_id.clone(), ..UsageRow::default() };
     diesel::insert_into(token_usage::table).values(&usage).execute(&mut **tx)?;
     tx.registry_changed();
-    Ok((token, (row, usage).try_into()?))
+    Ok((token, (row, usage, None).try_into()?))
 }
 
 /// The endpoint for which a form with this key has issued a token before.
@@ -262,11 +281,12 @@ pub fn endpoint_of_request(conn: &mut Conn, request_key: &str) -> Result<Option<
 
 /// Every token of an endpoint, the newest first; dead ones too.
 pub fn list(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<TokenRecord>, StoreError> {
-    let rows: Vec<(Row, UsageRow)> = tokens::table
+    let rows: Vec<(Row, UsageRow, Option<Rotation>)> = tokens::table
         .inner_join(token_usage::table)
+        .left_join(token_rotations::table)
         .filter(tokens::endpoint_id.eq(endpoint.as_str()))
         .order((tokens::created_at.desc(), tokens::id))
-        .select((Row::as_select(), UsageRow::as_select()))
+        .select((Row::as_select(), UsageRow::as_select(), Option::<Rotation>::as_select()))
         .load(conn)?;
     rows.into_iter().map(TokenRecord::try_from).collect()
 }
@@ -295,7 +315,7 @@ pub fn endpoint_of(conn: &mut Conn, id: &str) -> Result<EndpointId, StoreError> 
         })
 }
 
-/// How sure somebody is that a token that is in use may be revoked.
+/// How sure somebody is that a token that is in use may be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consent {
     /// Nothing was said about it.
@@ -304,6 +324,21 @@ pub enum Consent {
     Label(String),
     /// Whoever asks insists.
     Insists,
+}
+
+impl Consent {
+    /// Whether it is enough to close this token.
+    pub(crate) fn covers(&self, record: &TokenRecord, now: Millis) -> Result<(), StoreError> {
+        let agreed = match self {
+            Self::Insists => true,
+            Self::Label(label) => *label == record.label,
+            Self::Unsaid => false,
+        };
+        if record.state(now).is_live() && record.is_busy(now) && !agreed {
+            return Err(StoreError::InUse(Box::new(record.clone())));
+        }
+        Ok(())
+    }
 }
 
 /// Revokes a token, effective on the next request.
@@ -324,14 +359,7 @@ pub fn revoke(
     if record.revoked_at.is_some() {
         return Err(StoreError::refused(format!("token `{id}` was revoked before")));
     }
-    let agreed = match consent {
-        Consent::Insists => true,
-        Consent::Label(label) => *label == record.label,
-        Consent::Unsaid => false,
-    };
-    if record.state(now).is_live() && record.is_busy(now) && !agreed {
-        return Err(StoreError::InUse(Box::new(record)));
-    }
+    consent.covers(&record, now)?;
     tx.note(actor, "token revoked", id);
     diesel::update(tokens::table.filter(tokens::endpoint_id.eq(endpoint.as_str())).filter(tokens::id.eq(id)))
         .set((tokens::revoked_at.eq(Some(now)), tokens::revoked_by.eq(Some(&actor.label))))
@@ -340,7 +368,10 @@ pub fn revoke(
     get(tx, endpoint, id)
 }
 
-/// Every token of every endpoint, for the registry.
-pub(crate) fn all(conn: &mut Conn) -> Result<Vec<Row>, StoreError> {
-    Ok(tokens::table.select(Row::as_select()).load(conn)?)
+/// Every token of every endpoint with its replacement, for the registry.
+pub(crate) fn all(conn: &mut Conn) -> Result<Vec<(Row, Option<Rotation>)>, StoreError> {
+    Ok(tokens::table
+        .left_join(token_rotations::table)
+        .select((Row::as_select(), Option::<Rotation>::as_select()))
+        .load(conn)?)
 }

@@ -33,6 +33,8 @@ pub enum Cause {
     OtherEndpoint,
     /// A revoked token.
     Revoked,
+    /// A token that was replaced by rotation and is retired.
+    Retired,
     /// A token past its date.
     Expired,
     /// A good token at an address where no endpoint is.
@@ -44,7 +46,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::NoToken,
         Self::NoBearer,
         Self::Malformed,
@@ -52,6 +54,7 @@ impl Cause {
         Self::UnknownToken,
         Self::OtherEndpoint,
         Self::Revoked,
+        Self::Retired,
         Self::Expired,
         Self::UnknownEndpoint,
         Self::WrongPath,
@@ -68,6 +71,7 @@ impl Cause {
             Self::UnknownToken => "unknown-token",
             Self::OtherEndpoint => "other-endpoint",
             Self::Revoked => "revoked",
+            Self::Retired => "retired",
             Self::Expired => "expired",
             Self::UnknownEndpoint => "unknown-endpoint",
             Self::WrongPath => "wrong-path",

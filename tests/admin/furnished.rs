@@ -77,7 +77,9 @@ impl Furnished {
         match route.strip_prefix("/admin").unwrap_or(route) {
             "/setup/{code}" => vec![("set-up-used", "/setup/used-before".to_owned())],
             // A file, and a part of a page.
-            "/assets/{hash}/{file}" | "/endpoints/{slug}/connect/progress" => vec![],
+            "/assets/{hash}/{file}"
+            | "/endpoints/{slug}/connect/progress"
+            | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
             "/account" => vec![("account", at(""))],
             "/" => vec![
@@ -94,6 +96,7 @@ impl Furnished {
             ],
             "/endpoints/{slug}/tokens" => vec![("tokens", at(""))],
             "/endpoints/{slug}/tokens/{token}/revoke" => vec![("revoke", at(""))],
+            "/endpoints/{slug}/tokens/{token}/rotate" => vec![("rotate", at(""))],
             "/endpoints/{slug}/users" => vec![
                 ("users", at("")),
                 ("users-page-2", search("page=2&sort=-name")),

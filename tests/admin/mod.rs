@@ -2,4 +2,5 @@
 
 mod furnished;
 mod pages;
+mod rotation;
 mod walk;

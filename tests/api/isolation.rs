@@ -87,6 +87,7 @@ impl Scene {
             ("POST", "/operators") => {
                 json!({"name": format!("in-{}", self.operator), "role": "auditor", "password": PASSWORD})
             }
+            ("POST", path) if path.ends_with("/rotate") => json!({"label": "intruder"}),
             ("POST", path) if path.ends_with("/reset-password") => json!({"password": PASSWORD}),
             _ => panic!("{route:?} needs an example here"),
         };
@@ -210,6 +211,13 @@ both! {
                 }
                 if allowed && route.path.ends_with("/resume") {
                     owner.send(&owner.request("POST", &format!("/endpoints/{}/pause", scene.endpoint))).await.expect(200);
+                }
+                if allowed && ["/retire", "/unretire", "/cancel-rotation"].iter().any(|end| route.path.ends_with(end)) {
+                    let token = format!("/endpoints/{}/tokens/{}", scene.endpoint, scene.token);
+                    owner.post(&format!("{token}/rotate"), &json!({})).await.expect(201);
+                    if route.path.ends_with("/unretire") {
+                        owner.send(&owner.request("POST", &format!("{token}/retire"))).await.expect(200);
+                    }
                 }
                 let answer = api.send(&scene.request(route, &api.key)).await;
                 if !allowed {

@@ -6,6 +6,7 @@ mod isolation;
 mod keys;
 mod openapi;
 mod operators;
+mod rotation;
 mod schemas;
 mod tokens;
 

@@ -4,6 +4,7 @@ mod check;
 mod cli_database;
 mod cli_endpoint;
 mod cli_operator;
+mod cli_rotation;
 mod cli_schema;
 mod cli_token;
 mod console;

@@ -117,7 +117,8 @@ async fn loses_nothing(backend: Backend) {
         return;
     }
     let (database, furniture) = tokio::task::spawn_blocking(move || backend.furnished()).await.unwrap();
-    let server = Server::start(database.folder.path(), &["--database", &database.url, "--rate", "unlimited"]).await;
+    let server =
+        Server::start(database.folder.path(), &["--database", &database.url, "--rate", "unlimited"]).await;
     let scim = Scim {
         address: server.address,
         base: format!("/scim/{}/v2", furniture.generic.slug),

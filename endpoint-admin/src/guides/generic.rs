@@ -115,6 +115,25 @@ impl Names {
     }
 }
 
+impl Names {
+    /// How a token is exchanged for another.
+    pub(super) fn exchange(&self) -> [String; 3] {
+        let how = if self.token == "Authorization" {
+            "with the word “Bearer” and a blank before it"
+        } else {
+            "alone"
+        };
+        [
+            format!("Open the same place as when it was set up. {}", self.place),
+            format!(
+                "Delete what stands in “{}” and paste the new token, {how}. Leave “{}” as it is, and save.",
+                self.token, self.url
+            ),
+            format!("Let it make a call: {}. Its next call comes with the new token.", self.test),
+        ]
+    }
+}
+
 /// The guide.
 #[derive(Template)]
 #[template(path = "guides/generic.html")]

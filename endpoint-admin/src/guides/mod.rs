@@ -54,6 +54,14 @@ impl Guide {
         (names.url, names.token)
     }
 
+    /// How a token is exchanged for another, step by step.
+    pub(crate) fn exchange(idp: Idp) -> Vec<String> {
+        if idp == Idp::OneLogin {
+            return onelogin::EXCHANGE.map(str::to_owned).into();
+        }
+        generic::Names::of(idp).exchange().into()
+    }
+
     /// The guide for an identity provider.
     pub(crate) fn new(idp: Idp, values: Values<'_>) -> Result<Self, askama::Error> {
         let (url_field, token_field) = Self::fields(idp);

@@ -23,6 +23,13 @@ impl OneLogin<'_> {
     }
 }
 
+/// How a token is exchanged for another.
+pub(super) const EXCHANGE: [&str; 3] = [
+    "In OneLogin: Applications → Applications, open the app, Configuration tab.",
+    "Delete what stands in “SCIM Bearer Token” and paste the new token, alone: OneLogin adds the word “Bearer”. Leave “SCIM Base URL” as it is.",
+    "Save. API Status must say Enabled; if it does not, press Enable. OneLogin's next call comes with the new token.",
+];
+
 const CORE: &str = r#"{
   "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
   "userName": "{$parameters.scimusername}",

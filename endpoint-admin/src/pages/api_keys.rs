@@ -4,17 +4,16 @@ use actix_web::http::StatusCode;
 use endpoint_store::{
     StoreError,
     api_keys::{self, KeyRecord, MAX_LIVE, NewKey},
-    tokens::TokenState,
 };
 use scim_core::token::PlainKey;
 
-use super::{account, token_form};
+use super::{account, token_form, tokens::shown};
 use crate::{
     error::PageError,
     forms::{Errors, Form},
     pages::{Answer, Choice, html, html_as, see, told},
     session::Operator,
-    ui::{Days, Num, State, Tone, When},
+    ui::{Days, Num, State, When},
 };
 
 /// A line of the list.
@@ -37,12 +36,7 @@ impl KeyRow {
             public: format!("scimkey_{}_…", key.id),
             id: key.id,
             label: key.label,
-            state: match state {
-                TokenState::New => State::new("Not used yet", "new", Tone::Calm),
-                TokenState::Active => State::new("In use", "check", Tone::Ok),
-                TokenState::Expired => State::new("Expired", "clock", Tone::Bad),
-                TokenState::Revoked => State::new("Revoked", "stop", Tone::Calm),
-            },
+            state: shown(state),
             live: state.is_live(),
             made: When::new(key.created_at, now),
             expires: key.expires_at.map(|at| (When::new(at, now), Days::until(at, now))),

@@ -110,6 +110,12 @@ fn explain(refusal: &Refusal, around: &Around<'_>) -> (String, String) {
             format!("{} was revoked and is still in use", upper(&named)),
             format!("Issue another and paste it into “{token_field}”; the revoked one stays closed."),
         ),
+        Cause::Retired => (
+            format!("{} was replaced and retired, and is still in use", upper(&named)),
+            format!(
+                "Paste the token that took its place into “{token_field}”. Within 24 hours after it retired it can be opened again: under Tokens, below the live ones."
+            ),
+        ),
         Cause::Expired => (
             format!("{} has expired", upper(&named)),
             format!("Issue another and paste it into “{token_field}”."),

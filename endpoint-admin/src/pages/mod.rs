@@ -17,6 +17,8 @@ pub(crate) mod outside;
 pub(crate) mod overview;
 mod policies;
 mod progress;
+pub(crate) mod rotation;
+mod rotation_watch;
 pub(crate) mod schema;
 pub(crate) mod settings;
 mod token_form;
@@ -75,6 +77,13 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
     Some(match code.as_ref() {
         "welcome" => "You are the owner of this console. Next: create an endpoint.",
         "revoked" => "The token is revoked: whoever still uses it gets 401.",
+        "retired" => {
+            "The old token is retired: whoever still uses it gets 401. For 24 hours you can open it again."
+        }
+        "rotation-cancelled" => {
+            "The rotation is cancelled: the old token stays in service, and so does the new one. Revoke the one you do not want."
+        }
+        "unretired" => "The token is open again, as if it had not been replaced.",
         "once" => {
             "The token of that form was issued and shown then. It cannot be shown again; if it is lost, issue another."
         }

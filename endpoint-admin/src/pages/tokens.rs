@@ -77,6 +77,8 @@ pub(crate) struct TokenRow {
     pub(crate) label: String,
     pub(crate) public: String,
     pub(crate) state: State,
+    /// What the link to its rotation says, if there can be one.
+    pub(crate) rotation: Option<&'static str>,
     pub(crate) live: bool,
     pub(crate) scope: &'static str,
     pub(crate) made: When,
@@ -92,7 +94,7 @@ pub(crate) struct TokenRow {
 impl TokenRow {
     /// A token as it is at `now`; `refusals` are attempts with it since it ended.
     pub(crate) fn new(token: TokenRecord, refusals: &[Refusal], now: i64) -> Self {
-        let state = token.state(now);
+        let (state, retired) = (token.state(now), token.retired_at(now));
         let tried: i64 = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.attempts).sum();
         let last = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.last.at).max();
         let attempts = last.filter(|_| !state.is_live()).map(|last| {
@@ -106,11 +108,12 @@ impl TokenRow {
             public: public_id(&token.id),
             id: token.id,
             label: token.label,
-            state: match state {
-                TokenState::New => State::new("Not used yet", "new", Tone::Calm),
-                TokenState::Active => State::new("In use", "check", Tone::Ok),
-                TokenState::Expired => State::new("Expired", "clock", Tone::Bad),
-                TokenState::Revoked => State::new("Revoked", "stop", Tone::Calm),
+            state: shown(state),
+            rotation: match state {
+                TokenState::New | TokenState::Active => Some("Rotate"),
+                TokenState::Retiring => Some("Watch rotation"),
+                TokenState::Retired => Some("How it was replaced"),
+                TokenState::Expired | TokenState::Revoked => None,
             },
             live: state.is_live(),
             scope: scope_words(token.scope),
@@ -124,15 +127,31 @@ impl TokenRow {
                 operation: used.request,
             }),
             requests: Num::of(token.requests),
-            ended: When::maybe(token.revoked_at, now),
-            ended_by: token.revoked_by.map(maker),
+            ended: When::maybe(token.revoked_at.or(retired), now),
+            ended_by: match (token.revoked_at, token.rotation.and_then(|rotation| rotation.retired_by)) {
+                (None, None) => Some("itself".to_owned()),
+                (None, by) => by.map(maker),
+                (Some(_), _) => token.revoked_by.map(maker),
+            },
             attempts,
         }
     }
 }
 
+/// The state of a token or a key in a word.
+pub(crate) fn shown(state: TokenState) -> State {
+    match state {
+        TokenState::New => State::new("Not used yet", "new", Tone::Calm),
+        TokenState::Active => State::new("In use", "check", Tone::Ok),
+        TokenState::Retiring => State::new("Being replaced", "clock", Tone::Warn),
+        TokenState::Retired => State::new("Retired", "stop", Tone::Calm),
+        TokenState::Expired => State::new("Expired", "clock", Tone::Bad),
+        TokenState::Revoked => State::new("Revoked", "stop", Tone::Calm),
+    }
+}
+
 /// Who did it: on the command line there need not be a name.
-fn maker(name: String) -> String {
+pub(crate) fn maker(name: String) -> String {
     if name.is_empty() { "command line".to_owned() } else { name }
 }
 
@@ -241,7 +260,7 @@ async fn stake(
     let record = all.remove(token).ok_or_else(|| PageError::not_found("This endpoint has no such token."))?;
     if !record.state(now).is_live() {
         return Err(PageError::Refused(format!(
-            "The token “{}” is revoked or expired already",
+            "The token “{}” is closed already: revoked, retired or expired",
             record.label
         )));
     }

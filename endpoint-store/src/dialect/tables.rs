@@ -184,6 +184,10 @@ kept! {
         token_id: String, endpoint_id: String, requests: i64, first_at: Option<i64>, last_at: Option<i64>,
         last_address: Option<String>, last_agent: Option<String>, last_operation: Option<String>,
     }
+    token_rotations as TokenRotation {
+        token_id: String, endpoint_id: String, successor: String, began_at: i64, began_by: String, quiet_for: i64,
+        retire_at: Option<i64>, requests_before: i64, retired_at: Option<i64>, retired_by: Option<String>,
+    }
     refusals as RefusalRow {
         endpoint_id: String, cause: String, token_id: String, attempts: i64, first_at: i64, last_at: i64,
         last_address: String, last_agent: String, last_request: String,

@@ -9,7 +9,7 @@ use super::{Endpoint, EndpointId, Row, Status};
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{endpoint_slugs, endpoints, resource_counts, token_usage, tokens};
+use crate::schema::{endpoint_slugs, endpoints, resource_counts, token_rotations, token_usage, tokens};
 
 /// One line of the endpoint list.
 #[derive(Debug, Clone)]
@@ -173,17 +173,25 @@ fn summaries(conn: &mut Conn, endpoints: Vec<Endpoint>) -> Result<Vec<EndpointSu
         .load(conn)?;
     let counts: HashMap<(&str, &str), i64> =
         counted.iter().map(|(id, name, count)| ((id.as_str(), name.as_str()), *count)).collect();
-    let live: Vec<(String, Option<i64>, i64)> = tokens::table
+    let kept: Vec<(String, Option<i64>, i64, Option<i64>)> = tokens::table
         .inner_join(token_usage::table)
+        .left_join(token_rotations::table)
         .filter(tokens::endpoint_id.eq_any(&ids))
         .filter(tokens::revoked_at.is_null())
-        .select((tokens::endpoint_id, token_usage::last_at, tokens::created_at))
+        .select((
+            tokens::endpoint_id,
+            token_usage::last_at,
+            tokens::created_at,
+            token_rotations::retired_at.nullable(),
+        ))
         .load(conn)?;
     let mut times: HashMap<&str, (Option<i64>, Option<i64>)> = HashMap::new();
-    for (id, last_at, created_at) in &live {
+    for (id, last_at, created_at, retired_at) in &kept {
         let (heard, oldest) = times.entry(id).or_default();
         *heard = (*heard).max(*last_at);
-        *oldest = Some(oldest.map_or(*created_at, |known| known.min(*created_at)));
+        if retired_at.is_none() {
+            *oldest = Some(oldest.map_or(*created_at, |known| known.min(*created_at)));
+        }
     }
     let line = |endpoint: Endpoint| {
         let id = endpoint.id.as_str();

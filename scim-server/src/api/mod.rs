@@ -13,6 +13,7 @@ mod openapi;
 mod operators;
 mod params;
 mod problem;
+mod rotation;
 mod route;
 mod schemas;
 mod tokens;

@@ -12,7 +12,7 @@ use endpoint_store::operators::Role::{Admin, Auditor, Operator};
 
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
-use super::{Exchange, Outcome, directory, endpoints, evidence, me, operators, schemas, tokens};
+use super::{Exchange, Outcome, directory, endpoints, evidence, me, operators, rotation, schemas, tokens};
 
 /// What all paths begin with.
 pub const BASE: &str = "/api/v1";
@@ -139,7 +139,7 @@ const STATUS: Param = Param {
 const CONFIRM: Param = Param {
     name: "confirm",
     kind: Kind::Text,
-    about: "The label of the token, to revoke it although it carried traffic within the hour.",
+    about: "The label of the token, to close it although it carried traffic within the hour.",
 };
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
@@ -147,6 +147,7 @@ const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CreatedEndpoint, EndpointPatch, EndpointView, NewEndpointBody};
 use operators::{NewOperatorBody, OperatorView, PasswordBody};
+use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
 use tokens::{IssuedToken, NewTokenBody, TokenView};
 
@@ -207,6 +208,15 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(201, Some(one::<IssuedToken>)), (200, Some(one::<IssuedToken>))]),
     route(DELETE, "/endpoints/{endpoint}/tokens/{token}", Operator, "Revoke a bearer token", run!(tokens::revoke))
         .query(&[CONFIRM]),
+    route(POST, "/endpoints/{endpoint}/tokens/{token}/rotate", Operator, "Replace a token: the new one is shown once, the old one retires when it is silent", run!(rotation::rotate))
+        .idempotent().takes(one::<RotateBody>)
+        .gives(&[(201, Some(one::<RotatedToken>)), (200, Some(one::<RotatedToken>))]),
+    route(POST, "/endpoints/{endpoint}/tokens/{token}/cancel-rotation", Operator, "End a rotation: the old token and the new one stay", run!(rotation::cancel))
+        .gives(&[(200, Some(page::<TokenView>))]),
+    route(POST, "/endpoints/{endpoint}/tokens/{token}/retire", Operator, "Retire a token that is being replaced, now", run!(rotation::retire))
+        .query(&[CONFIRM]).gives(&[(200, Some(one::<TokenView>))]),
+    route(POST, "/endpoints/{endpoint}/tokens/{token}/unretire", Operator, "Open a token again that retired within 24 hours", run!(rotation::unretire))
+        .gives(&[(200, Some(one::<TokenView>))]),
 
     route(GET, "/endpoints/{endpoint}/users", Auditor, "Users by name, hidden ones too", run!(directory::users))
         .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),

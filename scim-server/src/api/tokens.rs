@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::endpoints::{find_live, present};
 use super::problem::{Place, Problem};
+use super::rotation::RotationView;
 use super::route::BASE;
 use super::{Exchange, Outcome, Page, Reply};
 
@@ -118,7 +119,7 @@ pub(super) struct TokenView {
     label: String,
     /// `read` or `write`.
     scope: &'static str,
-    /// `new`, `active`, `expired` or `revoked`.
+    /// `new`, `active`, `retiring`, `retired`, `expired` or `revoked`.
     state: &'static str,
     #[schema(format = DateTime)]
     created_at: String,
@@ -133,10 +134,12 @@ pub(super) struct TokenView {
     #[schema(format = DateTime)]
     first_used_at: Option<String>,
     last_used: Option<UseView>,
+    /// How far its replacement is, if it is or was replaced.
+    rotation: Option<RotationView>,
 }
 
 impl TokenView {
-    fn new(token: &TokenRecord, now: Millis) -> Self {
+    pub(super) fn new(token: &TokenRecord, now: Millis) -> Self {
         Self {
             id: token.id.clone(),
             label: token.label.clone(),
@@ -150,6 +153,7 @@ impl TokenView {
             requests: token.requests,
             first_used_at: token.first_used_at.map(format),
             last_used: token.last_used.as_ref().map(UseView::new),
+            rotation: RotationView::of(token, now),
         }
     }
 }
@@ -200,14 +204,19 @@ pub(super) async fn issue(x: &Exchange) -> Outcome {
     Ok(if secret.is_some() { reply.made_at(location) } else { reply })
 }
 
+/// The token of the path. Somebody who holds the whole token may put it where its id belongs.
+pub(super) fn id_of(x: &Exchange) -> String {
+    let token = x.segment("token").to_owned();
+    PlainToken::parse(&token).map_or(token, |plain| plain.id().to_owned())
+}
+
+/// What was said about closing a token in use.
+pub(super) fn consent(x: &Exchange) -> Consent {
+    x.query.get("confirm").map_or(Consent::Unsaid, |label| Consent::Label(label.to_owned()))
+}
+
 pub(super) async fn revoke(x: &Exchange) -> Outcome {
-    let (named, token) = (x.segment("endpoint").to_owned(), x.segment("token").to_owned());
-    // Somebody who holds the whole token may put it where its id belongs.
-    let token = PlainToken::parse(&token).map_or(token, |plain| plain.id().to_owned());
-    let consent = match x.query.get("confirm") {
-        Some(label) => Consent::Label(label.to_owned()),
-        None => Consent::Unsaid,
-    };
+    let (named, token, consent) = (x.segment("endpoint").to_owned(), id_of(x), consent(x));
     let (actor, now) = (x.actor(), x.now);
     x.write(move |tx| {
         let endpoint = find_live(tx, &named)?;

@@ -8,6 +8,7 @@ pub mod key;
 pub mod operator;
 pub mod output;
 mod people;
+mod rotation;
 mod schema;
 mod seed;
 mod signals;

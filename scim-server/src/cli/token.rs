@@ -2,13 +2,14 @@
 
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
+use endpoint_store::rotation::Plan;
 use endpoint_store::tokens::{self, Consent, NewToken, Scope, TokenRecord};
 use endpoint_store::{Millis, StoreError};
 use scim_core::token::PlainToken;
 use serde_json::{Value, json};
 
 use super::output::{Answer, clean, count, fields, moment, table, time};
-use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live};
+use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live, rotation};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
@@ -47,6 +48,42 @@ pub enum TokenCommand {
     },
     /// List the tokens of an endpoint, dead ones too
     List(Which),
+    /// Replace a token: issue a new one; the old one retires when nobody uses it any more
+    Rotate {
+        /// Names the endpoint.
+        #[command(flatten)]
+        which: Which,
+        /// Id of the token to replace; needed when several are live
+        #[arg(long, value_name = "ID")]
+        token: Option<String>,
+        /// What to call the new one; without it, the old one's label with the day
+        #[arg(long, default_value = "", hide_default_value = true)]
+        label: String,
+        /// The old one retires when it has not been used for this long: 90m, 24h, 7d
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = length)]
+        overlap: Millis,
+        /// It retires after this long although it is used: 12h, 30d, or never
+        #[arg(long, value_name = "TIME", default_value = "never", value_parser = lifetime)]
+        at_most: Lifetime,
+    },
+    /// End a rotation: the old token stays as it was, and so does the new one
+    CancelRotation {
+        /// Id of the old token or of the new one
+        token_id: String,
+    },
+    /// Retire a token that is being replaced now, without waiting until it is silent
+    Retire {
+        /// Id of the token, as `token list` shows it
+        token_id: String,
+        /// Retire it even if it was used within the last hour
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Open a token again that retired within the last 24 hours
+    Unretire {
+        /// Id of the token, as `token list` shows it
+        token_id: String,
+    },
     /// End a token for good, from the next request on
     Revoke {
         /// Id of the token, as `token list` shows it
@@ -87,6 +124,14 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     }
 }
 
+/// Reads `90m`, `24h` or `7d`.
+fn length(text: &str) -> Result<Millis, String> {
+    let length = lifetime(text).ok().and_then(|lifetime| lifetime.0);
+    length.ok_or_else(|| {
+        format!("`{text}` is no time; write a number with m (minutes), h, d or w, for example 24h")
+    })
+}
+
 /// Carries out one of them.
 ///
 /// # Errors
@@ -98,6 +143,14 @@ pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure>
             issue(cx, which, NewToken { label, scope, expires_at, request_key: None }).await
         }
         TokenCommand::List(which) => list(cx, which).await,
+        TokenCommand::Rotate { which, token, label, overlap, at_most } => {
+            let (token, retire_at) = (token.map(id_of), at_most.end(cx.now));
+            let plan = Plan { token, label, quiet_for: overlap, retire_at, request_key: None };
+            rotation::rotate(cx, which, plan).await
+        }
+        TokenCommand::CancelRotation { token_id } => rotation::cancel(cx, id_of(token_id)).await,
+        TokenCommand::Retire { token_id, yes } => rotation::retire(cx, id_of(token_id), yes).await,
+        TokenCommand::Unretire { token_id } => rotation::unretire(cx, id_of(token_id)).await,
         TokenCommand::Revoke { token_id, yes } => revoke(cx, id_of(token_id), yes).await,
     }
 }
@@ -135,7 +188,7 @@ async fn issue(cx: &Context, which: Which, new: NewToken) -> Result<Answer, Fail
     Ok(Answer { json, text: format!("{title}\n\n{}\n\n{SHOWN_ONCE}", fields(&values)) })
 }
 
-fn expiry(token: &TokenRecord, now: Millis) -> String {
+pub(super) fn expiry(token: &TokenRecord, now: Millis) -> String {
     token.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at), now))
 }
 
@@ -170,7 +223,7 @@ async fn list(cx: &Context, which: Which) -> Result<Answer, Failure> {
     Ok(Answer { json: json!({ "tokens": records }), text })
 }
 
-fn record(token: &TokenRecord, slug: &str, now: Millis) -> Value {
+pub(super) fn record(token: &TokenRecord, slug: &str, now: Millis) -> Value {
     json!({
         "id": token.id,
         "label": token.label,
@@ -182,6 +235,18 @@ fn record(token: &TokenRecord, slug: &str, now: Millis) -> Value {
         "expires_at": time(token.expires_at),
         "revoked_at": time(token.revoked_at),
         "revoked_by": token.revoked_by,
+        "rotation": token.rotation.as_ref().map(|rotation| json!({
+            "successor": rotation.successor,
+            "began_at": time(Some(rotation.began_at)),
+            "began_by": rotation.began_by,
+            "overlap_seconds": rotation.quiet_for / 1000,
+            "retire_at": time(rotation.retire_at),
+            "retires_at": time(token.retires_at(now)),
+            "requests_since": token.requests_since_rotation(),
+            "retired_at": time(token.retired_at(now)),
+            "retired_by": rotation.retired_by,
+            "undo_until": time(token.undo_until(now)),
+        })),
         "requests": token.requests,
         "first_used_at": time(token.first_used_at),
         "last_used_at": time(token.last_used.as_ref().map(|used| used.at)),
@@ -203,7 +268,7 @@ async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> 
             let consent = if yes { Consent::Insists } else { Consent::Unsaid };
             let revoked = tokens::revoke(tx, &owner, &id, &consent, &Actor::cli(), now);
             let token = revoked.map_err(|error| match error {
-                StoreError::InUse(token) => StoreError::refused(busy(&token, &endpoint.slug, now)),
+                StoreError::InUse(token) => StoreError::refused(busy(&token, &endpoint.slug, "revoke", now)),
                 other => other,
             })?;
             Ok((endpoint.slug, token))
@@ -218,10 +283,10 @@ async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> 
     Ok(Answer { json: record(&token, &slug, now), text })
 }
 
-fn busy(token: &TokenRecord, slug: &str, now: Millis) -> String {
+pub(super) fn busy(token: &TokenRecord, slug: &str, verb: &str, now: Millis) -> String {
     format!(
         "token `{}` (“{}”) of endpoint `{slug}` is in use: it {}; whatever sends them would fail at once, so give \
-         that a new token first (`token issue {slug}`), or revoke this one all the same with --yes",
+         that a new token first (`token issue {slug}`), or {verb} this one all the same with --yes",
         token.id,
         token.label,
         past(token, now)
@@ -229,7 +294,7 @@ fn busy(token: &TokenRecord, slug: &str, now: Millis) -> String {
 }
 
 /// What a token has done so far.
-fn past(token: &TokenRecord, now: Millis) -> String {
+pub(super) fn past(token: &TokenRecord, now: Millis) -> String {
     match &token.last_used {
         None => "was never used".to_owned(),
         Some(used) => format!(
