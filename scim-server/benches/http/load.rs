@@ -89,7 +89,7 @@ pub fn run(
     });
     let seconds = started.elapsed().as_secs_f64();
     let requests = latencies.len();
-    let cpu = (server.cpu() - cpu).as_secs_f64() * 1e6 / requests.max(1) as f64;
+    let cpu = server.cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / requests.max(1) as f64;
     let mut latencies = latencies;
     latencies.sort_unstable();
     Measured { requests, seconds, cpu, latencies }
