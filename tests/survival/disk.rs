@@ -1,4 +1,4 @@
-//! The file of SQLite in trouble: no room, held by another program, read-only, its log torn.
+//! The file of SQLite in trouble: no room, held by another program, its log torn, the clock back.
 
 use std::path::Path;
 use std::process::Command;
