@@ -107,20 +107,34 @@ impl Browser {
         field.send_keys(value).await.expect("the field takes keys");
     }
 
-    /// Clicks what carries a text: a button, else a link, else a label.
+    /// Clicks what carries a text, as soon as it is there: a button, else a link, else a label.
     pub(crate) async fn click(&mut self, text: &str) {
+        let begun = Instant::now();
+        while !self.clicked(text).await {
+            if begun.elapsed() > PATIENCE {
+                self.picture("missing").await;
+                panic!("nothing to click with {text:?} on {}:\n{}", self.path().await, self.text().await);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn clicked(&self, text: &str) -> bool {
         for kind in ["button", "a", "label", "summary"] {
             let xpath = format!("//{kind}[contains(normalize-space(.), \"{text}\")]");
             let found = self.client.find_all(Locator::XPath(&xpath)).await.expect("the page can be searched");
             for element in &found {
+                // What a page that is being replaced showed is gone when it is clicked.
                 if element.is_displayed().await.unwrap_or(false) {
-                    element.click().await.unwrap_or_else(|error| panic!("{text:?}: {error}"));
-                    return;
+                    match element.click().await {
+                        Err(error) if error.is_stale_element_reference() => return false,
+                        clicked => clicked.unwrap_or_else(|error| panic!("{text:?}: {error}")),
+                    }
+                    return true;
                 }
             }
         }
-        self.picture("missing").await;
-        panic!("nothing to click with {text:?} on {}:\n{}", self.path().await, self.text().await);
+        false
     }
 
     /// The text of the first element that a selector finds, also where it is hidden.
