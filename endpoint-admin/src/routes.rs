@@ -16,8 +16,8 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate,
     pages::{
-        account, api_keys, connect, evidence, group, groups, new_endpoint, outside, overview, rotation,
-        schema, settings, tokens, user, users,
+        account, api_keys, bin, connect, copies, evidence, group, groups, new_endpoint, outside, overview,
+        rotation, schema, settings, tokens, user, users,
     },
 };
 
@@ -113,6 +113,9 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/", Session, || web::to(overview::show)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
     post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)),
+    post("/admin/endpoints/import", Session, || web::to(copies::import)).up_to(SCHEMA_FORM),
+    get ("/admin/bin", Session, || web::to(bin::show)),
+    post("/admin/bin/undelete", Session, || web::to(bin::undelete)),
     get ("/admin/endpoints/{slug}", Session, || web::to(connect::door)),
     get ("/admin/endpoints/{slug}/connect", Session, || web::to(connect::show)),
     get ("/admin/endpoints/{slug}/connect/progress", Poll, || web::to(connect::progress)),
@@ -144,6 +147,8 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/idp", Session, || web::to(settings::change_idp)),
     post("/admin/endpoints/{slug}/rename", Session, || web::to(settings::rename)),
     post("/admin/endpoints/{slug}/status", Session, || web::to(settings::status)),
+    get ("/admin/endpoints/{slug}/export", Session, || web::to(copies::export)),
+    post("/admin/endpoints/{slug}/clone", Session, || web::to(copies::clone)),
     post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)),
 ];
 

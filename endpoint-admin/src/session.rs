@@ -230,8 +230,8 @@ impl Operator {
         if summary.endpoint.deleted_at.is_some() {
             let name = &summary.endpoint.name;
             return Err(PageError::NotFound(format!(
-                "The endpoint “{name}” is in the bin. Within 30 days, whoever has a shell on the server can bring it back: scim-server endpoint undelete {}",
-                summary.endpoint.slug
+                "The endpoint “{name}” is in the bin. For 30 days it can be brought back from there: {}/admin/bin",
+                self.public_url().as_str()
             )));
         }
         Ok(summary)

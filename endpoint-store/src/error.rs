@@ -80,6 +80,16 @@ impl StoreError {
         Self::Invalid { pointer: pointer.into(), sentence: sentence.into() }
     }
 
+    /// The same with the place told from further out.
+    pub(crate) fn within(self, place: &str) -> Self {
+        match self {
+            Self::Invalid { pointer, sentence } => {
+                Self::Invalid { pointer: format!("{place}{pointer}"), sentence }
+            }
+            other => other,
+        }
+    }
+
     /// The database failed; as opposed to a request that was refused.
     pub(crate) fn is_fault(&self) -> bool {
         !matches!(

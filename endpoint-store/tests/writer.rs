@@ -7,7 +7,7 @@ use endpoint_store::settings::Idp;
 use endpoint_store::{DatabaseUrl, Store, StoreError};
 
 fn named(name: &str) -> NewEndpoint {
-    NewEndpoint { name: name.to_owned(), tenant: None, idp: Idp::Generic }
+    NewEndpoint::new(name, Idp::Generic)
 }
 
 async fn count(store: &Store) -> i64 {

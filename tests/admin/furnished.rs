@@ -78,6 +78,7 @@ impl Furnished {
             "/setup/{code}" => vec![("set-up-used", "/setup/used-before".to_owned())],
             // A file, and a part of a page.
             "/assets/{hash}/{file}"
+            | "/endpoints/{slug}/export"
             | "/endpoints/{slug}/connect/progress"
             | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
@@ -87,6 +88,7 @@ impl Furnished {
                 ("overview-search", search("q=nothing")),
                 ("no-such-page", "/admin/nowhere".to_owned()),
             ],
+            "/bin" => vec![("bin", at("")), ("bin-search", search("q=nothing"))],
             "/endpoints/new" => vec![("new-endpoint", at(""))],
             "/endpoints/{slug}/connect" => vec![
                 ("connect", at("")),

@@ -1,5 +1,6 @@
 //! The console in a browser, with and without its scripts.
 
+mod copies;
 mod furnished;
 mod pages;
 mod rotation;

@@ -33,6 +33,42 @@ both! {
         assert_eq!((&listed["id"], &listed["settings"]), (&made["id"], &made["settings"]));
     }
 
+    async fn an_export_is_what_makes_another(app: &App) {
+        let api = Api::owner(app);
+        let wish = json!({"settings": {"rate": 17, "delete": "deactivate"}, "tenant": "Acme"});
+        api.patch("/endpoints/generic", &wish).await.expect(200);
+        let extension = crate::api::schemas::extension("User", "urn:example:ext:badge:User");
+        api.put("/endpoints/generic/schemas", &json!({"extensions": [extension]})).await.expect(200);
+        let mut document = api.get("/endpoints/generic/export").await.expect(200).json();
+        assert_eq!((&document["format"], &document["idp"]), (&json!("scim-endpoint/1"), &json!("generic")));
+        document["name"] = json!("Twin");
+        let twin = api.post("/endpoints", &document).await.expect(201).json();
+        assert!(twin["token"]["secret"].is_string());
+        assert_eq!(api.get("/endpoints/twin/export").await.expect(200).json(), document);
+
+        let body = json!({"name": "Clone", "token": {"label": "for staging"}});
+        let clone = api.post("/endpoints/twin/clone", &body).await.expect(201).json();
+        assert_eq!((&clone["settings"], &clone["users"]), (&twin["settings"], &json!(0)));
+        assert_eq!((&clone["token"]["label"], &clone["tenant"]), (&json!("for staging"), &json!("Acme")));
+        let copied = api.get("/endpoints/clone/schemas").await.expect(200).json();
+        assert_eq!(copied, json!({"extensions": [extension]}));
+
+        for (path, value, place) in [
+            ("format", json!("scim-endpoint/2"), "/format"),
+            ("definitions", json!({"extensions": [{"resourceType": "User"}]}), "/definitions/extensions/0"),
+            ("definitions", json!({"colour": "red"}), "/definitions/colour"),
+        ] {
+            let mut wrong = document.clone();
+            wrong[path] = value;
+            assert_eq!(pointers(&api.post("/endpoints", &wrong).await.expect(422)), [place], "{path}");
+        }
+        api.post("/endpoints/twin/clone", &json!({})).await.expect(422);
+        api.post("/endpoints/nobody/clone", &body).await.expect(404);
+        api.delete("/endpoints/twin").await.expect(204);
+        let binned = api.post("/endpoints/twin/clone", &body).await.expect(404);
+        assert!(binned.text().contains("undelete"), "{binned}");
+    }
+
     async fn the_same_request_makes_nothing_twice(app: &App) {
         let api = Api::owner(app);
         let request = |key: &str, name: &str| {

@@ -79,6 +79,7 @@ impl Scene {
         let body = match (route.method.as_str(), route.path) {
             _ if !route.takes_body() => return request,
             ("POST", "/endpoints") => json!({"name": "Intruder"}),
+            ("POST", path) if path.ends_with("/clone") => json!({"name": "Intruder"}),
             ("PATCH", "/endpoints/{endpoint}") => json!({"tenant": "Intruders"}),
             ("PUT", path) if path.ends_with("/schemas") => json!({}),
             ("PUT", path) if path.ends_with("{urn}") => extension(),

@@ -13,7 +13,7 @@ fn attribute(name: &str) -> Value {
     json!({"name": name, "type": "string", "multiValued": false})
 }
 
-fn extension(of: &str, urn: &str) -> Value {
+pub(super) fn extension(of: &str, urn: &str) -> Value {
     json!({"resourceType": of, "schema": {"id": urn, "name": "Badge", "attributes": [attribute("color")]}})
 }
 

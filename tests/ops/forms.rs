@@ -40,7 +40,8 @@ impl Places {
         let body = format!(
             "name=Changed&label=Changed&tenant=Changed&idp=okta&displayName=Changed&delete=deactivate&status=paused\
              &scope=write&expires=never&user={member}&member={member}&members={member}&confirm=first+token&theme=dark\
-             &definitions=%7B%7D"
+             &definitions=%7B%7D&copy_name=Changed\
+             &document=%7B%22format%22%3A%22scim-endpoint%2F1%22%2C%22name%22%3A%22Changed%22%2C%22idp%22%3A%22okta%22%7D"
         );
         let posts =
             ROUTES.iter().filter(|route| route.method == Method::Post && which.contains(&route.access));

@@ -1,6 +1,7 @@
 //! The program as its operator meets it: command line, start and stop, sessions, log, and where secrets must not be.
 
 mod check;
+mod cli_copies;
 mod cli_database;
 mod cli_endpoint;
 mod cli_operator;

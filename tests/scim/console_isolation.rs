@@ -53,7 +53,7 @@ impl Scene {
             Method::Get => Request::new("GET", &path),
             Method::Post => console.form_request(
                 &path,
-                "csrf=0000&name=Intruder&password=correct-horse-battery-staple-1&again=correct-horse-battery-staple-1&status=disabled&idp=okta\
+                "csrf=0000&name=Intruder&copy_name=Intruder&document=%7B%7D&endpoint=nobody&password=correct-horse-battery-staple-1&again=correct-horse-battery-staple-1&status=disabled&idp=okta\
                  &confirm=OneLogin&displayName=Intruders&label=intruder&scope=write&expires=never&delete=deactivate&theme=dark",
             ),
         }

@@ -24,12 +24,8 @@ async fn signed_in(store: &Store, folder: std::path::PathBuf) -> Browser {
     let hash = password::hash(PASSWORD).unwrap();
     let made = move |tx: &mut endpoint_store::Tx<'_>| {
         let tenant = Some("Zürich Ltd".to_owned());
-        endpoints::create(
-            tx,
-            &NewEndpoint { name: "Acme".into(), tenant, idp: Idp::OneLogin },
-            &Actor::cli(),
-            NOW,
-        )?;
+        let acme = NewEndpoint { tenant, ..NewEndpoint::new("Acme", Idp::OneLogin) };
+        endpoints::create(tx, &acme, &Actor::cli(), NOW)?;
         operators::create(tx, "Ann", &hash, Role::Owner, &Actor::cli(), NOW)
     };
     store.write(made).await.unwrap();

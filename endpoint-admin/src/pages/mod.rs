@@ -2,7 +2,9 @@
 
 pub(crate) mod account;
 pub(crate) mod api_keys;
+pub(crate) mod bin;
 pub(crate) mod connect;
+pub(crate) mod copies;
 mod definitions;
 pub(crate) mod errors;
 pub(crate) mod evidence;
@@ -106,7 +108,10 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "paused" => "The endpoint is paused.",
         "disabled" => "The endpoint is disabled.",
         "endpoint-deleted" => {
-            "The endpoint is in the bin. Within 30 days the command “scim-server endpoint undelete” brings it back."
+            "The endpoint is in the bin, at the end of this page, and can be brought back for 30 days."
+        }
+        "undeleted" => {
+            "The endpoint is back, with everything that was in it, and in the state that it was in."
         }
         _ => return None,
     })

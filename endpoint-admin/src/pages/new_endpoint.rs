@@ -1,15 +1,12 @@
 //! A new endpoint: provider, name, tenant; then straight to Connect with its first token.
 
-use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use endpoint_store::{
     StoreError, Tx,
-    caller::Actor,
     endpoints::{self, NewEndpoint},
     settings::Idp,
-    tokens::{NewToken, TokenRecord},
 };
-use scim_core::token::PlainToken;
 
 use super::{
     connect,
@@ -17,6 +14,7 @@ use super::{
     tokens::{Issued, sent_before},
 };
 use crate::{
+    error::PageError,
     forms::{Errors, Form},
     frame::{Frame, Section},
     pages::{Answer, Choice, html, html_as, see, told},
@@ -43,6 +41,8 @@ pub(crate) struct NewEndpointPage {
     pub(crate) expiries: Vec<Choice>,
     pub(crate) policies: Vec<Choice>,
     pub(crate) more: bool,
+    pub(crate) document: String,
+    pub(crate) import_name: String,
     pub(crate) errors: Errors,
 }
 
@@ -70,6 +70,8 @@ impl NewEndpointPage {
             expiries: expiries(form.text("expires")),
             policies: delete_policies(policy),
             more: policy == "deactivate",
+            document: form.text("document").to_owned(),
+            import_name: form.text("import_name").to_owned(),
             errors,
         }
     }
@@ -118,25 +120,14 @@ pub(crate) async fn create(operator: Operator, form: Form) -> Answer {
         errors.add("tenant", "the tenant may have at most 100 characters");
     }
     if let (Some(idp), true) = (idp, errors.is_empty()) {
-        let tenant = Some(form.text("tenant").to_owned()).filter(|tenant| !tenant.is_empty());
-        let wish = Wish {
-            endpoint: NewEndpoint { name: form.text("name").to_owned(), tenant, idp },
-            token: wanted(&form, "First token", operator.now()),
-            deactivate: form.text("delete") == "deactivate",
-        };
-        let (actor, now) = (operator.actor(), operator.now());
-        match operator.write(move |tx| make(tx, &wish, &actor, now)).await {
-            Ok((slug, token, record)) => {
-                let summary = operator.endpoint(&slug).await?;
-                let issued = Issued::new((token, record), now);
-                return html(&connect::page(&operator, &summary, Some(issued)).await?);
-            }
-            Err(error) => {
-                if let Some(slug) = sent_before(&operator, &form).await? {
-                    return Ok(see(format!("/admin/endpoints/{slug}/connect?done=once")));
-                }
-                errors.add("name", told(error)?);
-            }
+        let mut new = NewEndpoint::new(form.text("name"), idp);
+        new.tenant = Some(form.text("tenant").to_owned()).filter(|tenant| !tenant.is_empty());
+        if form.text("delete") == "deactivate" {
+            new.settings.push(("delete".to_owned(), "deactivate".to_owned()));
+        }
+        match make(&operator, &form, move |_| Ok(new.clone())).await? {
+            Ok(connect) => return Ok(connect),
+            Err(error) => errors.add("name", error),
         }
     }
     let page =
@@ -144,22 +135,27 @@ pub(crate) async fn create(operator: Operator, form: Form) -> Answer {
     html_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-/// What the form asks for.
-struct Wish {
-    endpoint: NewEndpoint,
-    token: NewToken,
-    deactivate: bool,
-}
-
-fn make(
-    tx: &mut Tx<'_>,
-    wish: &Wish,
-    actor: &Actor,
-    now: i64,
-) -> Result<(String, PlainToken, TokenRecord), StoreError> {
-    let settings: &[_] =
-        if wish.deactivate { &[("delete".to_owned(), "deactivate".to_owned())] } else { &[] };
-    let (endpoint, token, record) =
-        endpoints::create_with_token(tx, &wish.endpoint, settings, &wish.token, actor, now)?;
-    Ok((endpoint.slug, token, record))
+/// Makes an endpoint with its first token, both or neither, and shows Connect with the token in it; else says why not.
+pub(super) async fn make(
+    operator: &Operator,
+    form: &Form,
+    plan: impl Fn(&mut Tx<'_>) -> Result<NewEndpoint, StoreError> + Send + 'static,
+) -> Result<Result<HttpResponse, String>, PageError> {
+    let (actor, now) = (operator.actor(), operator.now());
+    let token = wanted(form, "First token", now);
+    let made = operator.write(move |tx| {
+        let new = plan(tx)?;
+        endpoints::create_with_token(tx, &new, &token, &actor, now)
+    });
+    match made.await {
+        Ok((endpoint, token, record)) => {
+            let summary = operator.endpoint(&endpoint.slug).await?;
+            let issued = Issued::new((token, record), now);
+            html(&connect::page(operator, &summary, Some(issued)).await?).map(Ok)
+        }
+        Err(error) => match sent_before(operator, form).await? {
+            Some(slug) => Ok(Ok(see(format!("/admin/endpoints/{slug}/connect?done=once")))),
+            None => told(error).map(Err),
+        },
+    }
 }

@@ -14,6 +14,7 @@ use scim_core::dialect::Rule;
 
 use super::{
     policies::{self, Setting},
+    token_form::request_key,
     tolerances::{self, Group},
 };
 use crate::{
@@ -42,6 +43,7 @@ pub(crate) struct SettingsPage {
     pub(crate) idps: Vec<Choice>,
     pub(crate) per_second: String,
     pub(crate) name: String,
+    pub(crate) request_key: String,
     pub(crate) traffic: Traffic,
     pub(crate) stake: String,
     pub(crate) errors: Errors,
@@ -53,7 +55,7 @@ pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer 
     html(&page(&operator, &summary, Errors::default()).await?)
 }
 
-async fn page(
+pub(super) async fn page(
     operator: &Operator,
     summary: &EndpointSummary,
     errors: Errors,
@@ -74,6 +76,7 @@ async fn page(
             _ => String::new(),
         },
         name: endpoint.name.clone(),
+        request_key: request_key(),
         traffic: traffic(endpoint.status),
         stake: format!(
             "{}, {} and {} go with it, and {} is cut off at once: every call gets 401.",

@@ -140,13 +140,21 @@ fn save(
     actor: &Actor,
     now: Millis,
 ) -> Result<Endpoint, StoreError> {
+    set_definitions(tx, id, to_text(definitions)?.as_deref(), actor, now)
+}
+
+/// Definitions as they are kept; `None` for an object without any.
+///
+/// # Errors
+/// [`StoreError::Damaged`] for what cannot be written as JSON.
+pub fn to_text(definitions: &Value) -> Result<Option<String>, StoreError> {
     let nothing = definitions.as_object().is_some_and(|map| {
         map.iter().all(|(name, value)| {
             ["extensions", "resourceTypes"].contains(&name.as_str()) && value == &json!([])
         })
     });
     let text = serde_json::to_string_pretty(definitions).map_err(|e| StoreError::Damaged(e.to_string()))?;
-    set_definitions(tx, id, (!nothing).then_some(text.as_str()), actor, now)
+    Ok((!nothing).then_some(text))
 }
 
 /// What stands in the address must stand in the definition.

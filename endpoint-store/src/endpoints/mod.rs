@@ -1,6 +1,7 @@
 //! Endpoints: their names and addresses, states, and life cycle.
 
 pub mod definitions;
+pub mod document;
 mod life;
 mod list;
 mod purge;
@@ -183,12 +184,35 @@ pub struct NewEndpoint {
     pub tenant: Option<String>,
     /// The identity provider.
     pub idp: Idp,
+    /// Settings by name, against the provider's preset.
+    pub settings: Vec<(String, String)>,
+    /// Extensions and resource types of its own.
+    pub definitions: Option<String>,
 }
 
-/// Makes an endpoint with its preset; a slug that is taken gets a number (`onelogin-2`).
+impl NewEndpoint {
+    /// One with the preset of its provider and the standard's schemas, of no tenant.
+    pub fn new(name: impl Into<String>, idp: Idp) -> Self {
+        Self { name: name.into(), tenant: None, idp, settings: Vec::new(), definitions: None }
+    }
+
+    /// One like another, under a name of its own: provider, settings and definitions, not what is in it.
+    pub fn like(other: &Endpoint, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            tenant: other.tenant.clone(),
+            idp: other.idp,
+            settings: other.settings.entries(),
+            definitions: other.definitions.clone(),
+        }
+    }
+}
+
+/// Makes an endpoint; a slug that is taken gets a number (`onelogin-2`).
 ///
 /// # Errors
-/// [`StoreError::Invalid`] for a name that is empty, too long or gives no slug, or a tenant that is too long.
+/// [`StoreError::Invalid`] with the place: a name that is empty, too long or gives no slug, a tenant that is too long,
+/// a setting that does not exist, definitions that are not sound.
 pub fn create(
     tx: &mut Tx<'_>,
     new: &NewEndpoint,
@@ -196,8 +220,11 @@ pub fn create(
     now: Millis,
 ) -> Result<Endpoint, StoreError> {
     let name = check_name(&new.name)?;
-    let slug = free_slug(tx, &name)?;
     let tenant = check_tenant(new.tenant.as_deref())?;
+    let mut settings = Settings::preset(new.idp);
+    settings.set_all(&new.settings)?;
+    catalog(new.definitions.as_deref()).map_err(|error| error.within("/definitions"))?;
+    let slug = free_slug(tx, &name)?;
     let row = Row {
         id: new_id(now),
         slug,
@@ -206,8 +233,8 @@ pub fn create(
         tenant,
         idp: new.idp.as_str().to_owned(),
         status: Status::Active.as_str().to_owned(),
-        settings: to_json(&Settings::preset(new.idp))?,
-        definitions: None,
+        settings: to_json(&settings)?,
+        definitions: new.definitions.clone(),
         created_at: now,
         updated_at: now,
         deleted_at: None,

@@ -15,23 +15,18 @@ use crate::tokens::{self, NewToken, TokenRecord};
 use crate::version::Expected;
 use crate::writer::Tx;
 
-/// Makes an endpoint with settings against its preset and its first token, all or nothing.
+/// Makes an endpoint with its first token, all or nothing.
 ///
 /// # Errors
-/// As [`create`], [`crate::settings::Settings::set`] and [`tokens::issue`].
+/// As [`create`] and [`tokens::issue`].
 pub fn create_with_token(
     tx: &mut Tx<'_>,
     new: &NewEndpoint,
-    settings: &[(String, String)],
     token: &NewToken,
     actor: &Actor,
     now: Millis,
 ) -> Result<(Endpoint, PlainToken, TokenRecord), StoreError> {
-    let mut endpoint = create(tx, new, actor, now)?;
-    if !settings.is_empty() {
-        endpoint.settings.set_all(settings)?;
-        life::set_settings(tx, &endpoint.id, &endpoint.settings, actor, now)?;
-    }
+    let endpoint = create(tx, new, actor, now)?;
     let (plain, record) = tokens::issue(tx, &endpoint.id, token, actor, now)?;
     Ok((endpoint, plain, record))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Selection, Status, Turn};
+use endpoint_store::endpoints::document::{Document, FORMAT};
+use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Selection, Status, Turn, definitions};
 use endpoint_store::idempotency;
 use endpoint_store::settings::{Choice, Idp, Settings};
 use endpoint_store::{Endpoint, StoreError, Tx, tokens};
@@ -18,6 +19,7 @@ use super::body::ObjectOnly;
 use super::params::cursor;
 use super::problem::{Place, Problem};
 use super::route::BASE;
+use super::schemas::DefinitionsView;
 use super::tokens::{IssuedToken, NewTokenBody, integer};
 use super::{Exchange, Outcome, Page, Reply};
 
@@ -199,6 +201,68 @@ pub(super) struct NewEndpointBody {
     #[serde(default, deserialize_with = "object")]
     #[schema(value_type = NewTokenBody, required = false)]
     token: Option<NewTokenBody>,
+    /// Extensions and resource types of its own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = DefinitionsView, required = false)]
+    definitions: Option<Value>,
+    /// What an exported endpoint says it is.
+    #[serde(default, rename = "format", deserialize_with = "present")]
+    #[schema(inline, rename = "format", value_type = FormatName, required = false)]
+    _format: Option<FormatName>,
+}
+
+/// The one format of exported endpoints.
+pub(super) struct FormatName;
+
+impl<'de> Deserialize<'de> for FormatName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            FORMAT => Ok(Self),
+            other => Err(serde::de::Error::unknown_variant(other, &[FORMAT])),
+        }
+    }
+}
+
+impl PartialSchema for FormatName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some([FORMAT])).into()
+    }
+}
+
+impl ToSchema for FormatName {}
+
+/// What is set about an endpoint, without secrets: as it stands a body for `POST /endpoints`.
+#[derive(ToSchema)]
+#[schema(as = EndpointDocument)]
+#[expect(dead_code, reason = "describes the JSON that the store writes")]
+pub(super) struct DocumentView {
+    #[schema(inline)]
+    format: FormatName,
+    name: String,
+    tenant: Option<String>,
+    #[schema(inline)]
+    idp: IdpName,
+    /// All settings by name.
+    settings: BTreeMap<String, String>,
+    definitions: DefinitionsView,
+}
+
+/// An endpoint like another.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewClone)]
+pub(super) struct CloneBody {
+    /// What operators call it; its URL is made from it.
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[A-Za-z0-9][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    name: String,
+    /// Its first token; one that may write and never expires when absent.
+    #[serde(default, deserialize_with = "object")]
+    #[schema(value_type = NewTokenBody, required = false)]
+    token: Option<NewTokenBody>,
 }
 
 /// What is to be different.
@@ -261,10 +325,34 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
 
 pub(super) async fn create(x: &Exchange) -> Outcome {
     let body: NewEndpointBody = x.body()?;
-    let idp = body.idp.map_or(Idp::Generic, |name| name.0);
-    let new = NewEndpoint { name: body.name, tenant: body.tenant, idp };
-    let settings = body.settings.read()?;
-    let mut token = body.token.unwrap_or_default().read("/token", x.now)?;
+    let own = body.definitions.as_ref().map(definitions::to_text).transpose();
+    let new = NewEndpoint {
+        name: body.name,
+        tenant: body.tenant,
+        idp: body.idp.map_or(Idp::Generic, |name| name.0),
+        settings: body.settings.read()?,
+        definitions: own.map_err(|error| Problem::of(error, &x.request_id))?.flatten(),
+    };
+    make(x, body.token, move |_| Ok(new.clone())).await
+}
+
+pub(super) async fn clone(x: &Exchange) -> Outcome {
+    let body: CloneBody = x.body()?;
+    let named = x.segment("endpoint").to_owned();
+    make(x, body.token, move |tx| Ok(NewEndpoint::like(&find_live(tx, &named)?, &body.name))).await
+}
+
+pub(super) async fn export(x: &Exchange) -> Outcome {
+    Reply::json(&Document::of(&*x.endpoint()?))
+}
+
+/// Makes an endpoint with its first token, or tells of the one that the same request made before.
+async fn make(
+    x: &Exchange,
+    token: Option<NewTokenBody>,
+    plan: impl Fn(&mut Tx<'_>) -> Result<NewEndpoint, StoreError> + Send + 'static,
+) -> Outcome {
+    let mut token = token.unwrap_or_default().read("/token", x.now)?;
     if token.label.is_empty() {
         FIRST_TOKEN.clone_into(&mut token.label);
     }
@@ -279,8 +367,8 @@ pub(super) async fn create(x: &Exchange) -> Outcome {
                 })?;
                 return Ok((endpoints::summary(tx, endpoint)?, None, first));
             }
-            let (endpoint, secret, record) =
-                endpoints::create_with_token(tx, &new, &settings, &token, &actor, now)?;
+            let new = plan(tx)?;
+            let (endpoint, secret, record) = endpoints::create_with_token(tx, &new, &token, &actor, now)?;
             if let Some(once) = &once {
                 idempotency::remember(tx, &operator, once, endpoint.id.as_str(), now)?;
             }

@@ -145,7 +145,7 @@ const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
 use directory::{ChangeView, ResourceLine, ResourceView};
-use endpoints::{CreatedEndpoint, EndpointPatch, EndpointView, NewEndpointBody};
+use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
 use operators::{NewOperatorBody, OperatorView, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
@@ -181,6 +181,12 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<EndpointView>))]),
     route(POST, "/endpoints/{endpoint}/undelete", Operator, "Take an endpoint out of the bin", run!(endpoints::undelete))
         .gives(&[(200, Some(one::<EndpointView>))]),
+
+    route(GET, "/endpoints/{endpoint}/export", Auditor, "Everything that is set about an endpoint, as POST /endpoints takes it; no secrets", run!(endpoints::export))
+        .gives(&[(200, Some(one::<DocumentView>))]),
+    route(POST, "/endpoints/{endpoint}/clone", Operator, "Make another endpoint with the same settings and schemas, empty", run!(endpoints::clone))
+        .idempotent().takes(one::<CloneBody>)
+        .gives(&[(201, Some(one::<CreatedEndpoint>)), (200, Some(one::<CreatedEndpoint>))]),
 
     route(GET, "/endpoints/{endpoint}/schemas", Auditor, "All definitions of an endpoint's own", run!(schemas::all))
         .gives(&[(200, Some(one::<DefinitionsView>))]),

@@ -1,7 +1,10 @@
 //! `scim-server endpoint`: endpoints, their states, settings and life cycle.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
+use endpoint_store::endpoints::document::Document;
 use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Status, Turn};
 use endpoint_store::settings::Idp;
 use endpoint_store::tokens::{NewToken, Scope};
@@ -43,6 +46,27 @@ pub enum EndpointCommand {
         /// The customer it belongs to
         #[arg(long)]
         tenant: Option<String>,
+    },
+    /// Print everything that is set about an endpoint as JSON, without secrets, for `endpoint import`
+    Export(Which),
+    /// Make an endpoint, and its first token, from what `endpoint export` printed
+    Import {
+        /// The file; `-` reads it from stdin
+        file: PathBuf,
+        /// Another name than the one in the file
+        #[arg(long)]
+        name: Option<String>,
+        /// Another tenant than the one in the file
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Make an empty endpoint, and its first token, with the settings and schemas of another
+    Clone {
+        /// Names the endpoint.
+        #[command(flatten)]
+        which: Which,
+        /// The name of the new one
+        name: String,
     },
     /// List the endpoints
     List {
@@ -100,7 +124,21 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 /// [`Failure`].
 pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failure> {
     match command {
-        EndpointCommand::Create { name, idp, tenant } => create(cx, NewEndpoint { name, tenant, idp }).await,
+        EndpointCommand::Create { name, idp, tenant } => {
+            let new = NewEndpoint { tenant, ..NewEndpoint::new(name, idp) };
+            create(cx, move |_| Ok(new.clone())).await
+        }
+        EndpointCommand::Export(which) => export(cx, which).await,
+        EndpointCommand::Import { file, name, tenant } => {
+            let document = Document::parse(&schema::read(&file)?).and_then(Document::wanted);
+            let mut new = document.map_err(|error| cx.failure(&error))?;
+            new.name = name.unwrap_or(new.name);
+            new.tenant = tenant.or(new.tenant);
+            create(cx, move |_| Ok(new.clone())).await
+        }
+        EndpointCommand::Clone { which, name } => {
+            create(cx, move |tx| Ok(NewEndpoint::like(&find_live(tx, &which.endpoint)?, &name))).await
+        }
         EndpointCommand::List { deleted } => list(cx, deleted).await,
         EndpointCommand::Show(which) => {
             let summary = cx
@@ -123,7 +161,18 @@ pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failu
     }
 }
 
-async fn create(cx: &Context, new: NewEndpoint) -> Result<Answer, Failure> {
+async fn export(cx: &Context, which: Which) -> Result<Answer, Failure> {
+    let endpoint = cx.read(move |conn| find(conn, &which.endpoint)).await?;
+    let document = Document::of(&endpoint);
+    let text = document.to_text().map_err(|error| cx.failure(&error))?;
+    let json = serde_json::from_str(&text).map_err(|error| Failure::new(&error.to_string()))?;
+    Ok(Answer { text: text.trim_end().to_owned(), json })
+}
+
+async fn create(
+    cx: &Context,
+    plan: impl Fn(&mut Tx<'_>) -> Result<NewEndpoint, StoreError> + Send + 'static,
+) -> Result<Answer, Failure> {
     let now = cx.now;
     let (endpoint, (secret, token)) = cx
         .write(move |tx| {
@@ -133,8 +182,9 @@ async fn create(cx: &Context, new: NewEndpoint) -> Result<Answer, Failure> {
                 expires_at: None,
                 request_key: None,
             };
+            let new = plan(tx)?;
             let (endpoint, secret, token) =
-                endpoints::create_with_token(tx, &new, &[], &first, &Actor::cli(), now)?;
+                endpoints::create_with_token(tx, &new, &first, &Actor::cli(), now)?;
             Ok((endpoint, (secret, token)))
         })
         .await?;

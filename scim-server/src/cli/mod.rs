@@ -113,6 +113,10 @@ impl Failure {
                 )
             }
             StoreError::Busy => format!("the database {url} is too busy; try again"),
+            // Deep inside a file the sentence alone does not say where.
+            StoreError::Invalid { pointer, sentence } if pointer.starts_with("/definitions/") => {
+                format!("{sentence} (at {pointer})")
+            }
             other => other.to_string(),
         })
     }

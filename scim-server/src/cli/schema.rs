@@ -63,7 +63,8 @@ fn answer(endpoint: &Endpoint) -> Answer {
     Answer { text: format!("{}\n\nDefinitions of its own:\n{own_text}", types.join("\n")), json: own }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// The text of a file; `-` is stdin.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let fail =
         |e: &std::io::Error| Failure::new(&format!("{} cannot be read: {}", path.display(), reason(e)));
     let mut text = String::new();
