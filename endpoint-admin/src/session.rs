@@ -107,6 +107,7 @@ struct Inner {
     session: Session,
     secret: String,
     request_id: String,
+    address: String,
     here: String,
     query: String,
     theme: Theme,
@@ -138,6 +139,7 @@ impl Operator {
             session,
             secret,
             request_id: request_id(request),
+            address: Origin::of(request).address,
             here: path.to_owned(),
             query: request.query_string().to_owned(),
             theme: Theme::of(request.headers()),
@@ -165,9 +167,9 @@ impl Operator {
         &self.0.secret
     }
 
-    /// For the change log.
+    /// For the audit log.
     pub(crate) fn actor(&self) -> Actor {
-        self.account().actor()
+        self.account().actor().at(&self.0.address)
     }
 
     /// This operator at work on one endpoint's directory.

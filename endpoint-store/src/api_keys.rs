@@ -2,8 +2,11 @@
 //! Issued once in plain, kept as a digest, revoked for good; they open nothing while the operator is disabled.
 
 use diesel::prelude::*;
+use scim_core::time::format;
 use scim_core::token::PlainKey;
+use serde_json::json;
 
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::dialect;
@@ -154,7 +157,9 @@ pub fn issue(
             e.into()
         }
     })?;
-    tx.note(actor, "API key issued", &row.id);
+    let after =
+        json!({"label": row.label, "operator": operator.name, "expires_at": row.expires_at.map(format)});
+    tx.note(Note::new(actor, now, Action::KeyIssue, &row.id).after(after));
     tx.registry_changed();
     Ok((key, row.into()))
 }
@@ -166,7 +171,7 @@ fn row(operator: &Operator, key: &PlainKey, new: &NewKey, actor: &Actor, now: Mi
         operator_id: operator.id.clone(),
         digest: key.digest().as_bytes().to_vec(),
         label: if label.is_empty() {
-            format!("issued {}", scim_core::time::format(now).get(..10).unwrap_or_default())
+            format!("issued {}", format(now).get(..10).unwrap_or_default())
         } else {
             label.chars().filter(|c| !c.is_control()).take(LABEL_LENGTH).collect()
         },
@@ -241,7 +246,9 @@ pub fn revoke(
     diesel::update(api_keys::table.filter(api_keys::id.eq(id)))
         .set((api_keys::revoked_at.eq(Some(now)), api_keys::revoked_by.eq(Some(&actor.label))))
         .execute(&mut **tx)?;
-    tx.note(actor, "API key revoked", id);
+    let before =
+        json!({"label": record.label, "operator": operator.name, "state": record.state(now).as_str()});
+    tx.note(Note::new(actor, now, Action::KeyRevoke, id).before(before).after(json!({"state": "revoked"})));
     tx.registry_changed();
     get(tx, operator, id)
 }

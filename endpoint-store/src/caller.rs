@@ -13,15 +13,24 @@ pub enum ActorKind {
     Operator,
     /// Somebody at the command line of the server.
     Cli,
+    /// A program with an operator's key for the management API.
+    ApiKey,
+    /// The server itself: a date has come, or somebody who is not known was turned away.
+    System,
 }
 
 impl ActorKind {
-    /// As stored in the change log.
+    /// Whoever can be found in the audit log.
+    pub const AUDITED: [Self; 4] = [Self::Operator, Self::Cli, Self::ApiKey, Self::System];
+
+    /// As stored in the change log and in the audit log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Operator => "operator",
             Self::Cli => "cli",
+            Self::ApiKey => "api-key",
+            Self::System => "system",
         }
     }
 }
@@ -31,17 +40,34 @@ impl ActorKind {
 pub struct Actor {
     /// What kind of hand.
     pub kind: ActorKind,
-    /// Public id of the token, id of the operator, or empty.
+    /// Public id of the token or API key, id of the operator, or empty.
     pub id: String,
-    /// Label of the token, name of the operator, or the operating system's user.
+    /// Label of the token, name of the operator (also of whose API key it is), or the operating system's user.
     pub label: String,
+    /// Where the request came from, as far as that is known.
+    pub address: String,
 }
 
 impl Actor {
     /// Whoever may run the program beside its database.
     pub fn cli() -> Self {
         let label = std::env::var("USER").unwrap_or_default();
-        Self { kind: ActorKind::Cli, id: String::new(), label }
+        Self { kind: ActorKind::Cli, id: String::new(), label, address: String::new() }
+    }
+
+    /// The server itself.
+    pub fn system() -> Self {
+        Self { kind: ActorKind::System, id: String::new(), label: String::new(), address: String::new() }
+    }
+
+    /// The same, asking from this address.
+    pub fn at(self, address: &str) -> Self {
+        Self { address: address.to_owned(), ..self }
+    }
+
+    /// The same by an API key.
+    pub fn by_key(self, key_id: &str) -> Self {
+        Self { kind: ActorKind::ApiKey, id: key_id.to_owned(), ..self }
     }
 }
 

@@ -209,6 +209,18 @@ pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError>
     Ok(())
 }
 
+/// The end of the audit log's chain, position and hash. Whoever adds to it waits here for the one before, until the
+/// transaction ends.
+pub(crate) fn lock_audit_head(conn: &mut Conn) -> Result<(i64, Vec<u8>), StoreError> {
+    use crate::schema::audit_head;
+    let head =
+        audit_head::table.filter(audit_head::id.eq(1)).select((audit_head::position, audit_head::hash));
+    Ok(match conn {
+        Conn::Sqlite(c) => head.get_result(c)?,
+        Conn::Postgres(c) => head.for_update().get_result(c)?,
+    })
+}
+
 /// What the database itself says about its health; empty when sound.
 pub(crate) fn integrity_faults(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
     #[derive(QueryableByName)]

@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod attention;
+pub mod audit;
 pub mod caller;
 pub mod changes;
 pub mod check;
@@ -359,8 +360,11 @@ fn written<T>(
     endpoint: Option<&EndpointId>,
     write: &impl Fn(&mut Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let (value, changed) = writer::alone(conn, endpoint, write)?;
-    if changed && let Err(error) = registry.reload(conn) {
+    let (value, wake) = writer::alone(conn, endpoint, write)?;
+    wake.tell();
+    if wake.registry_changed
+        && let Err(error) = registry.reload(conn)
+    {
         // What was written stands; the watch over the registry's version tries again.
         tracing::error!(%error, "the registry could not be reloaded after a change");
     }

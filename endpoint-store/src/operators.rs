@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use scim_core::fold::fold;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::api_keys;
+use crate::audit::{Action, Note};
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
 use crate::endpoints::Endpoint;
@@ -90,7 +92,8 @@ pub struct Operator {
 impl Operator {
     /// As the change log keeps it.
     pub fn actor(&self) -> Actor {
-        Actor { kind: ActorKind::Operator, id: self.id.clone(), label: self.name.clone() }
+        let (id, label) = (self.id.clone(), self.name.clone());
+        Actor { kind: ActorKind::Operator, id, label, address: String::new() }
     }
 
     /// This operator at work on one endpoint's directory.
@@ -143,7 +146,6 @@ pub fn create(
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         return Err(StoreError::invalid("/name", "the name needs 1 to 100 characters, on one line"));
     }
-    tx.note(actor, "operator created", name);
     let row = Row {
         id: new_id(now),
         name: name.to_owned(),
@@ -161,6 +163,8 @@ pub fn create(
             e.into()
         }
     })?;
+    let after = json!({"role": role.as_str()});
+    tx.note(Note::new(actor, now, Action::OperatorCreate, &row.name).after(after));
     row.try_into()
 }
 
@@ -217,7 +221,6 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Operator>, StoreError> {
 /// [`StoreError::Refused`] for the last owner: nobody could let anyone in any more.
 pub fn disable(tx: &mut Tx<'_>, name: &str, actor: &Actor, now: Millis) -> Result<Operator, StoreError> {
     let operator = find(tx, name)?;
-    tx.note(actor, "operator disabled", &operator.name);
     if operator.role == Role::Owner && operator.disabled_at.is_none() {
         let owners: i64 = operators::table
             .filter(operators::role.eq(Role::Owner.as_str()))
@@ -232,6 +235,10 @@ pub fn disable(tx: &mut Tx<'_>, name: &str, actor: &Actor, now: Millis) -> Resul
         .set(operators::disabled_at.eq(Some(now)))
         .execute(&mut **tx)?;
     diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+    tx.note(
+        Note::new(actor, now, Action::OperatorDisable, &operator.name)
+            .change(&json!({"status": status(&operator)}), &json!({"status": "disabled"})),
+    );
     tx.registry_changed();
     Ok(Operator { disabled_at: Some(now), ..operator })
 }
@@ -246,7 +253,6 @@ pub fn reset_password(
     now: Millis,
 ) -> Result<Operator, StoreError> {
     let operator = find(tx, name)?;
-    tx.note(actor, "operator's password reset", &operator.name);
     if operator.disabled_at.is_some() {
         api_keys::revoke_all(tx, &operator, actor, now)?;
     }
@@ -254,8 +260,16 @@ pub fn reset_password(
         .set((operators::password_hash.eq(password_hash), operators::disabled_at.eq(None::<i64>)))
         .execute(&mut **tx)?;
     diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+    tx.note(
+        Note::new(actor, now, Action::OperatorResetPassword, &operator.name)
+            .change(&json!({"status": status(&operator)}), &json!({"status": "active"})),
+    );
     tx.registry_changed();
     Ok(Operator { disabled_at: None, ..operator })
+}
+
+fn status(operator: &Operator) -> &'static str {
+    if operator.disabled_at.is_some() { "disabled" } else { "active" }
 }
 
 /// True until the first operator exists.
@@ -301,6 +315,7 @@ pub fn redeem_setup(
     code: &str,
     name: &str,
     password_hash: &str,
+    address: &str,
     now: Millis,
 ) -> Result<Operator, StoreError> {
     let is_good = is_setup_code(tx, code, now)?;
@@ -311,7 +326,8 @@ pub fn redeem_setup(
             "this set-up link was used or has expired; restart the server for a new one, or sign in",
         ));
     }
-    let own = Actor { kind: ActorKind::Operator, id: String::new(), label: name.trim().to_owned() };
+    let (id, label) = (String::new(), name.trim().to_owned());
+    let own = Actor { kind: ActorKind::Operator, id, label, address: address.to_owned() };
     create(tx, name, password_hash, Role::Owner, &own, now)
 }
 

@@ -133,7 +133,8 @@ impl Registry {
             None => refused(Cause::UnknownEndpoint),
             Some(addressed) if addressed.id != entry.endpoint => refused(Cause::OtherEndpoint),
             Some(addressed) => {
-                let actor = Actor { kind: ActorKind::Token, id: id.to_owned(), label: entry.label.clone() };
+                let (id, label) = (id.to_owned(), entry.label.clone());
+                let actor = Actor { kind: ActorKind::Token, id, label, address: String::new() };
                 let caller = Caller { endpoint: addressed.clone(), actor, request_id: request_id.to_owned() };
                 Ok(Admitted { caller, scope: entry.scope })
             }

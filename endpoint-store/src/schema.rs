@@ -118,6 +118,16 @@ diesel::table! {
 diesel::table! {
     registry_version (id) { id -> BigInt, version -> BigInt, }
 }
+diesel::table! {
+    audit_log (position) {
+        position -> BigInt, at -> BigInt, actor_kind -> Text, actor_id -> Text, actor_name -> Text, address -> Text,
+        action -> Text, endpoint_id -> Nullable<Text>, subject -> Text, before -> Nullable<Text>,
+        after -> Nullable<Text>, previous -> Binary, hash -> Binary,
+    }
+}
+diesel::table! {
+    audit_head (id) { id -> BigInt, position -> BigInt, hash -> Binary, }
+}
 
 diesel::table! {
     server_keys (name) { name -> Text, bytes -> Binary, }
@@ -142,5 +152,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     change_subjects,
     operators,
     sessions,
-    api_keys
+    api_keys,
+    audit_log
 );

@@ -1,8 +1,10 @@
 //! Console sessions: kept by digest, ended by idleness, by age, or by hand.
 
 use diesel::prelude::*;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::audit::{Action, Note};
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -62,6 +64,8 @@ pub fn create(
     diesel::update(operator_table::table.filter(operator_table::id.eq(&operator.id)))
         .set(operator_table::last_sign_in_at.eq(Some(now)))
         .execute(&mut **tx)?;
+    let note = Note::new(&operator.actor().at(address), now, Action::SignIn, &operator.name);
+    tx.note(note.after(json!({"agent": agent})));
     Ok(())
 }
 

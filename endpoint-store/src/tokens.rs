@@ -1,8 +1,11 @@
 //! Bearer tokens: issued once in plain, kept as a digest, revoked for good.
 
 use diesel::prelude::*;
+use scim_core::time::format;
 use scim_core::token::PlainToken;
+use serde_json::{Value, json};
 
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::dialect;
@@ -132,6 +135,14 @@ impl TokenRecord {
         }
     }
 
+    /// What the audit log keeps of it.
+    pub(crate) fn facts(&self) -> Value {
+        json!({
+            "id": self.id, "label": self.label, "scope": self.scope.as_str(),
+            "expires_at": self.expires_at.map(format),
+        })
+    }
+
     /// When it was retired, if it was: by its final date without anybody's help.
     pub fn retired_at(&self, now: Millis) -> Option<Millis> {
         self.rotation.as_ref()?.ended(now)
@@ -229,7 +240,6 @@ pub fn issue(
         ));
     }
     dialect::lock_endpoint(tx, endpoint)?;
-    tx.note(actor, "token issued", endpoint.as_str());
     let live = list(tx, endpoint)?.iter().filter(|t| t.state(now).is_live()).count();
     if live >= MAX_LIVE {
         return Err(StoreError::refused(format!(
@@ -243,7 +253,7 @@ pub fn issue(
         endpoint_id: endpoint.as_str().to_owned(),
         digest: token.digest().as_bytes().to_vec(),
         label: if label.is_empty() {
-            format!("issued {}", scim_core::time::format(now).get(..10).unwrap_or_default())
+            format!("issued {}", format(now).get(..10).unwrap_or_default())
         } else {
             label.chars().filter(|c| !c.is_control()).take(LABEL_LENGTH).collect()
         },
@@ -266,7 +276,9 @@ pub fn issue(
         UsageRow { token_id: row.id.clone(), endpoint_id: row.endpoint_id.clone(), ..UsageRow::default() };
     diesel::insert_into(token_usage::table).values(&usage).execute(&mut **tx)?;
     tx.registry_changed();
-    Ok((token, (row, usage, None).try_into()?))
+    let record = TokenRecord::try_from((row, usage, None))?;
+    tx.note(Note::new(actor, now, Action::TokenIssue, &record.id).on(endpoint).after(record.facts()));
+    Ok((token, record))
 }
 
 /// The endpoint for which a form with this key has issued a token before.
@@ -360,7 +372,11 @@ pub fn revoke(
         return Err(StoreError::refused(format!("token `{id}` was revoked before")));
     }
     consent.covers(&record, now)?;
-    tx.note(actor, "token revoked", id);
+    tx.note(Note::new(actor, now, Action::TokenRevoke, id).on(endpoint).before(record.facts()).after(
+        json!({
+            "state": TokenState::Revoked.as_str(), "requests": record.requests,
+        }),
+    ));
     diesel::update(tokens::table.filter(tokens::endpoint_id.eq(endpoint.as_str())).filter(tokens::id.eq(id)))
         .set((tokens::revoked_at.eq(Some(now)), tokens::revoked_by.eq(Some(&actor.label))))
         .execute(&mut **tx)?;

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use diesel::Connection;
 use tokio::sync::oneshot;
 
-use crate::caller::Actor;
+use crate::audit::{self, Entry, Note};
 use crate::checkpoint::Checkpoints;
 use crate::conn::Conn;
 use crate::dialect;
@@ -25,20 +25,52 @@ const QUEUE: usize = 1024;
 /// A write transaction. Only [`crate::Store::write`] makes one; it reads like a [`Conn`].
 pub struct Tx<'a> {
     conn: &'a mut Conn,
-    registry_changed: bool,
+    wake: Wake,
     /// The endpoint whose writers wait for this transaction, when it was known at the beginning.
     locked: Option<EndpointId>,
+}
+
+/// What a write leaves to be done.
+#[derive(Default)]
+pub(crate) struct Wake {
+    /// Endpoints or live tokens changed.
+    pub(crate) registry_changed: bool,
+    /// Acts that are not in the audit log yet: [`Tx::seal`] writes them.
+    notes: Vec<Note>,
+    /// Those that are.
+    entries: Vec<Entry>,
+}
+
+impl Wake {
+    /// Says in the server's log what was committed.
+    pub(crate) fn tell(&self) {
+        self.entries.iter().for_each(Entry::tell);
+    }
 }
 
 impl Tx<'_> {
     /// Marks that endpoints or live tokens changed: what is kept in memory is replaced before the answer.
     pub(crate) fn registry_changed(&mut self) {
-        self.registry_changed = true;
+        self.wake.registry_changed = true;
     }
 
-    /// Says who does what to what: every change of an operator passes here, whichever way it came.
-    pub(crate) fn note(&mut self, actor: &Actor, deed: &'static str, subject: &str) {
-        tracing::info!(actor = actor.kind.as_str(), id = actor.id, name = actor.label, deed, subject);
+    /// Says who does what to what: every change of an operator passes here, whichever way it came. It goes into the
+    /// audit log at the end of this transaction, or nowhere when that fails.
+    pub(crate) fn note(&mut self, note: Note) {
+        self.wake.notes.push(note);
+    }
+
+    /// Runs several acts that are one to whoever asks; `sum` makes their one entry of what came out.
+    pub(crate) fn as_one<T>(
+        &mut self,
+        acts: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+        sum: impl FnOnce(&T) -> Note,
+    ) -> Result<T, StoreError> {
+        let before = self.wake.notes.len();
+        let value = acts(self)?;
+        self.wake.notes.truncate(before);
+        self.note(sum(&value));
+        Ok(value)
     }
 
     /// Runs a part of the write that may fail alone: on an error nothing of the part stays, and the write goes on.
@@ -49,8 +81,9 @@ impl Tx<'_> {
         &mut self,
         part: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (value, changed) = savepoint(self.conn, self.locked.clone(), part)?;
-        self.registry_changed |= changed;
+        let (value, wake) = savepoint(self.conn, self.locked.clone(), part)?;
+        self.wake.registry_changed |= wake.registry_changed;
+        self.wake.notes.extend(wake.notes);
         Ok(value)
     }
 
@@ -59,9 +92,15 @@ impl Tx<'_> {
         self.locked.as_ref() == Some(endpoint)
     }
 
-    /// The last act of every write: a changed registry gets a new version, for the other processes.
+    /// The last act of every write: what was noted goes into the audit log, whose lock is held for no longer than that
+    /// takes, and a changed registry gets a new version, for the other processes.
     pub(crate) fn seal(&mut self) -> Result<(), StoreError> {
-        if self.registry_changed { crate::registry::bump(self) } else { Ok(()) }
+        let notes = std::mem::take(&mut self.wake.notes);
+        if !notes.is_empty() {
+            let entries = audit::append(self, notes)?;
+            self.wake.entries.extend(entries);
+        }
+        if self.wake.registry_changed { crate::registry::bump(self) } else { Ok(()) }
     }
 }
 
@@ -78,30 +117,30 @@ impl std::ops::DerefMut for Tx<'_> {
     }
 }
 
-/// Runs one write in a savepoint of the transaction that `conn` is in, and says whether the registry changed.
+/// Runs one write in a savepoint of the transaction that `conn` is in, and gives what it leaves to be done.
 #[expect(clippy::disallowed_methods, reason = "inside a write transaction this is a savepoint")]
 pub(crate) fn savepoint<T>(
     conn: &mut Conn,
     locked: Option<EndpointId>,
     write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
-) -> Result<(T, bool), StoreError> {
+) -> Result<(T, Wake), StoreError> {
     conn.transaction(|conn| {
-        let mut tx = Tx { conn, registry_changed: false, locked };
+        let mut tx = Tx { conn, wake: Wake::default(), locked };
         let value = write(&mut tx)?;
-        Ok((value, tx.registry_changed))
+        Ok((value, tx.wake))
     })
 }
 
-/// Runs one write in a transaction of its own, and says whether the registry changed. The writers of the endpoint, if
-/// one is told, wait for each other.
+/// Runs one write in a transaction of its own, and gives what it leaves to be done. The writers of the endpoint, if one
+/// is told, wait for each other.
 pub(crate) fn alone<T>(
     conn: &mut Conn,
     endpoint: Option<&EndpointId>,
     write: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
-) -> Result<(T, bool), StoreError> {
+) -> Result<(T, Wake), StoreError> {
     dialect::begin_write(conn, endpoint)?;
-    let mut tx = Tx { conn, registry_changed: false, locked: endpoint.cloned() };
-    let outcome = write(&mut tx).map(|value| (value, tx.registry_changed));
+    let mut tx = Tx { conn, wake: Wake::default(), locked: endpoint.cloned() };
+    let outcome = write(&mut tx).map(|value| (value, tx.wake));
     match outcome {
         Ok(_) => dialect::commit(conn)?,
         Err(_) => dialect::rollback(conn),
@@ -111,7 +150,7 @@ pub(crate) fn alone<T>(
 
 /// What is left to do for a write once the commit has succeeded or failed.
 struct Ran {
-    registry_changed: bool,
+    wake: Wake,
     /// The database failed, not the request: SQLite may have rolled back more than the savepoint.
     fault: Option<String>,
     answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
@@ -179,16 +218,16 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (sender, answer) = oneshot::channel();
         let job: Job = Box::new(move |conn| {
-            let (outcome, registry_changed) = match savepoint(conn, None, write) {
-                Ok((value, changed)) => (Ok(value), changed),
-                Err(error) => (Err(error), false),
+            let (outcome, wake) = match savepoint(conn, None, write) {
+                Ok((value, wake)) => (Ok(value), wake),
+                Err(error) => (Err(error), Wake::default()),
             };
             let fault = outcome.as_ref().err().filter(|error| error.is_fault()).map(StoreError::reason);
             let answer = Box::new(move |committed: Result<(), StoreError>| {
                 // The requester may have gone away; the write stands all the same.
                 let _ = sender.send(outcome.and_then(|value| committed.map(|()| value)));
             });
-            Ran { registry_changed, fault, answer }
+            Ran { wake, fault, answer }
         });
         let ended = || StoreError::Unavailable("the store is closed".into());
         let queue = self.queue.as_ref().ok_or_else(ended)?;
@@ -286,11 +325,14 @@ fn settle(conn: &mut Conn, ran: Vec<Ran>, reload: &impl Fn(&mut Conn) -> Result<
     };
     if let Some(failure) = &failed {
         tracing::error!(failure, "a batch of writes was not committed");
-    } else if ran.iter().any(|r| r.registry_changed)
-        && let Err(error) = reload(conn)
-    {
-        // What was written stands; the watch over the registry's version tries again within the second.
-        tracing::error!(%error, "the registry could not be reloaded after a change");
+    } else {
+        ran.iter().for_each(|r| r.wake.tell());
+        if ran.iter().any(|r| r.wake.registry_changed)
+            && let Err(error) = reload(conn)
+        {
+            // What was written stands; the watch over the registry's version tries again within the second.
+            tracing::error!(%error, "the registry could not be reloaded after a change");
+        }
     }
     for r in ran {
         (r.answer)(failed.as_ref().map_or(Ok(()), |failure| Err(StoreError::Unavailable(failure.clone()))));

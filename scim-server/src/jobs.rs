@@ -1,4 +1,5 @@
-//! What is done in the background: the bin is emptied, old changes are forgotten, replaced tokens retire.
+//! What is done in the background: the bin is emptied, old changes are forgotten, replaced tokens retire, and what has
+//! expired is written into the audit log.
 //!
 //! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
 //! job at a time (`endpoint_store::leases`).
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
-use endpoint_store::{Millis, Store, StoreError, Tx, endpoints, entropy, history, rotation};
+use endpoint_store::{Millis, Store, StoreError, Tx, audit, endpoints, entropy, history, rotation};
 
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
@@ -37,6 +38,7 @@ impl Jobs {
         loop {
             note("bin", self.empty_bin().await);
             note("history", self.forget().await);
+            note("expiry", self.note_expired().await);
             tokio::time::sleep(ROUND).await;
         }
     }
@@ -77,6 +79,15 @@ impl Jobs {
         let (now, all) = (self.clock.now(), self.store.registry().endpoints());
         for id in self.store.read(move |conn| history::due(conn, &all, now)).await? {
             self.portions("history", move |tx, now| history::prune(tx, &id, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes into the audit log which tokens and keys have expired.
+    async fn note_expired(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if self.store.read(move |conn| audit::expired(conn, now)).await? {
+            self.portions("expiry", audit::note_expired).await?;
         }
         Ok(())
     }

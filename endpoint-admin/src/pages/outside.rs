@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
-use endpoint_store::{StoreError, operators};
+use endpoint_store::{StoreError, Tx, audit, operators};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -70,7 +70,7 @@ pub(crate) async fn redeem(visitor: Visitor, code: web::Path<String>, form: Form
         let hash = hash.map_err(PageError::internal)?;
         let (redeemed, owner, origin) = (code.clone(), name.clone(), visitor.origin.clone());
         let made = console.store.write(move |tx| {
-            let account = operators::redeem_setup(tx, &redeemed, &owner, &hash, now)?;
+            let account = operators::redeem_setup(tx, &redeemed, &owner, &hash, &origin.address, now)?;
             session::open(tx, &account, &origin, now)
         });
         match made.await {
@@ -133,10 +133,16 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
     }
     let wanted = name.clone();
     let found = console.store.read(move |conn| operators::with_password(conn, &wanted)).await?;
+    let known = found.as_ref().map(|(account, _)| account.clone());
     let (account, hash) = found.filter(|(account, _)| account.disabled_at.is_none()).unzip();
     let right = console.hasher.verify(Zeroizing::new(form.raw("password").to_owned()), hash).await;
     let Some(account) = account.filter(|_| right) else {
         tracing::warn!(%address, "a sign-in to the console failed");
+        let note = move |tx: &mut Tx<'_>| {
+            audit::sign_in_failed(tx, known.as_ref(), &address, now);
+            Ok(())
+        };
+        console.store.write(note).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
     };
     console.backoff.succeeded(&name, &address);

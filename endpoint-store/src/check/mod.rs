@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use crate::audit;
 use crate::conn::Conn;
 use crate::dialect;
 use crate::endpoints::{self, Endpoint};
@@ -51,6 +52,7 @@ pub fn faults(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
 fn all(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
     let mut faults: Vec<Fault> = dialect::integrity_faults(conn)?.into_iter().map(Fault::lasting).collect();
     faults.extend(orphans::find(conn)?);
+    faults.extend(audit::follow(conn)?.broken.map(|broken| Fault::lasting(broken.to_string())));
     let (whole, unreadable) = endpoints::whole(conn)?;
     faults.extend(unreadable.into_iter().map(Fault::lasting));
     for endpoint in &whole {

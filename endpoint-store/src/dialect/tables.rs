@@ -215,6 +215,12 @@ kept! {
     }
     change_subjects as ChangeSubject { endpoint_id: String, subject_id: String, seq: i64 }
     change_floors as ChangeFloor { endpoint_id: String, pruned_up_to: i64 }
+    audit_log as AuditRow {
+        position: i64, at: i64, actor_kind: String, actor_id: String, actor_name: String, address: String,
+        action: String, endpoint_id: Option<String>, subject: String, before: Option<String>, after: Option<String>,
+        previous: Vec<u8>, hash: Vec<u8>,
+    }
+    audit_head as AuditHead { id: i64, position: i64, hash: Vec<u8> }
 }
 
 #[cfg(test)]

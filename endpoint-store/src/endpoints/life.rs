@@ -2,10 +2,12 @@
 
 use diesel::prelude::*;
 use scim_core::fold::fold;
+use serde_json::{Value, json};
 
 use super::{
     Endpoint, EndpointId, Status, catalog, check_name, find, free_slug, name_taken, slug_for, to_json,
 };
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::dialect;
 use crate::error::StoreError;
@@ -26,7 +28,6 @@ pub fn rename(
     now: Millis,
 ) -> Result<Endpoint, StoreError> {
     let name = check_name(name)?;
-    tx.note(actor, "endpoint renamed", id.as_str());
     let current = find(tx, id.as_str())?;
     let own: Vec<String> = endpoint_slugs::table
         .filter(endpoint_slugs::endpoint_id.eq(id.as_str()))
@@ -51,8 +52,10 @@ pub fn rename(
             endpoints::updated_at.eq(now),
         ))
         .execute(&mut **tx)?;
+    let renamed = Endpoint { name, slug, ..current.clone() };
+    tx.note(changed(actor, now, Action::EndpointRename, &current, &renamed));
     tx.registry_changed();
-    Ok(Endpoint { name, slug, ..current })
+    Ok(renamed)
 }
 
 /// A change of state that somebody asks for.
@@ -111,7 +114,8 @@ pub fn set_status(
     actor: &Actor,
     now: Millis,
 ) -> Result<(), StoreError> {
-    tx.note(actor, status.as_deed(), id.as_str());
+    let current = find(tx, id.as_str())?;
+    tx.note(changed(actor, now, status.as_action(), &current, &Endpoint { status, ..current.clone() }));
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::status.eq(status.as_str()), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;
@@ -127,7 +131,9 @@ pub fn set_settings(
     actor: &Actor,
     now: Millis,
 ) -> Result<(), StoreError> {
-    tx.note(actor, "endpoint's settings changed", id.as_str());
+    let current = find(tx, id.as_str())?;
+    let changed_to = Endpoint { settings: settings.clone(), ..current.clone() };
+    tx.note(changed(actor, now, Action::EndpointSettings, &current, &changed_to));
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::settings.eq(to_json(settings)?), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;
@@ -143,12 +149,12 @@ pub fn set_idp(
     actor: &Actor,
     now: Millis,
 ) -> Result<(), StoreError> {
-    tx.note(actor, "endpoint's identity provider changed", id.as_str());
-    let settings = {
-        let kept = find(tx, id.as_str())?.settings;
-        let preset = Settings::preset(idp);
-        Settings { group_patch: preset.group_patch, dialect: preset.dialect, ..kept }
-    };
+    let current = find(tx, id.as_str())?;
+    let preset = Settings::preset(idp);
+    let settings =
+        Settings { group_patch: preset.group_patch, dialect: preset.dialect, ..current.settings.clone() };
+    let changed_to = Endpoint { idp, settings: settings.clone(), ..current.clone() };
+    tx.note(changed(actor, now, Action::EndpointIdp, &current, &changed_to));
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((
             endpoints::idp.eq(idp.as_str()),
@@ -174,9 +180,10 @@ pub fn set_definitions(
     now: Millis,
 ) -> Result<Endpoint, StoreError> {
     let new = catalog(definitions)?;
-    tx.note(actor, "endpoint's schemas changed", id.as_str());
     let current = find(tx, id.as_str())?;
     crate::directory::follow_catalog(tx, &current, &new)?;
+    let note = Note::new(actor, now, Action::EndpointSchemas, &current.slug).on(id);
+    tx.note(note.change(&parsed(current.definitions.as_deref()), &parsed(definitions)));
     // What the taken away definitions made is still kept in the resources; empty ones say that it may be there.
     let definitions = definitions.or(current.definitions.as_ref().map(|_| "{}"));
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
@@ -195,7 +202,7 @@ pub fn delete(tx: &mut Tx<'_>, id: &EndpointId, actor: &Actor, now: Millis) -> R
     if current.deleted_at.is_some() {
         return Err(StoreError::refused(format!("endpoint `{}` is in the bin already", current.slug)));
     }
-    tx.note(actor, "endpoint deleted", id.as_str());
+    tx.note(Note::new(actor, now, Action::EndpointDelete, &current.slug).on(id).before(facts(&current)));
     set_deleted(tx, current, Some(now))
 }
 
@@ -203,12 +210,17 @@ pub fn delete(tx: &mut Tx<'_>, id: &EndpointId, actor: &Actor, now: Millis) -> R
 ///
 /// # Errors
 /// [`StoreError::Refused`] when it is not there.
-pub fn undelete(tx: &mut Tx<'_>, id: &EndpointId, actor: &Actor) -> Result<Endpoint, StoreError> {
+pub fn undelete(
+    tx: &mut Tx<'_>,
+    id: &EndpointId,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
     let current = find(tx, id.as_str())?;
     if current.deleted_at.is_none() {
         return Err(StoreError::refused(format!("endpoint `{}` is not in the bin", current.slug)));
     }
-    tx.note(actor, "endpoint undeleted", id.as_str());
+    tx.note(Note::new(actor, now, Action::EndpointUndelete, &current.slug).on(id).after(facts(&current)));
     set_deleted(tx, current, None)
 }
 
@@ -224,4 +236,27 @@ fn set_deleted(tx: &mut Tx<'_>, endpoint: Endpoint, at: Option<Millis>) -> Resul
     }
     tx.registry_changed();
     Ok(Endpoint { deleted_at: at, ..endpoint })
+}
+
+/// What the audit log keeps of an endpoint.
+pub(super) fn facts(endpoint: &Endpoint) -> Value {
+    json!({
+        "name": endpoint.name, "slug": endpoint.slug, "tenant": endpoint.tenant, "idp": endpoint.idp.as_str(),
+        "status": endpoint.status.as_str(), "settings": endpoint.settings,
+    })
+}
+
+/// The entry of a change, with what is different.
+pub(super) fn changed(
+    actor: &Actor,
+    now: Millis,
+    action: Action,
+    before: &Endpoint,
+    after: &Endpoint,
+) -> Note {
+    Note::new(actor, now, action, &after.slug).on(&after.id).change(&facts(before), &facts(after))
+}
+
+fn parsed(definitions: Option<&str>) -> Value {
+    definitions.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
 }

@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use scim_core::fold::fold;
 use scim_core::schema::Catalog;
 
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
@@ -65,11 +66,11 @@ impl Status {
         }
     }
 
-    fn as_deed(self) -> &'static str {
+    fn as_action(self) -> Action {
         match self {
-            Self::Active => "endpoint made to answer",
-            Self::Paused => "endpoint paused",
-            Self::Disabled => "endpoint disabled",
+            Self::Active => Action::EndpointActivate,
+            Self::Paused => Action::EndpointPause,
+            Self::Disabled => Action::EndpointDisable,
         }
     }
 
@@ -247,9 +248,11 @@ pub fn create(
     diesel::insert_into(endpoint_progress::table)
         .values((endpoint_progress::endpoint_id.eq(&row.id), endpoint_progress::last_change.eq(0)))
         .execute(&mut **tx)?;
-    tx.note(actor, "endpoint created", &row.id);
+    let endpoint = Endpoint::try_from(row)?;
+    let note = Note::new(actor, now, Action::EndpointCreate, &endpoint.slug).on(&endpoint.id);
+    tx.note(note.after(life::facts(&endpoint)));
     tx.registry_changed();
-    row.try_into()
+    Ok(endpoint)
 }
 
 /// An endpoint by slug, former slug or id; also one in the bin.

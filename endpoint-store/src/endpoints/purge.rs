@@ -4,6 +4,8 @@ use diesel::prelude::*;
 
 use super::EndpointId;
 use super::life::BIN_LIFETIME;
+use crate::audit::{Action, Note};
+use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::history;
@@ -33,6 +35,11 @@ pub fn purge(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, Stor
     if remove_members(tx, id)? > 0 || remove_resources(tx, id)? > 0 || history::forget(tx, id, Millis::MAX)? {
         return Ok(true);
     }
+    let slug: String = endpoints::table
+        .filter(endpoints::id.eq(id.as_str()))
+        .select(endpoints::slug)
+        .get_result(&mut **tx)?;
+    tx.note(Note::new(&Actor::system(), now, Action::EndpointPurge, &slug).on(id));
     diesel::delete(endpoints::table.filter(endpoints::id.eq(id.as_str()))).execute(&mut **tx)?;
     tx.registry_changed();
     Ok(false)

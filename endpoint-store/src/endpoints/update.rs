@@ -2,8 +2,10 @@
 
 use diesel::prelude::*;
 use scim_core::token::PlainToken;
+use serde_json::json;
 
 use super::{Endpoint, EndpointId, NewEndpoint, check_tenant, create, find, life};
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::dialect;
 use crate::error::StoreError;
@@ -26,9 +28,15 @@ pub fn create_with_token(
     actor: &Actor,
     now: Millis,
 ) -> Result<(Endpoint, PlainToken, TokenRecord), StoreError> {
-    let endpoint = create(tx, new, actor, now)?;
-    let (plain, record) = tokens::issue(tx, &endpoint.id, token, actor, now)?;
-    Ok((endpoint, plain, record))
+    let acts = |tx: &mut Tx<'_>| {
+        let endpoint = create(tx, new, actor, now)?;
+        let (plain, record) = tokens::issue(tx, &endpoint.id, token, actor, now)?;
+        Ok((endpoint, plain, record))
+    };
+    tx.as_one(acts, |(endpoint, _, record)| {
+        let note = Note::new(actor, now, Action::EndpointCreate, &endpoint.slug).on(&endpoint.id);
+        note.after(json!({"endpoint": life::facts(endpoint), "token": record.facts()}))
+    })
 }
 
 /// What is to be different about an endpoint; `None` leaves it as it is.
@@ -59,12 +67,25 @@ pub fn update(
     dialect::lock_endpoint(tx, id)?;
     let current = find(tx, id.as_str())?;
     expected.check(Some(&current.tag()))?;
+    tx.as_one(
+        |tx| apply(tx, &current, change, actor, now),
+        |after| life::changed(actor, now, Action::EndpointUpdate, &current, after),
+    )
+}
+
+fn apply(
+    tx: &mut Tx<'_>,
+    current: &Endpoint,
+    change: &Change,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Endpoint, StoreError> {
+    let id = &current.id;
     if let Some(name) = change.name.as_deref().filter(|name| *name != current.name) {
         life::rename(tx, id, name, actor, now)?;
     }
     if let Some(tenant) = &change.tenant {
         let tenant = check_tenant(tenant.as_deref())?;
-        tx.note(actor, "endpoint's tenant changed", id.as_str());
         diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
             .set((endpoints::tenant.eq(tenant), endpoints::updated_at.eq(now)))
             .execute(&mut **tx)?;

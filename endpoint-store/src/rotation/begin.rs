@@ -1,9 +1,12 @@
 //! The begin of a rotation: which token is meant, and the one that takes its place.
 
 use diesel::prelude::*;
+use scim_core::time::format;
 use scim_core::token::PlainToken;
+use serde_json::json;
 
 use super::{LONGEST, MINUTE, Rotation};
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::dialect;
 use crate::endpoints::EndpointId;
@@ -65,8 +68,17 @@ pub fn rotate(
     let label = if plan.label.trim().is_empty() { next_label(&old.label, now) } else { plan.label.clone() };
     let expires_at = old.expires_at.map(|end| now + (end - old.created_at));
     let new = NewToken { label, scope: old.scope, expires_at, request_key: plan.request_key.clone() };
-    let (secret, token) = tokens::issue(tx, endpoint, &new, actor, now)?;
-    tx.note(actor, "token rotation begun", &old.id);
+    let (secret, token) = tx.as_one(
+        |tx| tokens::issue(tx, endpoint, &new, actor, now),
+        |(_, token)| {
+            Note::new(actor, now, Action::TokenRotate, &old.id).on(endpoint).before(old.facts()).after(
+                json!({
+                    "successor": token.facts(), "quiet_for_seconds": plan.quiet_for / 1000,
+                    "retire_at": plan.retire_at.map(format),
+                }),
+            )
+        },
+    )?;
     let rotation = Rotation {
         token_id: old.id.clone(),
         endpoint_id: endpoint.as_str().to_owned(),

@@ -12,7 +12,10 @@ mod begin;
 mod tests;
 
 use diesel::prelude::*;
+use scim_core::time::format;
+use serde_json::json;
 
+use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::dialect;
@@ -137,9 +140,23 @@ pub fn retire(
         }
     }
     consent.covers(&record, now)?;
-    tx.note(actor, "token retired", id);
+    tx.note(state_note(actor, now, Action::TokenRetire, endpoint, &record, TokenState::Retired));
     close(tx, endpoint, id, now, Some(&actor.label))?;
     tokens::get(tx, endpoint, id)
+}
+
+fn state_note(
+    actor: &Actor,
+    now: Millis,
+    action: Action,
+    endpoint: &EndpointId,
+    record: &TokenRecord,
+    after: TokenState,
+) -> Note {
+    let before =
+        json!({"state": record.state(now).as_str(), "label": record.label, "requests": record.requests});
+    let note = Note::new(actor, now, action, &record.id).on(endpoint);
+    note.before(before).after(json!({"state": after.as_str()}))
 }
 
 fn close(
@@ -188,9 +205,12 @@ pub fn cancel(
         )));
     }
     for token in &kept {
-        tx.note(actor, "token rotation cancelled", &token.id);
         forget(tx, endpoint, &token.id)?;
     }
+    // One that replaces several ends all their rotations in one act.
+    let ended: Vec<&str> = kept.iter().map(|token| token.id.as_str()).collect();
+    let note = Note::new(actor, now, Action::TokenCancelRotation, id).on(endpoint);
+    tx.note(note.after(json!({"no_longer_replaced": ended})));
     Ok(kept.into_iter().map(|token| TokenRecord { rotation: None, ..token }).collect())
 }
 
@@ -222,7 +242,7 @@ pub fn unretire(
             "this endpoint has {live} live tokens and may have {MAX_LIVE}; revoke one that is no longer used first"
         )));
     }
-    tx.note(actor, "token taken back", id);
+    tx.note(state_note(actor, now, Action::TokenUnretire, endpoint, &record, TokenState::Active));
     forget(tx, endpoint, id)?;
     // What was turned away while it was closed is explained by that, and mended.
     let explained = refusals::table
@@ -269,7 +289,10 @@ pub fn retire_due(
 ) -> Result<(), StoreError> {
     dialect::lock_endpoint(tx, endpoint)?;
     for (id, at) in silent(&tokens::list(tx, endpoint)?, up_since, now) {
-        tracing::info!(deed = "token retired by itself", subject = id);
+        let record = tokens::get(tx, endpoint, &id)?;
+        let state = json!({"state": TokenState::Retired.as_str(), "retired_at": format(at)});
+        let note = Note::new(&Actor::system(), now, Action::TokenRetire, &id).on(endpoint);
+        tx.note(note.before(record.facts()).after(state));
         close(tx, endpoint, &id, at, None)?;
     }
     Ok(())

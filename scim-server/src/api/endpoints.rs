@@ -430,11 +430,11 @@ pub(super) async fn delete(x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn undelete(x: &Exchange) -> Outcome {
-    let (named, actor) = (x.segment("endpoint").to_owned(), x.actor());
+    let (named, actor, now) = (x.segment("endpoint").to_owned(), x.actor(), x.now);
     let summary = x
         .write(move |tx| {
             let id = endpoints::find(tx, &named)?.id;
-            let endpoint = endpoints::undelete(tx, &id, &actor)?;
+            let endpoint = endpoints::undelete(tx, &id, &actor, now)?;
             endpoints::summary(tx, endpoint)
         })
         .await?;

@@ -68,6 +68,8 @@ struct Exchange {
     operator: Arc<Operator>,
     /// Public id of the key; empty where none is needed.
     key_id: String,
+    /// Where the request came from.
+    address: String,
     segments: Segments,
     query: Query,
     expected: Expected,
@@ -162,7 +164,7 @@ impl Exchange {
     }
 
     fn actor(&self) -> Actor {
-        self.operator.actor()
+        self.operator.actor().by_key(&self.key_id).at(&self.address)
     }
 
     async fn read<T: Send + 'static>(
@@ -216,7 +218,9 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
         Problem::unauthorized()
     })?;
     Line::of(req).key(&holder.key_id);
-    api.store.usage().key_used(&holder.key_id, scim::seen(req, now));
+    let seen = scim::seen(req, now);
+    let address = seen.address.clone();
+    api.store.usage().key_used(&holder.key_id, seen);
     let (route, segments) = resolved.map_err(|allow| nowhere(req, &allow))?;
     if let Some(least) = route.least
         && !holder.operator.role.includes(least)
@@ -235,7 +239,8 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     let once = if route.idempotent { once(req, &body)? } else { None };
     let request_id = scim::request_id(req);
     let (operator, key_id) = (holder.operator, holder.key_id);
-    let x = Exchange { api, operator, key_id, segments, query, expected, once, body, request_id, now };
+    let x =
+        Exchange { api, operator, key_id, address, segments, query, expected, once, body, request_id, now };
     match route.work {
         Work::Handler(run) => run(&x).await,
         Work::Description => Reply::json(openapi::document()),

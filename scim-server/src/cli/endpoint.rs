@@ -394,9 +394,10 @@ async fn delete(cx: &Context, which: Which) -> Result<Answer, Failure> {
 }
 
 async fn undelete(cx: &Context, which: Which) -> Result<Answer, Failure> {
+    let now = cx.now;
     let summary = change(cx, move |tx| {
         let endpoint = find(tx, &which.endpoint)?;
-        endpoints::undelete(tx, &endpoint.id, &Actor::cli())
+        endpoints::undelete(tx, &endpoint.id, &Actor::cli(), now)
     })
     .await?;
     let (slug, status) = (&summary.endpoint.slug, summary.endpoint.status.as_str());
