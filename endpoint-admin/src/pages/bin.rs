@@ -66,11 +66,11 @@ pub(crate) async fn show(operator: Operator) -> Answer {
 
 /// Takes an endpoint out of the bin.
 pub(crate) async fn undelete(operator: Operator, form: Form) -> Answer {
-    let (named, actor) = (form.text("endpoint").to_owned(), operator.actor());
+    let (named, actor, now) = (form.text("endpoint").to_owned(), operator.actor(), operator.now());
     let endpoint = operator
         .write(move |tx| {
             let id = endpoints::find(tx, &named)?.id;
-            endpoints::undelete(tx, &id, &actor)
+            endpoints::undelete(tx, &id, &actor, now)
         })
         .await?;
     Ok(see(format!("/admin/endpoints/{}/connect?done=undeleted", endpoint.slug)))
