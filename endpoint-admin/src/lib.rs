@@ -11,6 +11,7 @@
 //! ```
 
 mod assets;
+pub mod audit_file;
 mod backoff;
 mod console;
 mod csrf;

@@ -209,6 +209,16 @@ pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Makes whoever changes who is an owner wait for each other until the transaction ends.
+pub(crate) fn lock_owners(conn: &mut Conn, owner: &str) -> Result<(), StoreError> {
+    use crate::schema::operators;
+    if let Conn::Postgres(c) = conn {
+        let owners = operators::table.filter(operators::role.eq(owner)).order(operators::id);
+        owners.select(operators::id).for_update().load::<String>(c)?;
+    }
+    Ok(())
+}
+
 /// The end of the audit log's chain, position and hash. Whoever adds to it waits here for the one before, until the
 /// transaction ends.
 pub(crate) fn lock_audit_head(conn: &mut Conn) -> Result<(i64, Vec<u8>), StoreError> {

@@ -11,6 +11,7 @@ use crate::api_keys;
 use crate::audit::{Action, Note};
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
+use crate::dialect;
 use crate::endpoints::Endpoint;
 use crate::error::StoreError;
 use crate::ids::{Millis, entropy, new_id};
@@ -220,6 +221,8 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Operator>, StoreError> {
 /// # Errors
 /// [`StoreError::Refused`] for the last owner: nobody could let anyone in any more.
 pub fn disable(tx: &mut Tx<'_>, name: &str, actor: &Actor, now: Millis) -> Result<Operator, StoreError> {
+    // Two owners that switch each other off at the same moment must not both succeed.
+    dialect::lock_owners(tx, Role::Owner.as_str())?;
     let operator = find(tx, name)?;
     if operator.role == Role::Owner && operator.disabled_at.is_none() {
         let owners: i64 = operators::table

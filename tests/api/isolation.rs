@@ -26,17 +26,17 @@ fn device() -> Value {
 }
 
 /// Something for every route to work on, made anew for each, because some take it away.
-struct Scene {
-    endpoint: String,
+pub(super) struct Scene {
+    pub(super) endpoint: String,
     token: String,
     user: String,
     group: String,
-    operator: String,
-    key: String,
+    pub(super) operator: String,
+    pub(super) key: String,
 }
 
 impl Scene {
-    async fn new(app: &App, owner: &Api, number: usize) -> Self {
+    pub(super) async fn new(app: &App, owner: &Api, number: usize) -> Self {
         let made =
             owner.post("/endpoints", &json!({"name": format!("Scene {number}")})).await.expect(201).json();
         let endpoint = text(&made["slug"]);
@@ -73,8 +73,26 @@ impl Scene {
         segments.collect::<Vec<_>>().join("/")
     }
 
+    /// Brings about the state in which the route does its work.
+    pub(super) async fn make_ready(&self, route: &Route, owner: &Api) {
+        let endpoint = format!("/endpoints/{}", self.endpoint);
+        if route.path.ends_with("/undelete") {
+            owner.delete(&endpoint).await.expect(204);
+        }
+        if route.path.ends_with("/resume") {
+            owner.send(&owner.request("POST", &format!("{endpoint}/pause"))).await.expect(200);
+        }
+        if ["/retire", "/unretire", "/cancel-rotation"].iter().any(|end| route.path.ends_with(end)) {
+            let token = format!("{endpoint}/tokens/{}", self.token);
+            owner.post(&format!("{token}/rotate"), &json!({})).await.expect(201);
+            if route.path.ends_with("/unretire") {
+                owner.send(&owner.request("POST", &format!("{token}/retire"))).await.expect(200);
+            }
+        }
+    }
+
     /// The request with which the route does its work.
-    fn request(&self, route: &Route, key: &str) -> Request {
+    pub(super) fn request(&self, route: &Route, key: &str) -> Request {
         let request = Request::new(route.method.as_str(), &format!("{BASE}{}", self.path(route))).bearer(key);
         let body = match (route.method.as_str(), route.path) {
             _ if !route.takes_body() => return request,
@@ -207,18 +225,8 @@ both! {
                     None
                 };
                 let scene = fresh.as_ref().unwrap_or(&shared);
-                if allowed && route.path.ends_with("/undelete") {
-                    owner.delete(&format!("/endpoints/{}", scene.endpoint)).await.expect(204);
-                }
-                if allowed && route.path.ends_with("/resume") {
-                    owner.send(&owner.request("POST", &format!("/endpoints/{}/pause", scene.endpoint))).await.expect(200);
-                }
-                if allowed && ["/retire", "/unretire", "/cancel-rotation"].iter().any(|end| route.path.ends_with(end)) {
-                    let token = format!("/endpoints/{}/tokens/{}", scene.endpoint, scene.token);
-                    owner.post(&format!("{token}/rotate"), &json!({})).await.expect(201);
-                    if route.path.ends_with("/unretire") {
-                        owner.send(&owner.request("POST", &format!("{token}/retire"))).await.expect(200);
-                    }
+                if allowed {
+                    scene.make_ready(route, &owner).await;
                 }
                 let answer = api.send(&scene.request(route, &api.key)).await;
                 if !allowed {

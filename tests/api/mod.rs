@@ -1,5 +1,6 @@
 //! The management API as its clients see it.
 
+mod audit;
 mod directory;
 mod endpoints;
 mod isolation;

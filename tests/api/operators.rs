@@ -52,4 +52,24 @@ both! {
         owner.send(&owner.request("POST", "/operators/olivia/disable")).await.expect(200);
         owner.get("/me").await.expect(401);
     }
+
+    async fn two_owners_cannot_switch_each_other_off(app: &App) {
+        let mut left = ("olivia".to_owned(), Api::owner(app));
+        for round in 0..5 {
+            let name = format!("owner-{round}");
+            left.1.post("/operators", &json!({"name": name, "role": "owner", "password": OTHER})).await.expect(201);
+            let issued = app.program(&["operator", "key", "issue", &name, "--json"]).await.json();
+            let new = Api { address: app.address(), key: text(&issued["secret"]) };
+            app.until(&new.request("GET", "/me"), 200).await;
+            let one = left.1.request("POST", &format!("/operators/{name}/disable"));
+            let other = new.request("POST", &format!("/operators/{}/disable", left.0));
+            let (one, other) = tokio::join!(left.1.send(&one), new.send(&other));
+            // Who comes later is the last owner, or has a key that opens nothing any more.
+            assert!((one.status == 200) != (other.status == 200), "round {round}: {one} {other}");
+            if other.status == 200 {
+                left = (name, new);
+            }
+            left.1.get("/me").await.expect(200);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! do this, how fast do they come, are query and body what the table says. Only then a handler runs. A session of the
 //! console opens nothing here, so no other site can make a browser do anything.
 
+mod audit;
 mod body;
 mod directory;
 mod endpoints;
@@ -86,6 +87,8 @@ type Outcome = Result<Reply, Problem>;
 struct Reply {
     status: StatusCode,
     body: Option<Vec<u8>>,
+    /// An answer that is written while it is sent, in place of all that.
+    file: Option<HttpResponse>,
     tag: Option<String>,
     location: Option<String>,
 }
@@ -96,11 +99,15 @@ impl Reply {
             tracing::error!(%error, "an answer cannot be written as JSON");
             Problem::internal()
         })?;
-        Ok(Self { status: StatusCode::OK, body: Some(body), tag: None, location: None })
+        Ok(Self { status: StatusCode::OK, body: Some(body), file: None, tag: None, location: None })
     }
 
     fn done() -> Outcome {
-        Ok(Self { status: StatusCode::NO_CONTENT, body: None, tag: None, location: None })
+        Ok(Self { status: StatusCode::NO_CONTENT, body: None, file: None, tag: None, location: None })
+    }
+
+    fn file(file: HttpResponse) -> Self {
+        Self { status: file.status(), body: None, file: Some(file), tag: None, location: None }
     }
 
     /// The answer to what was made at this address.
@@ -113,6 +120,9 @@ impl Reply {
     }
 
     fn respond(self) -> HttpResponse {
+        if let Some(file) = self.file {
+            return file;
+        }
         let mut builder = HttpResponseBuilder::new(self.status);
         builder.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(tag) = self.tag {

@@ -148,7 +148,13 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
         };
         let mut response = json!({"description": about});
         if let (Some(body), Some(map)) = (body, response.as_object_mut()) {
-            map.insert("content".into(), json!({"application/json": {"schema": body(schemas)}}));
+            let mut content = json!({"application/json": {"schema": body(schemas)}});
+            for kind in route.files {
+                if let Some(content) = content.as_object_mut() {
+                    content.insert((*kind).to_owned(), json!({"schema": {"type": "string"}}));
+                }
+            }
+            map.insert("content".into(), content);
         }
         responses.insert(status.to_string(), response);
     }

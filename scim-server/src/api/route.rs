@@ -12,7 +12,9 @@ use endpoint_store::operators::Role::{Admin, Auditor, Operator};
 
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
-use super::{Exchange, Outcome, directory, endpoints, evidence, me, operators, rotation, schemas, tokens};
+use super::{
+    Exchange, Outcome, audit, directory, endpoints, evidence, me, operators, rotation, schemas, tokens,
+};
 
 /// What all paths begin with.
 pub const BASE: &str = "/api/v1";
@@ -43,6 +45,8 @@ pub struct Route {
     pub(super) idempotent: bool,
     pub(super) takes: Option<Body>,
     pub(super) gives: &'static [(u16, Option<Body>)],
+    /// Media types of files that it also gives, by `format`.
+    pub(super) files: &'static [&'static str],
     pub(super) work: Work,
 }
 
@@ -80,6 +84,11 @@ impl Route {
         self
     }
 
+    const fn files(mut self, files: &'static [&'static str]) -> Self {
+        self.files = files;
+        self
+    }
+
     const fn gives(mut self, gives: &'static [(u16, Option<Body>)]) -> Self {
         self.gives = gives;
         self
@@ -97,6 +106,7 @@ const fn route(method: Method, path: &'static str, least: Role, summary: &'stati
         idempotent: false,
         takes: None,
         gives: &[(204, None)],
+        files: &[],
         work: Work::Handler(run),
     }
 }
@@ -112,6 +122,7 @@ const DESCRIPTION: Route = Route {
     idempotent: false,
     takes: None,
     gives: &[(200, Some(one::<serde_json::Value>))],
+    files: &[],
     work: Work::Description,
 };
 
@@ -249,6 +260,11 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
     route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
         .gives(&[(200, Some(page::<evidence::RefusalView>))]),
+
+    route(GET, "/audit", Auditor, "Who did what, the latest first", run!(audit::list))
+        .query(audit::QUERY).gives(&[(200, Some(page::<audit::AuditView>))]).files(&["application/x-ndjson", "text/csv"]),
+    route(GET, "/audit/chain", Auditor, "Whether the audit log is as it was written", run!(audit::chain))
+        .gives(&[(200, Some(one::<audit::ChainView>))]),
 
     route(GET, "/operators", Admin, "Operators by name", run!(operators::list))
         .gives(&[(200, Some(page::<OperatorView>))]),
