@@ -1,7 +1,8 @@
 //! What the console is built from.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
+use actix_web::{HttpMessage as _, HttpRequest};
 use endpoint_store::Store;
 
 use crate::{backoff::Backoff, password::Hasher, ui::Clock};
@@ -42,6 +43,19 @@ impl fmt::Display for PublicUrl {
 /// a page and the log name the same. Without it the console makes its own.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// Where the request comes from, put into its extensions by whoever mounts the console and knows which proxies to
+/// believe. Without it the peer's address counts.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// That of a request.
+    pub fn of(request: &HttpRequest) -> Option<IpAddr> {
+        let told = request.extensions().get::<Self>().map(|address| address.0);
+        told.or_else(|| request.peer_addr().map(|peer| peer.ip()))
+    }
+}
 
 /// Everything the pages need. Clones share one sign-in back-off and one bound on password hashing.
 #[derive(Clone)]

@@ -27,7 +27,7 @@ mod routes;
 mod session;
 mod ui;
 
-pub use console::{Console, PublicUrl, RequestId};
+pub use console::{ClientAddress, Console, PublicUrl, RequestId};
 pub use routes::{Access, Method, ROUTES, Route, configure};
 pub use ui::Clock;
 

@@ -20,7 +20,7 @@ use endpoint_store::{
 use std::future::{Ready, ready};
 
 use crate::{
-    console::{Console, PublicUrl, RequestId},
+    console::{ClientAddress, Console, PublicUrl, RequestId},
     error::PageError,
     frame::{Frame, Head, Section, Tab, Theme, Who, cookie},
 };
@@ -81,7 +81,7 @@ pub(crate) fn open(
 /// Where a request comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// The peer's address.
+    /// The client's address, as far as it can be believed.
     pub(crate) address: String,
     /// Its `User-Agent`, cut to a sane length.
     pub(crate) agent: String,
@@ -91,7 +91,7 @@ impl Origin {
     fn of(request: &HttpRequest) -> Self {
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("");
         Self {
-            address: request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            address: ClientAddress::of(request).map(|address| address.to_string()).unwrap_or_default(),
             agent: agent.chars().take(200).collect(),
         }
     }

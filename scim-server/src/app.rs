@@ -14,6 +14,7 @@ use crate::config::{Config, Tls};
 use crate::health;
 use crate::limits::RateLimits;
 use crate::middleware::observe;
+use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
 
 /// How long requests under way may take to end when the server stops, in seconds.
@@ -116,6 +117,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             rates: RateLimits::new(config.rate),
         }),
         console,
+        proxies: config.trusted_proxies.clone(),
     };
     let servers = match console_listener {
         None => vec![serve(&parts, Mount::Everything, listener, config.tls.as_ref())?],
@@ -183,6 +185,7 @@ struct Parts {
     scim: web::Data<Scim>,
     console: Console,
     api: web::Data<Api>,
+    proxies: Proxies,
 }
 
 /// What an address serves. Health is everywhere.
@@ -202,7 +205,7 @@ fn serve(
     let parts = parts.clone();
     let server = HttpServer::new(move || {
         let parts = parts.clone();
-        HttpApp::new().wrap(from_fn(observe)).configure(|cfg| {
+        HttpApp::new().app_data(parts.proxies.clone()).wrap(from_fn(observe)).configure(|cfg| {
             cfg.app_data(web::Data::new(parts.scim.store.clone())).configure(health::configure);
             if mount != Mount::Console {
                 scim::configure(cfg, parts.scim);

@@ -3,6 +3,8 @@
 //! One name serves all three: the flag `--public-url` is `SCIM_PUBLIC_URL` in the environment and `public_url`
 //! in the file. An environment variable that is empty counts as not set.
 
+mod values;
+
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,9 @@ use clap::{Args, ValueEnum};
 use endpoint_admin::Clock;
 use endpoint_store::DatabaseUrl;
 use serde::Deserialize;
+
+use crate::proxies::Proxies;
+use values::{address, connections, log_format, public_url, rate, text};
 
 const FILE: &str = "scim-server.toml";
 const DATABASE: &str = "sqlite:data/scim.db";
@@ -35,6 +40,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Certificate and key; `None` serves plain HTTP.
     pub tls: Option<Tls>,
+    /// Proxies that are believed when they say where a request comes from.
+    pub trusted_proxies: Proxies,
     /// Requests per second and endpoint where the endpoint says nothing else; `None` is unlimited.
     pub rate: Option<u32>,
     /// Connections to the database for reading and writing together.
@@ -111,6 +118,14 @@ pub struct ServeFlags {
     /// [default: none, plain HTTP] [env: SCIM_TLS_KEY] [file: tls_key]
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// Proxies that are believed when they say, in X-Forwarded-For or Forwarded, where a request comes from
+    ///
+    /// Addresses and networks with commas between them, for example 10.0.0.0/8,192.0.2.7. Anybody else's headers are
+    /// ignored: without this, everything behind a proxy has the proxy's address.
+    ///
+    /// [default: none] [env: SCIM_TRUSTED_PROXIES] [file: trusted_proxies]
+    #[arg(long, value_name = "CIDR,…", value_parser = Proxies::parse)]
+    pub trusted_proxies: Option<Proxies>,
     /// Requests per second that each endpoint may send, or `unlimited`; the burst is four times as many
     ///
     /// `endpoint set E rate=…` sets it for one endpoint.
@@ -154,6 +169,7 @@ Settings:
     public_url = \"https://scim.example.com\"
     tls_cert = \"/etc/scim/cert.pem\"
     tls_key = \"/etc/scim/key.pem\"
+    trusted_proxies = \"10.0.0.0/8\"
     rate = 50                             # or \"unlimited\"
     database_connections = 16
     log = \"info\"
@@ -185,6 +201,7 @@ struct File {
     public_url: Option<String>,
     tls_cert: Option<String>,
     tls_key: Option<String>,
+    trusted_proxies: Option<String>,
     rate: Option<NumberInFile>,
     database_connections: Option<NumberInFile>,
     log: Option<String>,
@@ -246,6 +263,9 @@ impl Config {
             )?,
             public_url: from.pick(common.public_url.clone(), "PUBLIC_URL", file.public_url, public_url)?,
             tls: tls(cert, key)?,
+            trusted_proxies: from
+                .pick(flags.trusted_proxies.clone(), "TRUSTED_PROXIES", file.trusted_proxies, Proxies::parse)?
+                .unwrap_or_default(),
             rate: from
                 .pick(flags.rate, "RATE", file.rate.map(String::from), rate)?
                 .map_or(Some(RATE), |Rate(rate)| rate),
@@ -358,55 +378,6 @@ fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, Confi
             Err(ConfigError("TLS needs the certificate too: set --tls-cert beside --tls-key".into()))
         }
     }
-}
-
-fn text(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!("`{text}` is no address; write IP:PORT, for example 127.0.0.1:8080 or [::]:8080")
-    })
-}
-
-fn rate(text: &str) -> Result<Rate, String> {
-    if text == "unlimited" {
-        return Ok(Rate(None));
-    }
-    let number = text.parse().ok().filter(|n| (1..=MAX_RATE).contains(n));
-    number.map(|n| Rate(Some(n))).ok_or_else(|| {
-        format!("`{text}` is no rate; write whole requests per second from 1 to {MAX_RATE}, or `unlimited`")
-    })
-}
-
-fn connections(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|n| (2..=MAX_CONNECTIONS).contains(n));
-    number.ok_or_else(|| {
-        format!("`{text}` is no number of connections; write a whole number from 2 to {MAX_CONNECTIONS}")
-    })
-}
-
-fn log_format(text: &str) -> Result<LogFormat, String> {
-    LogFormat::from_str(text, false).map_err(|_| format!("`{text}` is no log format; it is `text` or `json`"))
-}
-
-fn public_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let rest =
-        rest.ok_or("a public URL begins with http:// or https://, for example https://scim.example.com")?;
-    if rest.ends_with('/') {
-        return Err(format!("the public URL has no slash at the end: {}", text.trim_end_matches('/')));
-    }
-    if rest.is_empty()
-        || rest.starts_with('/')
-        || rest.contains(|c: char| " ?#@\\".contains(c) || c.is_control())
-    {
-        return Err("a public URL is a scheme, a host and perhaps a port and a path, \
-                    for example https://scim.example.com"
-            .into());
-    }
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]

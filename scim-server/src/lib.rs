@@ -11,6 +11,7 @@ mod health;
 mod jobs;
 mod limits;
 mod middleware;
+pub mod proxies;
 pub mod scim;
 pub mod telemetry;
 mod tls;

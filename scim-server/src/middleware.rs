@@ -7,12 +7,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest};
-use endpoint_admin::RequestId;
+use endpoint_admin::{ClientAddress, RequestId};
 use endpoint_store::Caller;
 use endpoint_store::registry::TurnedAway;
 use endpoint_store::usage::Cause;
 use scim_core::notes::Notes;
 use scim_core::token::redact;
+
+use crate::proxies::Proxies;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -90,6 +92,10 @@ pub(crate) async fn observe(
     let started = Instant::now();
     let id = uuid::Uuid::now_v7().simple().to_string();
     req.extensions_mut().insert(RequestId(id.clone()));
+    let client = req.app_data::<Proxies>().and_then(|known| known.client(req.peer_addr(), req.headers()));
+    if let Some(address) = client {
+        req.extensions_mut().insert(ClientAddress(address));
+    }
     let method = req.method().clone();
     let path = loggable(req.path());
     let mut response = next.call(req).await?;

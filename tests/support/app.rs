@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use scim_server::config::{Config, LogFormat};
+use scim_server::proxies::Proxies;
 use scim_server::{Stopper, build};
 
 use crate::support::backend::{Backend, Database};
@@ -195,6 +196,8 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         console_listen: None,
         public_url: None,
         tls: None,
+        // The tests themselves: what they say about where they come from is believed.
+        trusted_proxies: Proxies::parse("127.0.0.1").unwrap(),
         rate: None,
         connections: endpoint_store::CONNECTIONS,
         log: "warn".to_owned(),

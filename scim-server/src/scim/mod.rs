@@ -22,7 +22,7 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
-use endpoint_admin::{Clock, PublicUrl, RequestId};
+use endpoint_admin::{ClientAddress, Clock, PublicUrl, RequestId};
 use endpoint_store::endpoints::Status;
 use endpoint_store::observations::Observed;
 use endpoint_store::registry::{Admitted, TurnedAway};
@@ -348,7 +348,7 @@ pub(crate) fn request_id(req: &HttpRequest) -> String {
 }
 
 pub(crate) fn seen(req: &HttpRequest, now: i64) -> Seen {
-    let address = req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
+    let address = ClientAddress::of(req).map(|address| address.to_string()).unwrap_or_default();
     let agent = req.headers().get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default();
     Seen::new(now, &address, agent, &format!("{} {}", req.method(), req.path()))
 }
