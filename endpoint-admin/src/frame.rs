@@ -81,6 +81,8 @@ pub(crate) enum Section {
     Overview,
     /// A new endpoint.
     New,
+    /// Who did what.
+    Audit,
     /// The account of whoever is signed in.
     Account,
     /// Everything else.
@@ -97,6 +99,11 @@ impl Section {
     /// For the navigation.
     pub(crate) fn is_new(&self) -> bool {
         *self == Self::New
+    }
+
+    /// For the navigation.
+    pub(crate) fn is_audit(&self) -> bool {
+        *self == Self::Audit
     }
 
     /// For the navigation.

@@ -16,8 +16,8 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate,
     pages::{
-        account, api_keys, bin, connect, copies, evidence, group, groups, new_endpoint, outside, overview,
-        rotation, schema, settings, tokens, user, users,
+        account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, outside,
+        overview, rotation, schema, settings, tokens, user, users,
     },
 };
 
@@ -111,6 +111,8 @@ pub const ROUTES: &[Route] = &[
     post("/admin/account/keys", SelfService, || web::to(api_keys::issue)),
     post("/admin/account/keys/revoke", SelfService, || web::to(api_keys::revoke)),
     get ("/admin/", Session, || web::to(overview::show)),
+    get ("/admin/audit", Session, || web::to(audit::show)),
+    get ("/admin/audit/file", Session, || web::to(audit::file)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
     post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)),
     post("/admin/endpoints/import", Session, || web::to(copies::import)).up_to(SCHEMA_FORM),

@@ -83,6 +83,13 @@ impl Furnished {
             | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
             "/account" => vec![("account", at(""))],
+            "/audit" => vec![
+                ("audit", at("")),
+                ("audit-verified", search("verify=1&action=token.issue")),
+                ("audit-none", search("q=nothing+like+that&from=2026-01-01&to=2099-12-31")),
+            ],
+            // A file.
+            "/audit/file" => vec![],
             "/" => vec![
                 ("overview", at("")),
                 ("overview-search", search("q=nothing")),

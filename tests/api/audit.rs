@@ -1,15 +1,20 @@
 //! The audit log: every act leaves one entry, nothing else does, and whoever touches the log is found out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use diesel::sql_types::BigInt;
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use scim_server::api::ROUTES;
 use serde_json::{Value, json};
 
 use super::Api;
 use super::isolation::Scene;
+use crate::ops::program_with_input;
 use crate::support::app::App;
+use crate::support::backend::Backend;
 use crate::support::both;
 use crate::support::furniture::PASSWORD;
+use crate::support::program::run;
 use crate::support::scim::text;
 use crate::support::sql::{execute, number};
 
@@ -231,7 +236,7 @@ both! {
 /// The job looks when a server starts.
 #[tokio::test]
 async fn what_expires_is_noted_once() {
-    let app = App::furnished(crate::support::backend::Backend::Sqlite).await.expect("SQLite is always there");
+    let app = App::furnished(Backend::Sqlite).await.expect("SQLite is always there");
     let slug = app.furniture().generic.slug.clone();
     let issued = app.program(&["token", "issue", &slug, "--expires-in", "1d", "--json"]).await.json();
     let wanted = format!("/audit?action=token.expire&q={}", text(&issued["id"]));
@@ -239,7 +244,7 @@ async fn what_expires_is_noted_once() {
     for _ in 0..2 {
         app = app.restarted(Duration::from_secs(25 * 3600)).await;
         let owner = Api::owner(&app);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let found = loop {
             let found = owner.walk(&wanted, 10).await;
             if !found.is_empty() || begun.elapsed() > Duration::from_secs(20) {
@@ -251,4 +256,84 @@ async fn what_expires_is_noted_once() {
         assert_eq!(found[0]["actor"]["kind"], "system");
     }
     app.stop().await;
+}
+
+/// Removal by the job, a backup and a restore leave it as it is.
+async fn it_outlives_endpoints_and_goes_into_backups(backend: Backend) {
+    let Some(app) = App::furnished(backend).await else { return };
+    let made = Api::owner(&app).post("/endpoints", &json!({"name": "Short lived"})).await.expect(201).json();
+    Api::owner(&app).delete("/endpoints/short-lived").await.expect(204);
+    let app = app.restarted(Duration::from_secs(31 * 24 * 3600)).await;
+    let owner = Api::owner(&app);
+    let wanted = format!("/audit?endpoint={}", text(&made["id"]));
+    let begun = Instant::now();
+    while owner.walk(&wanted, 10).await.len() < 3 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "never removed");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let actions: Vec<_> = owner.walk(&wanted, 10).await.iter().map(|entry| text(&entry["action"])).collect();
+    assert_eq!(actions, ["endpoint.purge", "endpoint.delete", "endpoint.create"]);
+    assert_eq!(number(app.database(), "SELECT count(*) FROM endpoints WHERE slug = 'short-lived'"), 0);
+    assert_eq!(faults(&app).await, Vec::<String>::new());
+
+    let before = position(&owner).await;
+    let folder = app.database().folder.path().to_owned();
+    let file = folder.join("kept.scim").display().to_string();
+    app.program(&["backup", &file]).await.done();
+    let restored = folder.join("restored.db");
+    let target = format!("sqlite:{}", restored.display());
+    let work = move || {
+        run(&folder, &["restore", &file, "--database", &target]).done();
+        run(&folder, &["check", "--database", &target]).done();
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+    let count = "SELECT count(*) FROM audit_log";
+    let mut restored = SqliteConnection::establish(restored.to_str().unwrap()).unwrap();
+    let kept: i64 =
+        diesel::select(diesel::dsl::sql::<BigInt>(&format!("({count})"))).get_result(&mut restored).unwrap();
+    assert_eq!(kept, before);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn it_outlives_endpoints_and_goes_into_backups_on_sqlite() {
+    it_outlives_endpoints_and_goes_into_backups(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn it_outlives_endpoints_and_goes_into_backups_on_postgres() {
+    it_outlives_endpoints_and_goes_into_backups(Backend::Postgres).await;
+}
+
+both! {
+    async fn the_page_filters_verifies_and_hands_out_files(app: &App) {
+        let slug = app.furniture().generic.slug.clone();
+        app.program(&["endpoint", "pause", &slug]).await.done();
+        let create = ["operator", "create", "arthur", "--role", "auditor", "--password-stdin"];
+        program_with_input(app, &create, PASSWORD).done();
+        let mut console = app.console();
+        console.sign_in("arthur", PASSWORD).await;
+        let page = console.visit("/admin/").await;
+        assert!(page.html().contains("href=\"/admin/audit\""), "the navigation leads there");
+        let page = console.visit("/admin/audit").await;
+        assert!(page.text().contains("Verify the chain"), "{}", page.text());
+        let shown = console.visit(&format!("/admin/audit?action=endpoint.pause&endpoint={slug}&actor=cli")).await;
+        assert!(shown.html().contains("<code>endpoint.pause</code>"), "{}", shown.text());
+        assert!(!shown.html().contains("<code>operator.create</code>"), "{}", shown.text());
+        let older = console.visit("/admin/audit?before=2").await;
+        assert!(older.text().contains("Newest"), "{}", older.text());
+        assert!(!older.html().contains("endpoint.pause</code>"));
+        let none = console.visit("/admin/audit?q=nothing+like+that").await;
+        assert!(none.text().contains("No entry matches"), "{}", none.text());
+        let verified = console.visit("/admin/audit?verify=1").await;
+        assert!(verified.text().contains("The chain is whole"), "{}", verified.text());
+        let file = console.visit("/admin/audit/file?format=ndjson&action=endpoint.pause").await.answer.expect(200);
+        let line: Value = serde_json::from_str(file.text().trim()).unwrap();
+        assert_eq!(line["subject"], json!(slug));
+        let file = console.visit("/admin/audit/file?format=csv").await.answer.expect(200);
+        assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8"));
+        execute(app.database(), "UPDATE audit_log SET actor_name = 'somebody else' WHERE position = 2");
+        let broken = console.visit("/admin/audit?verify=1").await;
+        assert!(broken.text().contains("entry 2 of the audit log was changed"), "{}", broken.text());
+    }
 }

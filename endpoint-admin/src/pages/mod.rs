@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod api_keys;
+pub(crate) mod audit;
 pub(crate) mod bin;
 pub(crate) mod connect;
 pub(crate) mod copies;
