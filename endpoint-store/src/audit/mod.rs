@@ -1,6 +1,6 @@
 //! The audit log: who did what, when, from where, and what was before and after.
 //!
-//! An act is noted in the transaction that does it ([`crate::Tx::note`]), so there is no act without its entry and no
+//! An act is noted in the transaction that does it (`Tx::note`), so there is no act without its entry and no
 //! entry of an act that was rolled back. Entries are only ever added. Each carries the hash of the one before it, and
 //! `audit_head` the hash of the last: a row that was changed, removed or moved is found by [`verify()`]. What identity
 //! providers change in a directory stands in the change log of the endpoint ([`crate::changes`]), not here.
