@@ -20,6 +20,8 @@ const LONGEST: usize = 1000;
 pub(super) enum Kind {
     /// Any text.
     Text,
+    /// A point in time (RFC 3339).
+    Moment,
     /// A whole number of results.
     Limit,
     /// One of these words.
@@ -49,6 +51,7 @@ impl Param {
     pub(super) fn document(&self) -> Value {
         let schema = match self.kind {
             Kind::Text => json!({"type": "string", "maxLength": LONGEST}),
+            Kind::Moment => json!({"type": "string", "format": "date-time"}),
             Kind::Limit => {
                 json!({"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE})
             }
@@ -61,6 +64,9 @@ impl Param {
         match self.kind {
             Kind::Text => (value.chars().count() > LONGEST)
                 .then(|| format!("`{}` may have at most {LONGEST} characters", self.name)),
+            Kind::Moment => scim_core::time::parse(value)
+                .is_none()
+                .then(|| format!("`{}` is no time; write it like 2026-11-24T08:00:00Z", self.name)),
             Kind::Limit => {
                 let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
                 let good = digits && value.parse().is_ok_and(|n: usize| (1..=LARGEST_PAGE).contains(&n));
