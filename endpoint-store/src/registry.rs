@@ -4,10 +4,12 @@
 //! answered, and within a second by every other process, which watches the version in the database.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use diesel::prelude::*;
+use scim_core::nearest::distance;
 use scim_core::token::{KeyDigest, Malformed, Plain, PlainKey, PlainToken, Purpose, TokenDigest};
 
 use crate::api_keys;
@@ -20,7 +22,7 @@ use crate::ids::Millis;
 use crate::operators::Operator;
 use crate::rotation::Rotation;
 use crate::schema::{endpoint_slugs, registry_version};
-use crate::tokens::{self, Scope};
+use crate::tokens::{self, Networks, Scope};
 use crate::usage::Cause;
 
 /// The present snapshot.
@@ -41,6 +43,7 @@ struct TokenEntry {
     digest: TokenDigest,
     label: String,
     scope: Scope,
+    networks: Networks,
     expires_at: Option<Millis>,
     revoked: bool,
     rotation: Option<Rotation>,
@@ -93,7 +96,32 @@ impl Registry {
         self.0.load().endpoints.values().cloned().collect()
     }
 
-    /// Who sends a request to `slug` with this `Authorization` header (RFC 6750 §2.1).
+    /// Moves whenever anything in it changes.
+    pub(crate) fn version(&self) -> i64 {
+        self.0.load().version
+    }
+
+    /// The one endpoint whose slug, or a former one, differs from this by a letter or two. Looks at all of them.
+    pub(crate) fn nearest(&self, slug: &str) -> Option<EndpointId> {
+        let snapshot = self.0.load();
+        let (wanted, allowed) = (slug.replace('_', "-"), if slug.len() < 6 { 1 } else { 2 });
+        let (mut least, mut best) = (allowed + 1, None);
+        for (known, id) in &snapshot.slugs {
+            if known.len().abs_diff(wanted.len()) > allowed || !snapshot.endpoints.contains_key(id) {
+                continue;
+            }
+            let away = distance(&wanted, known);
+            if away < least {
+                (least, best) = (away, Some(id));
+            } else if away == least && best != Some(id) {
+                // Two are as near: whose it is cannot be told.
+                best = None;
+            }
+        }
+        best.cloned()
+    }
+
+    /// Who sends a request to `slug` with this `Authorization` header (RFC 6750 §2.1), from this address.
     ///
     /// # Errors
     /// [`TurnedAway`] with the cause, for the operator's eyes only.
@@ -101,6 +129,7 @@ impl Registry {
         &self,
         slug: &str,
         authorization: Option<&str>,
+        address: Option<IpAddr>,
         request_id: &str,
         now: Millis,
     ) -> Result<Admitted, TurnedAway> {
@@ -114,8 +143,12 @@ impl Registry {
                 .or_else(|| entry.map(|(_, t)| t.endpoint.clone())),
             token_id: entry.map(|(id, _)| id.to_owned()),
         };
-        let presented: PlainToken = bearer(authorization).map_err(|cause| turned(cause, None))?;
-        let found = snapshot.tokens.get_key_value(presented.id()).map(|(id, entry)| (id.as_str(), entry));
+        let known = |id: &str| snapshot.tokens.get_key_value(id).map(|(id, entry)| (id.as_str(), entry));
+        let presented: PlainToken = bearer(authorization).map_err(|cause| {
+            // The id alone proves nothing, but it tells the operator which token was meant.
+            turned(cause, authorization.and_then(PlainToken::id_within).and_then(known))
+        })?;
+        let found = known(presented.id());
         let Some((id, entry)) = found.filter(|(_, entry)| entry.digest.matches(&presented.digest())) else {
             return Err(turned(Cause::UnknownToken, None));
         };
@@ -132,6 +165,7 @@ impl Registry {
         match &endpoint {
             None => refused(Cause::UnknownEndpoint),
             Some(addressed) if addressed.id != entry.endpoint => refused(Cause::OtherEndpoint),
+            Some(_) if !entry.networks.allow(address) => refused(Cause::ForeignAddress),
             Some(addressed) => {
                 let (id, label) = (id.to_owned(), entry.label.clone());
                 let actor = Actor { kind: ActorKind::Token, id, label, address: String::new() };
@@ -240,6 +274,7 @@ impl TokenEntry {
             digest: TokenDigest::from_bytes(digest),
             label: row.label,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
+            networks: Networks::kept(row.networks.as_deref())?,
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
             rotation,

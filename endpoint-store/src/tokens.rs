@@ -1,5 +1,9 @@
 //! Bearer tokens: issued once in plain, kept as a digest, revoked for good.
 
+pub mod expiry;
+mod networks;
+mod telemetry;
+
 use diesel::prelude::*;
 use scim_core::time::format;
 use scim_core::token::PlainToken;
@@ -16,6 +20,9 @@ use crate::rotation::Rotation;
 use crate::schema::{token_rotations, token_usage, tokens};
 use crate::usage::Seen;
 use crate::writer::Tx;
+
+pub use networks::{Networks, set_networks};
+pub use telemetry::{Tries, in_day_of_all};
 
 /// Live tokens an endpoint may have at once.
 pub const MAX_LIVE: usize = 5;
@@ -97,6 +104,8 @@ pub struct TokenRecord {
     pub label: String,
     /// What it may do.
     pub scope: Scope,
+    /// From where it may come.
+    pub networks: Networks,
     /// When it was issued.
     pub created_at: Millis,
     /// By whom.
@@ -109,10 +118,14 @@ pub struct TokenRecord {
     pub revoked_by: Option<String>,
     /// Requests that it opened, at most a second behind.
     pub requests: i64,
-    /// When it was first used.
-    pub first_used_at: Option<Millis>,
+    /// Its first use.
+    pub first_used: Option<Seen>,
     /// Its last use.
     pub last_used: Option<Seen>,
+    /// Requests in each hour since 1970 that it was used in, for the last two days.
+    pub(crate) hours: Vec<(i64, i64)>,
+    /// Attempts with it since it ended.
+    pub tries: Option<Tries>,
     /// How far its replacement is, if it is or was replaced.
     pub rotation: Option<Rotation>,
 }
@@ -128,7 +141,7 @@ impl TokenRecord {
             TokenState::Expired
         } else if self.rotation.is_some() {
             TokenState::Retiring
-        } else if self.first_used_at.is_some() {
+        } else if self.first_used.is_some() {
             TokenState::Active
         } else {
             TokenState::New
@@ -139,7 +152,7 @@ impl TokenRecord {
     pub(crate) fn facts(&self) -> Value {
         json!({
             "id": self.id, "label": self.label, "scope": self.scope.as_str(),
-            "expires_at": self.expires_at.map(format),
+            "networks": self.networks.to_string(), "expires_at": self.expires_at.map(format),
         })
     }
 
@@ -168,6 +181,7 @@ pub(crate) struct Row {
     pub(crate) revoked_at: Option<i64>,
     revoked_by: Option<String>,
     request_key: Option<String>,
+    pub(crate) networks: Option<String>,
 }
 
 #[derive(Default, Queryable, Selectable, Insertable)]
@@ -181,6 +195,19 @@ struct UsageRow {
     last_address: Option<String>,
     last_agent: Option<String>,
     last_operation: Option<String>,
+    first_address: Option<String>,
+    first_agent: Option<String>,
+    first_operation: Option<String>,
+}
+
+fn seen(
+    at: Option<Millis>,
+    address: Option<String>,
+    agent: Option<String>,
+    request: Option<String>,
+) -> Option<Seen> {
+    let text = Option::unwrap_or_default;
+    Some(Seen { at: at?, address: text(address), agent: text(agent), request: text(request) })
 }
 
 impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
@@ -190,12 +217,11 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
         Ok(Self {
             rotation,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
-            last_used: usage.last_at.map(|at| Seen {
-                at,
-                address: usage.last_address.unwrap_or_default(),
-                agent: usage.last_agent.unwrap_or_default(),
-                request: usage.last_operation.unwrap_or_default(),
-            }),
+            networks: Networks::kept(row.networks.as_deref())?,
+            first_used: seen(usage.first_at, usage.first_address, usage.first_agent, usage.first_operation),
+            last_used: seen(usage.last_at, usage.last_address, usage.last_agent, usage.last_operation),
+            hours: Vec::new(),
+            tries: None,
             id: row.id,
             label: row.label,
             created_at: row.created_at,
@@ -204,7 +230,6 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
             revoked_at: row.revoked_at,
             revoked_by: row.revoked_by,
             requests: usage.requests,
-            first_used_at: usage.first_at,
         })
     }
 }
@@ -216,6 +241,8 @@ pub struct NewToken {
     pub label: String,
     /// What it may do.
     pub scope: Scope,
+    /// From where it may come.
+    pub networks: Networks,
     /// When it ends by itself.
     pub expires_at: Option<Millis>,
     /// Sent along by a form so that sending it again does not issue a second token.
@@ -264,6 +291,7 @@ pub fn issue(
         revoked_at: None,
         revoked_by: None,
         request_key: new.request_key.clone(),
+        networks: new.networks.kept_as(),
     };
     diesel::insert_into(tokens::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {
@@ -300,7 +328,9 @@ pub fn list(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<TokenRecord>, 
         .order((tokens::created_at.desc(), tokens::id))
         .select((Row::as_select(), UsageRow::as_select(), Option::<Rotation>::as_select()))
         .load(conn)?;
-    rows.into_iter().map(TokenRecord::try_from).collect()
+    let mut records = rows.into_iter().map(TokenRecord::try_from).collect::<Result<Vec<_>, _>>()?;
+    telemetry::complete(conn, endpoint, &mut records)?;
+    Ok(records)
 }
 
 /// One token of an endpoint.

@@ -119,6 +119,15 @@ impl<P: Purpose> Plain<P> {
         self.text.get(P::PREFIX.len()..P::PREFIX.len() + ID).unwrap_or_default()
     }
 
+    /// The public part of something that was meant to be one, such as a token that is cut off or stands behind another
+    /// word. It proves nothing: it only tells which one was meant.
+    #[must_use]
+    pub fn id_within(text: &str) -> Option<&str> {
+        let (_, behind) = text.split_once(P::PREFIX)?;
+        let (id, _) = behind.split_once('_')?;
+        (id.len() == ID && id.bytes().all(|byte| ALPHABET.contains(&byte))).then_some(id)
+    }
+
     /// What is kept of it: SHA-256 of the whole text. 256 random bits need no slow hash.
     #[must_use]
     pub fn digest(&self) -> Digest<P> {

@@ -234,6 +234,7 @@ async fn elsewhere(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim
     if scim::is_ours(req.path()) {
         return scim::door(req, payload, scim).await;
     }
+    scim::note_astray(&scim, &req);
     let text =
         "There is nothing here. The console is at /admin/, a SCIM base URL looks like /scim/{endpoint}/v2.\n";
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text)

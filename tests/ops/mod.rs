@@ -20,6 +20,7 @@ mod slow_reader;
 mod starting;
 mod stopping;
 mod tap;
+mod telemetry;
 mod transfer;
 
 use crate::support::app::App;

@@ -66,8 +66,13 @@ fn mistyped(token: &str) -> String {
 }
 
 /// Every `Authorization` that opens nothing, with its name; expired is what the clock has to be moved for.
-fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
+async fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
     let furniture = app.furniture();
+    let slug = &furniture.onelogin.slug;
+    let restricted = ["token", "issue", slug, "--allow-from", "203.0.113.0/24,2001:db8::/32", "--json"];
+    let restricted = text(&app.program(&restricted).await.json()["secret"]);
+    let from_there = app.scim(&furniture.onelogin).with_token(&restricted).request("GET", "/Users");
+    app.until(&from_there.header("X-Forwarded-For", "203.0.113.7"), 200).await;
     let good = &furniture.onelogin.token;
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     let unknown = PlainToken::mint(&[7; 48]);
@@ -90,6 +95,7 @@ fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
         ("unknown", bearer(unknown.reveal())),
         ("another endpoint's", bearer(&furniture.foreign.token)),
         ("revoked", bearer(&furniture.revoked)),
+        ("from elsewhere", bearer(&restricted)),
         ("expired", bearer(&furniture.short_lived)),
     ]
 }
@@ -121,9 +127,10 @@ both! {
         let stranger = scim.send(&with(&scim.request("GET", "/Users"), None)).await.expect(401);
         assert_eq!(stranger.header("www-authenticate"), Some("Bearer"));
         let expected = seen(&stranger);
+        let credentials = credentials(app).await;
         for route in ROUTES {
             let (request, _) = example(&scim, route, &robert);
-            for (name, authorization) in credentials(app) {
+            for (name, authorization) in &credentials {
                 let answer = scim.send(&with(&request, authorization.as_deref())).await;
                 assert_eq!(seen(&answer), expected, "{route:?}: {name}");
             }
@@ -156,7 +163,7 @@ both! {
         let expected = seen(&scim.send(&with(&scim.request("GET", "/Users"), None)).await.expect(401));
         let unknown = Scim { base: "/scim/unheard-of/v2".to_owned(), ..scim.clone() };
         let odd = Scim { base: "/scim/%00/v2".to_owned(), ..scim.clone() };
-        for (name, authorization) in credentials(app) {
+        for (name, authorization) in credentials(app).await {
             if name == "expired" {
                 continue;
             }

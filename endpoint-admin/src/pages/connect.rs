@@ -122,19 +122,20 @@ struct Seen {
 }
 
 async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageError> {
-    let (id, now) = (endpoint.id.clone(), operator.now());
+    let (id, tenant, now) = (endpoint.id.clone(), endpoint.tenant.clone(), operator.now());
     operator
         .read(move |conn| {
             let tokens = tokens::list(conn, &id)?;
             let used = tokens.iter().filter(|token| token.revoked_at.is_none());
             let heard = used.filter_map(|token| Some(token.last_used.as_ref()?.at)).max();
             let mut refusals = usage::refusals(conn, &id, 20)?;
-            refusals.retain(|refusal| failures::matters(refusal.last.at, heard, now));
+            refusals.retain(|refusal| failures::matters(refusal.cause, refusal.last.at, heard, now));
             refusals.truncate(5);
             let mut names: HashMap<_, _> =
                 tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
-            for refusal in refusals.iter().filter(|refusal| refusal.cause == Cause::OtherEndpoint) {
-                if let Some(name) = owner(conn, &refusal.token_id)? {
+            let foreign = |r: &&Refusal| r.cause == Cause::OtherEndpoint && !r.strayed;
+            for refusal in refusals.iter().filter(foreign) {
+                if let Some(name) = owner(conn, &refusal.token_id, tenant.as_deref())? {
                     names.insert(refusal.token_id.clone(), name);
                 }
             }
@@ -144,11 +145,11 @@ async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageErro
         .await
 }
 
-/// The name of the endpoint that a token belongs to.
-fn owner(conn: &mut Conn, token_id: &str) -> Result<Option<String>, StoreError> {
+/// The name of the endpoint that a token belongs to, if it is of the same customer: others are nobody's business here.
+fn owner(conn: &mut Conn, token_id: &str, tenant: Option<&str>) -> Result<Option<String>, StoreError> {
     let found = tokens::endpoint_of(conn, token_id).and_then(|id| endpoints::find(conn, id.as_str()));
     match found {
-        Ok(endpoint) => Ok(Some(endpoint.name)),
+        Ok(endpoint) => Ok(Some(endpoint.name).filter(|_| endpoint.tenant.as_deref() == tenant)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(other) => Err(other),
     }

@@ -178,7 +178,7 @@ fn form_page(
     let now = operator.now();
     let live = known.tokens.iter().filter(|token| token.state(now).is_live()).count();
     let (frame, head) = operator.desk(summary, Tab::Tokens);
-    let token = TokenRow::new(record.clone(), &[], now);
+    let token = TokenRow::new(record.clone(), now);
     RotatePage { frame, head, token, full: live >= MAX_LIVE, limit: MAX_LIVE, form }
 }
 

@@ -1,6 +1,6 @@
 //! The form that issues a token, shared by a new endpoint and the token list.
 
-use endpoint_store::tokens::{NewToken, Scope};
+use endpoint_store::tokens::{Networks, NewToken, Scope};
 
 use crate::{
     forms::{Errors, Form},
@@ -26,6 +26,8 @@ pub(crate) struct TokenForm {
     pub(crate) label: String,
     /// Whether the token may write.
     pub(crate) write: bool,
+    /// From where it may come, as typed.
+    pub(crate) networks: String,
     /// The dates to choose from.
     pub(crate) expiries: Vec<Choice>,
     /// What is wrong.
@@ -39,6 +41,7 @@ impl TokenForm {
             request_key: request_key(),
             label: String::new(),
             write: true,
+            networks: String::new(),
             expiries: expiries(USUAL),
             errors: Errors::default(),
         }
@@ -50,6 +53,7 @@ impl TokenForm {
             request_key: request_key(),
             label: form.text("label").to_owned(),
             write: form.text("scope") != "read",
+            networks: form.text("networks").to_owned(),
             expiries: expiries(form.text("expires")),
             errors,
         }
@@ -75,13 +79,14 @@ pub(crate) fn expiries(chosen: &str) -> Vec<Choice> {
 }
 
 /// The token that a form asks for.
-pub(crate) fn wanted(form: &Form, label: &str, now: i64) -> NewToken {
+pub(crate) fn wanted(form: &Form, label: &str, networks: Networks, now: i64) -> NewToken {
     let asked = form.text("expires");
     let entry = EXPIRIES.iter().find(|(value, ..)| *value == asked);
     let days = entry.map_or(Some(365), |(.., days)| *days);
     NewToken {
         label: label.to_owned(),
         scope: if form.text("scope") == "read" { Scope::Read } else { Scope::Write },
+        networks,
         expires_at: days.map(|days| now + days * DAY),
         request_key: sent_key(form),
     }

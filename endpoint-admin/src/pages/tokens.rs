@@ -7,8 +7,7 @@ use askama::Template;
 use endpoint_store::{
     StoreError,
     endpoints::EndpointSummary,
-    tokens::{self, Consent, MAX_LIVE, Scope, TokenRecord, TokenState},
-    usage::{self, Refusal},
+    tokens::{self, Consent, MAX_LIVE, Networks, Scope, TokenRecord, TokenState, expiry},
 };
 use scim_core::token::PlainToken;
 
@@ -85,25 +84,42 @@ pub(crate) struct TokenRow {
     pub(crate) made_by: String,
     pub(crate) expires: Option<(When, Days)>,
     pub(crate) used: Option<Used>,
+    pub(crate) first: Option<When>,
     pub(crate) requests: Num,
+    /// Those of the last 24 hours.
+    pub(crate) day: Num,
+    /// Its part of the endpoint's, in percent.
+    pub(crate) share: Option<i64>,
+    /// From where it may come, if not from anywhere.
+    pub(crate) networks: String,
+    /// It ends within so many days.
+    pub(crate) warning: Option<i64>,
     pub(crate) ended: Option<When>,
     pub(crate) ended_by: Option<String>,
     pub(crate) attempts: Option<String>,
 }
 
 impl TokenRow {
-    /// A token as it is at `now`; `refusals` are attempts with it since it ended.
-    pub(crate) fn new(token: TokenRecord, refusals: &[Refusal], now: i64) -> Self {
+    /// The same among all tokens of its endpoint, which had so many requests in the last 24 hours.
+    pub(crate) fn among(token: TokenRecord, all: i64, now: i64) -> Self {
+        let share = token.share_of(all, now);
+        Self { share, ..Self::new(token, now) }
+    }
+
+    /// A token as it is at `now`.
+    pub(crate) fn new(token: TokenRecord, now: i64) -> Self {
         let (state, retired) = (token.state(now), token.retired_at(now));
-        let tried: i64 = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.attempts).sum();
-        let last = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.last.at).max();
-        let attempts = last.filter(|_| !state.is_live()).map(|last| {
+        let attempts = token.tries.as_ref().filter(|_| !state.is_live()).map(|tries| {
+            let from = if tries.last.address.is_empty() { "an unknown address" } else { &tries.last.address };
             format!(
-                "{} since, last {}",
-                Num::of(tried).with("attempt", "attempts"),
-                When::new(last, now).words()
+                "{} since, the last {} from {from}",
+                Num::of(tries.times).with("try", "tries"),
+                When::new(tries.last.at, now).words(),
             )
         });
+        let day = Num::of(token.in_day(now));
+        let warning = token.expires_at.filter(|_| state.is_live() && token.rotation.is_none());
+        let warning = warning.and_then(|end| expiry::warning(token.created_at, end, now));
         Self {
             public: public_id(&token.id),
             id: token.id,
@@ -126,9 +142,19 @@ impl TokenRow {
                 agent: used.agent,
                 operation: used.request,
             }),
+            first: When::maybe(token.first_used.as_ref().map(|used| used.at), now),
             requests: Num::of(token.requests),
-            ended: When::maybe(token.revoked_at.or(retired), now),
+            day,
+            share: None,
+            networks: token.networks.to_string(),
+            warning,
+            ended: When::maybe(
+                token.revoked_at.or(retired).or(token.expires_at.filter(|at| *at <= now)),
+                now,
+            ),
             ended_by: match (token.revoked_at, token.rotation.and_then(|rotation| rotation.retired_by)) {
+                // An end by date needs nobody.
+                (None, None) if retired.is_none() => None,
                 (None, None) => Some("itself".to_owned()),
                 (None, by) => by.map(maker),
                 (Some(_), _) => token.revoked_by.map(maker),
@@ -180,9 +206,9 @@ async fn page(
     form: TokenForm,
 ) -> Result<TokensPage, PageError> {
     let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    let (records, refusals) =
-        operator.read(move |conn| Ok((tokens::list(conn, &id)?, usage::refusals(conn, &id, 100)?))).await?;
-    let rows = records.into_iter().map(|token| TokenRow::new(token, &refusals, now));
+    let records = operator.read(move |conn| tokens::list(conn, &id)).await?;
+    let all = tokens::in_day_of_all(&records, now);
+    let rows = records.into_iter().map(|token| TokenRow::among(token, all, now));
     let (live, retired) = rows.partition(|row| row.live);
     let (frame, head) = operator.desk(summary, Tab::Tokens);
     Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, form })
@@ -196,8 +222,15 @@ pub(crate) async fn issue(operator: Operator, slug: web::Path<String>, form: For
         let form = TokenForm::again(&form, Errors::one("label", "say where the token goes"));
         return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, None, form).await?);
     }
+    let networks = match form.text("networks").parse::<Networks>() {
+        Ok(networks) => networks,
+        Err(sentence) => {
+            let form = TokenForm::again(&form, Errors::one("networks", sentence));
+            return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, None, form).await?);
+        }
+    };
     let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
-    let new = token_form::wanted(&form, &label, now);
+    let new = token_form::wanted(&form, &label, networks, now);
     let issued = operator.write(move |tx| tokens::issue(tx, &id, &new, &actor, now)).await;
     match issued {
         Ok(issued) => {
@@ -266,7 +299,7 @@ async fn stake(
     }
     let busy = record.is_busy(now);
     let (frame, head) = operator.desk(summary, Tab::Tokens);
-    Ok(RevokePage { frame, head, busy, last: live == 1, token: TokenRow::new(record, &[], now), errors })
+    Ok(RevokePage { frame, head, busy, last: live == 1, token: TokenRow::new(record, now), errors })
 }
 
 /// Revokes a token. One that carried traffic within the hour needs its label typed.

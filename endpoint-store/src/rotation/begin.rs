@@ -41,7 +41,7 @@ pub struct Rotated {
     pub retiring: TokenRecord,
 }
 
-/// Issues a token in the place of another, with the same scope and the same length of life; both live until the old one
+/// Issues a token in the place of another, with the same scope, networks and length of life; both live until the old one
 /// retires.
 ///
 /// # Errors
@@ -67,7 +67,8 @@ pub fn rotate(
     }
     let label = if plan.label.trim().is_empty() { next_label(&old.label, now) } else { plan.label.clone() };
     let expires_at = old.expires_at.map(|end| now + (end - old.created_at));
-    let new = NewToken { label, scope: old.scope, expires_at, request_key: plan.request_key.clone() };
+    let (networks, request_key) = (old.networks.clone(), plan.request_key.clone());
+    let new = NewToken { label, scope: old.scope, networks, expires_at, request_key };
     let (secret, token) = tx.as_one(
         |tx| tokens::issue(tx, endpoint, &new, actor, now),
         |(_, token)| {

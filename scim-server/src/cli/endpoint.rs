@@ -179,6 +179,7 @@ async fn create(
             let first = NewToken {
                 label: FIRST_TOKEN.to_owned(),
                 scope: Scope::Write,
+                networks: Default::default(),
                 expires_at: None,
                 request_key: None,
             };

@@ -12,6 +12,7 @@ mod rotation;
 mod schema;
 mod seed;
 mod signals;
+mod telemetry;
 pub mod token;
 pub mod transfer;
 

@@ -132,11 +132,11 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     let segments = path_segments(req.path());
     let slug = segments.first().map(String::as_str).unwrap_or_default();
     let (id, now) = (request_id(&req), scim.clock.now());
-    let authorization = authorization(&req);
-    let admitted = match scim.store.registry().authenticate(slug, authorization, &id, now) {
+    let (authorization, address) = (authorization(&req), ClientAddress::of(&req));
+    let admitted = match scim.store.registry().authenticate(slug, authorization, address, &id, now) {
         Ok(admitted) => admitted,
         Err(turned) => {
-            note_turned_away(&scim, &req, turned, now);
+            note_turned_away(&scim, &req, slug, turned, now);
             return error::unauthorized(media);
         }
     };
@@ -166,7 +166,7 @@ async fn serve(
     {
         Ok(found) => found,
         Err(Unrouted::NoPath(error)) => {
-            note_fault(&scim, &req, &caller, Cause::WrongPath, now);
+            note_fault(&scim, &req, &caller, why_no_path(&req, segments, &caller), now);
             return Err(error);
         }
         Err(Unrouted::NoMethod(error, allow)) => {
@@ -269,6 +269,29 @@ fn behind_base(segments: &[String]) -> Result<&[String], ScimError> {
     }
 }
 
+/// Whether the path would be right if `/v2` were in it.
+fn why_no_path(req: &HttpRequest, segments: &[String], caller: &Caller) -> Cause {
+    let behind_slug = segments.get(1..).unwrap_or_default();
+    match route::resolve(req.method(), behind_slug, &caller.endpoint().catalog) {
+        Err(Unrouted::NoPath(_)) => Cause::WrongPath,
+        Ok(_) | Err(Unrouted::NoMethod(..)) => Cause::MissingVersion,
+    }
+}
+
+/// A path outside of SCIM to which somebody sends a token of ours: as when `/scim` is missing from the base URL.
+pub(crate) fn note_astray(scim: &Scim, req: &HttpRequest) {
+    let now = scim.clock.now();
+    let Some(authorization) = authorization(req) else { return };
+    let registry = scim.store.registry();
+    let outcome = registry.authenticate("", Some(authorization), ClientAddress::of(req), "", now);
+    let Err(TurnedAway { cause: Cause::UnknownEndpoint, endpoint: Some(endpoint), token_id }) = outcome
+    else {
+        return;
+    };
+    Line::of(req).cause(Cause::WrongPath);
+    scim.store.usage().turned_away(endpoint, Cause::WrongPath, token_id, seen(req, now));
+}
+
 /// The answer of an endpoint that may not answer, or that is asked too fast.
 fn closed(endpoint: &Endpoint, rates: &RateLimits, media: MediaType) -> Option<HttpResponse> {
     let (error, retry_after) = match endpoint.status {
@@ -353,10 +376,12 @@ pub(crate) fn seen(req: &HttpRequest, now: i64) -> Seen {
     Seen::new(now, &address, agent, &format!("{} {}", req.method(), req.path()))
 }
 
-fn note_turned_away(scim: &Scim, req: &HttpRequest, turned: TurnedAway, now: i64) {
+fn note_turned_away(scim: &Scim, req: &HttpRequest, slug: &str, turned: TurnedAway, now: i64) {
     Line::of(req).turned_away(&turned);
-    if let Some(endpoint) = turned.endpoint {
-        scim.store.usage().turned_away(endpoint, turned.cause, turned.token_id, seen(req, now));
+    let (usage, seen) = (scim.store.usage(), seen(req, now));
+    match turned.endpoint {
+        Some(endpoint) => usage.turned_away(endpoint, turned.cause, turned.token_id, seen),
+        None => usage.strayed(slug, seen),
     }
 }
 
