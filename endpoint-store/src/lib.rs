@@ -17,6 +17,7 @@ pub mod directory;
 pub mod endpoints;
 mod error;
 mod filter_sql;
+pub mod gauges;
 pub mod history;
 pub mod idempotency;
 pub mod ids;
@@ -43,6 +44,7 @@ mod watch;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -88,6 +90,8 @@ struct Inner {
     reading: Arc<Semaphore>,
     registry: Arc<Registry>,
     usage: Usage,
+    /// Writes that were asked for and are not answered yet.
+    waiting: AtomicUsize,
     cursor_key: [u8; 32],
     /// Keeps a restore from replacing the file under us.
     _in_use: Option<FileLock>,
@@ -166,6 +170,7 @@ impl Store {
             reading: Arc::new(Semaphore::new(usize::try_from(half).unwrap_or(1))),
             registry,
             usage,
+            waiting: AtomicUsize::new(0),
             cursor_key,
             _in_use: in_use,
         })))
@@ -281,6 +286,7 @@ impl Store {
             tx.seal()?;
             Ok(value)
         };
+        let _counted = Waiting::count(&self.0.waiting);
         let pool = match &self.0.writes {
             Writes::Grouped(writer) => return writer.write(write).await,
             Writes::Pooled(pool) => pool.clone(),
@@ -302,6 +308,11 @@ impl Store {
         if let Writes::Grouped(writer) = &self.0.writes {
             writer.close().await;
         }
+    }
+
+    /// Writes that are under way or wait for their turn.
+    pub fn writes_waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
     }
 
     /// Endpoints and tokens in memory.
@@ -372,6 +383,22 @@ impl Store {
             self.0.usage.refused(endpoint, usage::Cause::MisspeltEndpoint, None, tally);
         }
         Ok(())
+    }
+}
+
+/// Counts for as long as somebody waits for a write, also when they go away.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn count(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -44,6 +44,7 @@ struct TokenEntry {
     label: String,
     scope: Scope,
     networks: Networks,
+    created_at: Millis,
     expires_at: Option<Millis>,
     revoked: bool,
     rotation: Option<Rotation>,
@@ -54,6 +55,15 @@ struct KeyEntry {
     operator: Arc<Operator>,
     expires_at: Option<Millis>,
     revoked: bool,
+}
+
+/// The live tokens of an endpoint, summed up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Lives {
+    /// When the oldest was issued.
+    pub(crate) oldest: Option<Millis>,
+    /// When the next one ends.
+    pub(crate) next_expiry: Option<Millis>,
 }
 
 /// Who holds an API key.
@@ -153,14 +163,8 @@ impl Registry {
             return Err(turned(Cause::UnknownToken, None));
         };
         let refused = |cause| Err(turned(cause, Some((id, entry))));
-        if entry.revoked {
-            return refused(Cause::Revoked);
-        }
-        if entry.rotation.as_ref().is_some_and(|rotation| rotation.ended(now).is_some()) {
-            return refused(Cause::Retired);
-        }
-        if entry.expires_at.is_some_and(|at| at <= now) {
-            return refused(Cause::Expired);
+        if let Some(cause) = entry.dead(now) {
+            return refused(cause);
         }
         match &endpoint {
             None => refused(Cause::UnknownEndpoint),
@@ -198,6 +202,17 @@ impl Registry {
         } else {
             Ok(KeyHolder { operator: entry.operator.clone(), key_id: presented.id().to_owned() })
         }
+    }
+
+    /// The live tokens of each endpoint that has any.
+    pub(crate) fn lives(&self, now: Millis) -> HashMap<EndpointId, Lives> {
+        let (snapshot, mut lives) = (self.0.load(), HashMap::new());
+        for token in snapshot.tokens.values().filter(|token| token.dead(now).is_none()) {
+            let of: &mut Lives = lives.entry(token.endpoint.clone()).or_default();
+            of.oldest = Some(of.oldest.map_or(token.created_at, |oldest| oldest.min(token.created_at)));
+            of.next_expiry = of.next_expiry.into_iter().chain(token.expires_at).min();
+        }
+        lives
     }
 
     /// Reads everything anew; keeps a snapshot that is newer than what was read.
@@ -264,6 +279,17 @@ pub(crate) fn readable<T>(row: Result<T, StoreError>) -> Option<T> {
 }
 
 impl TokenEntry {
+    /// Why it opens nothing, if it is so whatever the request.
+    fn dead(&self, now: Millis) -> Option<Cause> {
+        if self.revoked {
+            Some(Cause::Revoked)
+        } else if self.rotation.as_ref().is_some_and(|rotation| rotation.ended(now).is_some()) {
+            Some(Cause::Retired)
+        } else {
+            self.expires_at.is_some_and(|at| at <= now).then_some(Cause::Expired)
+        }
+    }
+
     fn new(row: tokens::Row, rotation: Option<Rotation>) -> Result<Self, StoreError> {
         let digest: [u8; 32] = row
             .digest
@@ -275,6 +301,7 @@ impl TokenEntry {
             label: row.label,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
             networks: Networks::kept(row.networks.as_deref())?,
+            created_at: row.created_at,
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
             rotation,

@@ -175,7 +175,7 @@ pub(crate) struct Row {
     pub(crate) digest: Vec<u8>,
     pub(crate) label: String,
     pub(crate) scope: String,
-    created_at: i64,
+    pub(crate) created_at: i64,
     created_by: String,
     pub(crate) expires_at: Option<i64>,
     pub(crate) revoked_at: Option<i64>,

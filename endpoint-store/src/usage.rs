@@ -112,6 +112,11 @@ impl Usage {
         self.refused(endpoint, cause, token_id, Tally::one(seen));
     }
 
+    /// So many requests like the one that was seen last were not looked at.
+    pub fn flooded(&self, endpoint: EndpointId, seen: Seen, times: i64) {
+        self.refused(endpoint, Cause::Flood, None, Tally { count: times, ..Tally::one(seen) });
+    }
+
     /// A request came to the address of no endpoint, and nothing else tells whose it is.
     pub fn strayed(&self, slug: &str, seen: Seen) {
         self.strays.add(slug, seen);

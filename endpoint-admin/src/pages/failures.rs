@@ -151,6 +151,10 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
             format!("{} came from an address that it may not come from", upper(&named)),
             "The address stands below. If it is the identity provider's, add it under Tokens → Addresses; if nobody knows it, the token has leaked: rotate it.".to_owned(),
         ),
+        Cause::Flood => (
+            "One address sends wrong tokens without end, and was told to wait".to_owned(),
+            "What came is explained by the other attempts. Stop what runs at the address below, or correct its token; good tokens that were used from there before still work.".to_owned(),
+        ),
         Cause::UnknownEndpoint => (
             "A good token came to an address where no endpoint is".to_owned(),
             format!("“{url_field}” must be exactly {base_url}"),

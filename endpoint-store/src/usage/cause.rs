@@ -46,6 +46,8 @@ causes! {
     Expired = "expired", "The token has expired and is still in use; issue another.";
     /// A token whose list of networks does not have the address it came from.
     ForeignAddress = "foreign-address", "The token came from an address that it may not come from; find out who sent it, or allow the address.";
+    /// So many wrong credentials from one address that further ones were not looked at.
+    Flood = "flood", "An address sends wrong credentials faster than is judged, and was told to wait; stop whatever runs there.";
     /// A good token at an address where no endpoint is.
     UnknownEndpoint = "unknown-endpoint", "A good token came to an address where no endpoint is; correct the SCIM Base URL.";
     /// A call to the address of no endpoint, which is almost this one's.

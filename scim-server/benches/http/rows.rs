@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::Options;
 use crate::load::{Client, Load, Measured, Until, run};
 use crate::process::Process;
 use crate::world::{Endpoint, add, person};
+use crate::{Options, flood};
 
 /// A server with one endpoint full of people.
 struct World<'a> {
@@ -31,6 +31,10 @@ pub fn run_all(options: &Options) {
     world.reads();
     world.writes();
     println!("memory: {:.0} MB", world.server.memory());
+    drop(world.server);
+    if options.wants("flood") {
+        flood::run(options, folder.path());
+    }
 }
 
 impl World<'_> {

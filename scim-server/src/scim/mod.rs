@@ -16,8 +16,9 @@ mod render;
 mod resources;
 mod route;
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, BytesMut};
@@ -38,7 +39,8 @@ use scim_core::{json, password};
 use serde_json::Value;
 
 use crate::error;
-use crate::limits::RateLimits;
+use crate::limits::{Allowance, FailingAddresses, RateLimits};
+use crate::metrics::{Limit, Metrics};
 use crate::middleware::Line;
 use negotiate::MediaType;
 use query::Query;
@@ -62,6 +64,10 @@ pub struct Scim {
     pub clock: Clock,
     /// Requests per second and endpoint.
     pub rates: RateLimits,
+    /// Who sends wrong credentials too fast.
+    pub addresses: Arc<FailingAddresses>,
+    /// What is counted for whoever watches.
+    pub metrics: Metrics,
 }
 
 /// Mounts the door.
@@ -133,6 +139,11 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     let slug = segments.first().map(String::as_str).unwrap_or_default();
     let (id, now) = (request_id(&req), scim.clock.now());
     let (authorization, address) = (authorization(&req), ClientAddress::of(&req));
+    if let Some(wait) = scim.addresses.wait(address, authorization) {
+        scim.metrics.limited(Limit::Address);
+        Line::of(&req).refused(Cause::Flood.as_str());
+        return told_to_wait(wait, media);
+    }
     let admitted = match scim.store.registry().authenticate(slug, authorization, address, &id, now) {
         Ok(admitted) => admitted,
         Err(turned) => {
@@ -140,12 +151,34 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
             return error::unauthorized(media);
         }
     };
+    scim.addresses.succeeded(address, authorization);
     Line::of(&req).caller(&admitted.caller);
     scim.store.usage().used(&admitted.caller.actor().id, seen(&req, now));
-    match serve(req.clone(), payload, scim, admitted, &segments, (media, now)).await {
-        Ok(response) => response,
-        Err(error) => error::respond(&error, media),
+    let (begun, noted, endpoint) = (Instant::now(), Noted::default(), admitted.caller.endpoint().clone());
+    let served = serve(req.clone(), payload, scim.clone(), admitted, &segments, (media, now), &noted).await;
+    let mut response = served.unwrap_or_else(|error| error::respond(&error, media));
+    if let Some(allowance) = noted.allowance.take() {
+        allowance.tell(&mut response);
     }
+    scim.metrics.served(&endpoint, noted.operation.get(), response.status(), begun.elapsed());
+    response
+}
+
+/// What is learned about a request on its way.
+#[derive(Default)]
+struct Noted {
+    operation: Cell<Option<Operation>>,
+    allowance: Cell<Option<Allowance>>,
+}
+
+/// The answer to an address that sends wrong credentials too fast: the same whatever it asks for.
+fn told_to_wait(wait: u64, media: MediaType) -> HttpResponse {
+    let detail = format!(
+        "Too many requests with a wrong credential came from this address; wait {wait} s, and correct the token first."
+    );
+    let mut response = error::respond(&ScimError::new(Kind::TooManyRequests, detail), media);
+    response.headers_mut().insert(header::RETRY_AFTER, wait.into());
+    response
 }
 
 async fn serve(
@@ -155,10 +188,12 @@ async fn serve(
     admitted: Admitted,
     segments: &[String],
     (media, now): (MediaType, i64),
+    noted: &Noted,
 ) -> Result<HttpResponse, ScimError> {
     let caller = admitted.caller;
-    if let Some(response) = closed(caller.endpoint(), &scim.rates, media) {
-        return Ok(response);
+    match closed(caller.endpoint(), &scim, media) {
+        Ok(allowance) => noted.allowance.set(allowance),
+        Err(response) => return Ok(*response),
     }
     let (operation, target) = match behind_base(segments)
         .map_err(Unrouted::NoPath)
@@ -177,6 +212,7 @@ async fn serve(
             return Ok(response);
         }
     };
+    noted.operation.set(Some(operation));
     if admitted.scope == Scope::Read && !operation.is_read() {
         note_fault(&scim, &req, &caller, Cause::ReadOnly, now);
         return Err(ScimError::forbidden(
@@ -289,33 +325,43 @@ pub(crate) fn note_astray(scim: &Scim, req: &HttpRequest) {
         return;
     };
     Line::of(req).cause(Cause::WrongPath);
+    scim.metrics.refused(Cause::WrongPath);
     scim.store.usage().turned_away(endpoint, Cause::WrongPath, token_id, seen(req, now));
 }
 
-/// The answer of an endpoint that may not answer, or that is asked too fast.
-fn closed(endpoint: &Endpoint, rates: &RateLimits, media: MediaType) -> Option<HttpResponse> {
-    let (error, retry_after) = match endpoint.status {
-        Status::Disabled => (
-            ScimError::forbidden("This endpoint is disabled. Ask its operator to enable it in the console."),
-            None,
-        ),
+/// What the endpoint's rate leaves; or the answer of one that may not answer, or that is asked too fast.
+fn closed(
+    endpoint: &Endpoint,
+    scim: &Scim,
+    media: MediaType,
+) -> Result<Option<Allowance>, Box<HttpResponse>> {
+    let refuse = |error: &ScimError, retry_after: Option<u64>| {
+        let mut response = error::respond(error, media);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        Box::new(response)
+    };
+    match endpoint.status {
+        Status::Disabled => {
+            let detail = "This endpoint is disabled. Ask its operator to enable it in the console.";
+            Err(refuse(&ScimError::forbidden(detail), None))
+        }
         Status::Paused => {
             let detail = "This endpoint is paused by its operator. Nothing was changed; try again later.";
-            (ScimError::unavailable(detail), Some(PAUSED_RETRY_AFTER))
+            Err(refuse(&ScimError::unavailable(detail), Some(PAUSED_RETRY_AFTER)))
         }
-        Status::Active => {
-            let wait = rates.check(endpoint).err()?;
+        Status::Active => scim.rates.check(endpoint).map_err(|fast| {
+            scim.metrics.limited(Limit::Endpoint);
+            let wait = fast.wait;
             let detail = format!(
                 "Too many requests for this endpoint; wait {wait} s and send the same request again."
             );
-            (ScimError::new(Kind::TooManyRequests, detail), Some(wait))
-        }
-    };
-    let mut response = error::respond(&error, media);
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            let mut response = refuse(&ScimError::new(Kind::TooManyRequests, detail), Some(wait));
+            fast.tell(&mut response);
+            response
+        }),
     }
-    Some(response)
 }
 
 async fn read_body(req: &HttpRequest, payload: web::Payload) -> Result<Bytes, ScimError> {
@@ -378,7 +424,12 @@ pub(crate) fn seen(req: &HttpRequest, now: i64) -> Seen {
 
 fn note_turned_away(scim: &Scim, req: &HttpRequest, slug: &str, turned: TurnedAway, now: i64) {
     Line::of(req).turned_away(&turned);
+    scim.metrics.refused(turned.cause);
     let (usage, seen) = (scim.store.usage(), seen(req, now));
+    if scim.addresses.failed(ClientAddress::of(req), turned.endpoint.as_ref(), &seen) {
+        let (address, cause) = (&seen.address, turned.cause.as_str());
+        tracing::warn!(address, cause, "an address sends wrong credentials too fast and is told to wait");
+    }
     match turned.endpoint {
         Some(endpoint) => usage.turned_away(endpoint, turned.cause, turned.token_id, seen),
         None => usage.strayed(slug, seen),
@@ -388,6 +439,7 @@ fn note_turned_away(scim: &Scim, req: &HttpRequest, slug: &str, turned: TurnedAw
 /// A request with a good token that cannot work as it is: shown to the operator like one without.
 fn note_fault(scim: &Scim, req: &HttpRequest, caller: &Caller, cause: Cause, now: i64) {
     Line::of(req).cause(cause);
+    scim.metrics.refused(cause);
     let token = caller.actor().id.clone();
     scim.store.usage().turned_away(caller.endpoint().id.clone(), cause, Some(token), seen(req, now));
 }
