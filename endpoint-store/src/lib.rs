@@ -4,6 +4,7 @@
 //! an endpoint's data takes the endpoint, or a [`Caller`] bound to it, first after the connection; there is
 //! one kind of write transaction, and only [`Store::write`] opens it.
 
+pub mod access;
 pub mod api_keys;
 pub mod attention;
 pub mod audit;
@@ -57,9 +58,12 @@ pub use ids::{Millis, entropy};
 pub use watch::Watch;
 pub use writer::Tx;
 
+use scim_core::token::PlainAccess;
+
 use lock::FileLock;
 use pool::{Health, Pool};
 use registry::Registry;
+use tokens::Scope;
 use turns::{Turn, Turns};
 use usage::Usage;
 use writer::Writer;
@@ -137,7 +141,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
         let half = (connections / 2).max(1);
-        let (registry, health) = (Arc::new(Registry::default()), Arc::new(Health::default()));
+        let health = Arc::new(Health::default());
         let mut in_use = None;
         if let DatabaseUrl::Sqlite(path) = url {
             conn::prepare_file(path)?;
@@ -150,6 +154,7 @@ impl Store {
         } else {
             migrate::verify(&mut conn)?;
         }
+        let registry = Arc::new(Registry::new(server_keys::get(&mut conn, "access")?));
         registry.reload(&mut conn)?;
         let cursor_key = server_keys::get(&mut conn, "cursor")?;
         let (writes, at_once) = if is_file {
@@ -318,6 +323,39 @@ impl Store {
     /// Endpoints and tokens in memory.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Issues an access token to a client that has proved itself. The plain token exists only in the returned value.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn issue_access(
+        &self,
+        client: &registry::Client,
+        scope: Scope,
+        now: Millis,
+    ) -> Result<PlainAccess, StoreError> {
+        let known = &self.0.registry.access;
+        let token = known.mint();
+        let (id, digest, owner) = (token.id().to_owned(), token.digest(), client.id.clone());
+        let endpoint = client.endpoint.id.clone();
+        self.write(move |tx| access::keep(tx, (&id, &digest), &endpoint, &owner, scope, now)).await?;
+        let (digest, client) = (token.digest(), client.id.clone());
+        let expires_at = now + access::LIFETIME;
+        known.remember(token.id(), access::Access { digest, client, scope, expires_at }, now);
+        Ok(token)
+    }
+
+    /// Looks up an access token that another server may have issued.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn learn_access(&self, id: String, now: Millis) -> Result<(), StoreError> {
+        let wanted = id.clone();
+        if let Some(found) = self.read_point(move |conn| access::find(conn, &wanted)).await? {
+            self.0.registry.access.remember(&id, found, now);
+        }
+        Ok(())
     }
 
     /// What seals the cursors of lists; the same on every node and after a restart.

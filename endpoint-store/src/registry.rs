@@ -10,8 +10,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use diesel::prelude::*;
 use scim_core::nearest::distance;
-use scim_core::token::{KeyDigest, Malformed, Plain, PlainKey, PlainToken, Purpose, TokenDigest};
+use scim_core::token::{
+    KeyDigest, Malformed, Plain, PlainAccess, PlainKey, PlainSecret, PlainToken, Purpose, SecretDigest,
+    TokenDigest,
+};
 
+use crate::access::{self, Access};
 use crate::api_keys;
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
@@ -22,12 +26,14 @@ use crate::ids::Millis;
 use crate::operators::Operator;
 use crate::rotation::Rotation;
 use crate::schema::{endpoint_slugs, registry_version};
-use crate::tokens::{self, Networks, Scope};
+use crate::tokens::{self, Kind, Networks, Scope};
 use crate::usage::Cause;
 
-/// The present snapshot.
-#[derive(Default)]
-pub struct Registry(ArcSwap<Snapshot>);
+/// The present snapshot, and the access tokens that were seen.
+pub struct Registry {
+    snapshot: ArcSwap<Snapshot>,
+    pub(crate) access: access::Known,
+}
 
 #[derive(Default)]
 struct Snapshot {
@@ -40,7 +46,7 @@ struct Snapshot {
 
 struct TokenEntry {
     endpoint: EndpointId,
-    digest: TokenDigest,
+    held: Held,
     label: String,
     scope: Scope,
     networks: Networks,
@@ -48,6 +54,12 @@ struct TokenEntry {
     expires_at: Option<Millis>,
     revoked: bool,
     rotation: Option<Rotation>,
+}
+
+/// What is kept of a secret, by what it is for.
+enum Held {
+    Bearer(TokenDigest),
+    Client(SecretDigest),
 }
 
 struct KeyEntry {
@@ -95,25 +107,41 @@ pub struct TurnedAway {
     pub token_id: Option<String>,
 }
 
+/// A client of OAuth 2.0 that has proved itself.
+#[derive(Debug)]
+pub struct Client {
+    /// Where it may go with what it gets.
+    pub endpoint: Arc<Endpoint>,
+    /// Its client id.
+    pub id: String,
+    /// What it may do.
+    pub scope: Scope,
+}
+
 impl Registry {
+    /// An empty one; `access_key` tells access tokens that were issued from made-up ones.
+    pub(crate) fn new(access_key: [u8; 32]) -> Self {
+        Self { snapshot: ArcSwap::default(), access: access::Known::new(access_key) }
+    }
+
     /// An endpoint that is not in the bin, by slug, former slug or id.
     pub fn endpoint(&self, slug_or_id: &str) -> Option<Arc<Endpoint>> {
-        self.0.load().endpoint(slug_or_id)
+        self.snapshot.load().endpoint(slug_or_id)
     }
 
     /// Every endpoint that is not in the bin.
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
-        self.0.load().endpoints.values().cloned().collect()
+        self.snapshot.load().endpoints.values().cloned().collect()
     }
 
     /// Moves whenever anything in it changes.
     pub(crate) fn version(&self) -> i64 {
-        self.0.load().version
+        self.snapshot.load().version
     }
 
     /// The one endpoint whose slug, or a former one, differs from this by a letter or two. Looks at all of them.
     pub(crate) fn nearest(&self, slug: &str) -> Option<EndpointId> {
-        let snapshot = self.0.load();
+        let snapshot = self.snapshot.load();
         let (wanted, allowed) = (slug.replace('_', "-"), if slug.len() < 6 { 1 } else { 2 });
         let (mut least, mut best) = (allowed + 1, None);
         for (known, id) in &snapshot.slugs {
@@ -143,40 +171,61 @@ impl Registry {
         request_id: &str,
         now: Millis,
     ) -> Result<Admitted, TurnedAway> {
-        let snapshot = self.0.load();
-        let endpoint = snapshot.endpoint(slug);
-        let turned = |cause, entry: Option<(&str, &TokenEntry)>| TurnedAway {
-            cause,
-            endpoint: endpoint
-                .as_ref()
-                .map(|e| e.id.clone())
-                .or_else(|| entry.map(|(_, t)| t.endpoint.clone())),
-            token_id: entry.map(|(id, _)| id.to_owned()),
-        };
-        let known = |id: &str| snapshot.tokens.get_key_value(id).map(|(id, entry)| (id.as_str(), entry));
-        let presented: PlainToken = bearer(authorization).map_err(|cause| {
+        let snapshot = self.snapshot.load();
+        let addressed = snapshot.endpoint(slug);
+        let door = Door { snapshot: &snapshot, addressed: addressed.as_ref(), address, now };
+        let meant = |cause| {
             // The id alone proves nothing, but it tells the operator which token was meant.
-            turned(cause, authorization.and_then(PlainToken::id_within).and_then(known))
-        })?;
-        let found = known(presented.id());
-        let Some((id, entry)) = found.filter(|(_, entry)| entry.digest.matches(&presented.digest())) else {
-            return Err(turned(Cause::UnknownToken, None));
+            let id = authorization
+                .and_then(|text| PlainToken::id_within(text).or_else(|| PlainSecret::id_within(text)));
+            door.turned(cause, id.and_then(|id| snapshot.token(id)))
         };
-        let refused = |cause| Err(turned(cause, Some((id, entry))));
-        if let Some(cause) = entry.dead(now) {
-            return refused(cause);
-        }
-        match &endpoint {
-            None => refused(Cause::UnknownEndpoint),
-            Some(addressed) if addressed.id != entry.endpoint => refused(Cause::OtherEndpoint),
-            Some(_) if !entry.networks.allow(address) => refused(Cause::ForeignAddress),
-            Some(addressed) => {
-                let (id, label) = (id.to_owned(), entry.label.clone());
-                let actor = Actor { kind: ActorKind::Token, id, label, address: String::new() };
-                let caller = Caller { endpoint: addressed.clone(), actor, request_id: request_id.to_owned() };
-                Ok(Admitted { caller, scope: entry.scope })
-            }
-        }
+        let credentials = credentials(authorization).map_err(meant)?;
+        let (id, entry, scope) = if PlainAccess::looks_like(credentials) {
+            door.client_of(&self.access, credentials)?
+        } else if PlainSecret::looks_like(credentials) {
+            return Err(meant(Cause::ClientSecret));
+        } else {
+            let presented: PlainToken = parse(credentials).map_err(meant)?;
+            let found = snapshot.token(presented.id()).filter(|(_, entry)| entry.is_token(&presented));
+            let (id, entry) = found.ok_or_else(|| door.turned(Cause::UnknownToken, None))?;
+            (id, entry, entry.scope)
+        };
+        let endpoint = door.open(id, entry)?;
+        let (id, label) = (id.to_owned(), entry.label.clone());
+        let actor = Actor { kind: ActorKind::Token, id, label, address: String::new() };
+        let caller = Caller { endpoint, actor, request_id: request_id.to_owned() };
+        Ok(Admitted { caller, scope })
+    }
+
+    /// The id of an access token in this header that is not known here, and may have been issued by another server.
+    pub fn unheard_of(&self, authorization: Option<&str>) -> Option<String> {
+        let text = credentials(authorization).ok().filter(|text| PlainAccess::looks_like(text))?;
+        let presented = PlainAccess::parse(text).ok()?;
+        self.access.is_unheard_of(&presented).then(|| presented.id().to_owned())
+    }
+
+    /// Which client of OAuth 2.0 asks at `slug` with this id and secret, from this address.
+    ///
+    /// # Errors
+    /// [`TurnedAway`] with the cause, for the operator's eyes only.
+    pub fn authenticate_client(
+        &self,
+        slug: &str,
+        id: &str,
+        secret: &str,
+        address: Option<IpAddr>,
+        now: Millis,
+    ) -> Result<Client, TurnedAway> {
+        let snapshot = self.snapshot.load();
+        let addressed = snapshot.endpoint(slug);
+        let door = Door { snapshot: &snapshot, addressed: addressed.as_ref(), address, now };
+        let named = snapshot.token(id).filter(|(_, entry)| matches!(entry.held, Held::Client(_)));
+        let presented: PlainSecret = parse(secret).map_err(|cause| door.turned(cause, named))?;
+        let found = named.filter(|(id, entry)| *id == presented.id() && entry.is_client(&presented));
+        let (id, entry) = found.ok_or_else(|| door.turned(Cause::UnknownToken, None))?;
+        let endpoint = door.open(id, entry)?;
+        Ok(Client { endpoint, id: id.to_owned(), scope: entry.scope })
     }
 
     /// Who sends a request to the management API with this `Authorization` header.
@@ -188,8 +237,8 @@ impl Registry {
         authorization: Option<&str>,
         now: Millis,
     ) -> Result<KeyHolder, &'static str> {
-        let presented: PlainKey = bearer(authorization).map_err(Cause::as_str)?;
-        let snapshot = self.0.load();
+        let presented: PlainKey = credentials(authorization).and_then(parse).map_err(Cause::as_str)?;
+        let snapshot = self.snapshot.load();
         let entry = snapshot.keys.get(presented.id());
         let entry = entry.filter(|entry| entry.digest.matches(&presented.digest()));
         let entry = entry.ok_or("unknown-key")?;
@@ -206,7 +255,7 @@ impl Registry {
 
     /// The live tokens of each endpoint that has any.
     pub(crate) fn lives(&self, now: Millis) -> HashMap<EndpointId, Lives> {
-        let (snapshot, mut lives) = (self.0.load(), HashMap::new());
+        let (snapshot, mut lives) = (self.snapshot.load(), HashMap::new());
         for token in snapshot.tokens.values().filter(|token| token.dead(now).is_none()) {
             let of: &mut Lives = lives.entry(token.endpoint.clone()).or_default();
             of.oldest = Some(of.oldest.map_or(token.created_at, |oldest| oldest.min(token.created_at)));
@@ -218,17 +267,74 @@ impl Registry {
     /// Reads everything anew; keeps a snapshot that is newer than what was read.
     pub(crate) fn reload(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let fresh = Arc::new(Snapshot::read(conn)?);
-        self.0.rcu(|current| if current.version > fresh.version { current.clone() } else { fresh.clone() });
+        self.snapshot
+            .rcu(|current| if current.version > fresh.version { current.clone() } else { fresh.clone() });
         Ok(())
     }
 
     /// Reloads if another process changed something.
     pub(crate) fn refresh(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        if version(conn)? == self.0.load().version { Ok(()) } else { self.reload(conn) }
+        if version(conn)? == self.snapshot.load().version { Ok(()) } else { self.reload(conn) }
+    }
+}
+
+/// One request at the door: where it wants to go, and from where it comes.
+struct Door<'s> {
+    snapshot: &'s Snapshot,
+    addressed: Option<&'s Arc<Endpoint>>,
+    address: Option<IpAddr>,
+    now: Millis,
+}
+
+impl<'s> Door<'s> {
+    fn turned(&self, cause: Cause, entry: Option<(&str, &TokenEntry)>) -> TurnedAway {
+        let own = self.addressed.map(|endpoint| endpoint.id.clone());
+        TurnedAway {
+            cause,
+            endpoint: own.or_else(|| entry.map(|(_, token)| token.endpoint.clone())),
+            token_id: entry.map(|(id, _)| id.to_owned()),
+        }
+    }
+
+    /// The client that an access token belongs to, and what it may do with it.
+    fn client_of(
+        &self,
+        known: &access::Known,
+        credentials: &str,
+    ) -> Result<(&'s str, &'s TokenEntry, Scope), TurnedAway> {
+        let presented: PlainAccess = parse(credentials).map_err(|cause| self.turned(cause, None))?;
+        let access: Option<Arc<Access>> = known.get(&presented);
+        let client = access.as_ref().and_then(|access| self.snapshot.token(&access.client));
+        let (Some(access), Some((id, entry))) = (access, client) else {
+            return Err(self.turned(Cause::UnknownToken, None));
+        };
+        if access.expires_at <= self.now && entry.dead(self.now).is_none() {
+            return Err(self.turned(Cause::AccessExpired, Some((id, entry))));
+        }
+        let reads = [access.scope, entry.scope].contains(&Scope::Read);
+        Ok((id, entry, if reads { Scope::Read } else { Scope::Write }))
+    }
+
+    /// The endpoint that is addressed, if the token opens it.
+    fn open(&self, id: &str, entry: &TokenEntry) -> Result<Arc<Endpoint>, TurnedAway> {
+        let refused = |cause| Err(self.turned(cause, Some((id, entry))));
+        if let Some(cause) = entry.dead(self.now) {
+            return refused(cause);
+        }
+        match self.addressed {
+            None => refused(Cause::UnknownEndpoint),
+            Some(addressed) if addressed.id != entry.endpoint => refused(Cause::OtherEndpoint),
+            Some(_) if !entry.networks.allow(self.address) => refused(Cause::ForeignAddress),
+            Some(addressed) => Ok(addressed.clone()),
+        }
     }
 }
 
 impl Snapshot {
+    fn token(&self, id: &str) -> Option<(&str, &TokenEntry)> {
+        self.tokens.get_key_value(id).map(|(id, entry)| (id.as_str(), entry))
+    }
+
     fn endpoint(&self, slug_or_id: &str) -> Option<Arc<Endpoint>> {
         // Slugs and ids are lower-case; people type what they like.
         let wanted = slug_or_id.to_ascii_lowercase();
@@ -279,6 +385,14 @@ pub(crate) fn readable<T>(row: Result<T, StoreError>) -> Option<T> {
 }
 
 impl TokenEntry {
+    fn is_token(&self, presented: &PlainToken) -> bool {
+        matches!(&self.held, Held::Bearer(digest) if digest.matches(&presented.digest()))
+    }
+
+    fn is_client(&self, presented: &PlainSecret) -> bool {
+        matches!(&self.held, Held::Client(digest) if digest.matches(&presented.digest()))
+    }
+
     /// Why it opens nothing, if it is so whatever the request.
     fn dead(&self, now: Millis) -> Option<Cause> {
         if self.revoked {
@@ -297,7 +411,10 @@ impl TokenEntry {
             .map_err(|_| StoreError::Damaged(format!("the digest of token {} has a wrong length", row.id)))?;
         Ok(Self {
             endpoint: EndpointId(row.endpoint_id),
-            digest: TokenDigest::from_bytes(digest),
+            held: match row.kind.parse().map_err(StoreError::Damaged)? {
+                Kind::Bearer => Held::Bearer(TokenDigest::from_bytes(digest)),
+                Kind::Client => Held::Client(SecretDigest::from_bytes(digest)),
+            },
             label: row.label,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
             networks: Networks::kept(row.networks.as_deref())?,
@@ -309,14 +426,17 @@ impl TokenEntry {
     }
 }
 
-/// The credential of an `Authorization` header; the scheme is compared without case (RFC 9110 §11.1).
-fn bearer<P: Purpose>(authorization: Option<&str>) -> Result<Plain<P>, Cause> {
+/// What stands behind `Bearer` in an `Authorization` header; the scheme is compared without case (RFC 9110 §11.1).
+fn credentials(authorization: Option<&str>) -> Result<&str, Cause> {
     let header = authorization.map(str::trim).filter(|h| !h.is_empty()).ok_or(Cause::NoToken)?;
-    let credentials = match header.split_once(' ') {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
-        _ if header.eq_ignore_ascii_case("bearer") => return Err(Cause::NoToken),
-        _ => return Err(Cause::NoBearer),
-    };
+    match header.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => Ok(rest.trim()),
+        _ if header.eq_ignore_ascii_case("bearer") => Err(Cause::NoToken),
+        _ => Err(Cause::NoBearer),
+    }
+}
+
+fn parse<P: Purpose>(credentials: &str) -> Result<Plain<P>, Cause> {
     Plain::parse(credentials).map_err(|e| match e {
         Malformed::Mistyped => Cause::Mistyped,
         _ => Cause::Malformed,

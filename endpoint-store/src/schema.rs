@@ -21,7 +21,7 @@ diesel::table! {
         id -> Text, endpoint_id -> Text, digest -> Binary, label -> Text, scope -> Text, created_at -> BigInt,
         created_by -> Text, expires_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>,
         revoked_by -> Nullable<Text>, request_key -> Nullable<Text>, networks -> Nullable<Text>,
-        warned_days -> Nullable<BigInt>,
+        warned_days -> Nullable<BigInt>, kind -> Text,
     }
 }
 diesel::table! {
@@ -34,6 +34,12 @@ diesel::table! {
 }
 diesel::table! {
     token_hours (token_id, hour) { token_id -> Text, hour -> BigInt, endpoint_id -> Text, requests -> BigInt, }
+}
+diesel::table! {
+    access_tokens (id) {
+        id -> Text, endpoint_id -> Text, token_id -> Text, digest -> Binary, scope -> Text, issued_at -> BigInt,
+        expires_at -> BigInt,
+    }
 }
 diesel::joinable!(token_usage -> tokens (token_id));
 diesel::table! {

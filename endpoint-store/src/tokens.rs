@@ -1,12 +1,12 @@
 //! Bearer tokens: issued once in plain, kept as a digest, revoked for good.
 
 pub mod expiry;
+mod kind;
 mod networks;
 mod telemetry;
 
 use diesel::prelude::*;
 use scim_core::time::format;
-use scim_core::token::PlainToken;
 use serde_json::{Value, json};
 
 use crate::audit::{Action, Note};
@@ -21,6 +21,7 @@ use crate::schema::{token_rotations, token_usage, tokens};
 use crate::usage::Seen;
 use crate::writer::Tx;
 
+pub use kind::{Kind, Secret};
 pub use networks::{Networks, set_networks};
 pub use telemetry::{Tries, in_day_of_all};
 
@@ -102,6 +103,8 @@ pub struct TokenRecord {
     pub id: String,
     /// What operators call it.
     pub label: String,
+    /// Whether it is sent itself.
+    pub kind: Kind,
     /// What it may do.
     pub scope: Scope,
     /// From where it may come.
@@ -151,7 +154,7 @@ impl TokenRecord {
     /// What the audit log keeps of it.
     pub(crate) fn facts(&self) -> Value {
         json!({
-            "id": self.id, "label": self.label, "scope": self.scope.as_str(),
+            "id": self.id, "kind": self.kind.as_str(), "label": self.label, "scope": self.scope.as_str(),
             "networks": self.networks.to_string(), "expires_at": self.expires_at.map(format),
         })
     }
@@ -182,6 +185,7 @@ pub(crate) struct Row {
     revoked_by: Option<String>,
     request_key: Option<String>,
     pub(crate) networks: Option<String>,
+    pub(crate) kind: String,
 }
 
 #[derive(Default, Queryable, Selectable, Insertable)]
@@ -216,6 +220,7 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
     fn try_from((row, usage, rotation): (Row, UsageRow, Option<Rotation>)) -> Result<Self, StoreError> {
         Ok(Self {
             rotation,
+            kind: row.kind.parse().map_err(StoreError::Damaged)?,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
             networks: Networks::kept(row.networks.as_deref())?,
             first_used: seen(usage.first_at, usage.first_address, usage.first_agent, usage.first_operation),
@@ -239,6 +244,8 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
 pub struct NewToken {
     /// What to call it; empty takes the day it is made.
     pub label: String,
+    /// Whether it is sent itself.
+    pub kind: Kind,
     /// What it may do.
     pub scope: Scope,
     /// From where it may come.
@@ -259,7 +266,7 @@ pub fn issue(
     new: &NewToken,
     actor: &Actor,
     now: Millis,
-) -> Result<(PlainToken, TokenRecord), StoreError> {
+) -> Result<(Secret, TokenRecord), StoreError> {
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(StoreError::invalid(
             "/expires_at",
@@ -273,12 +280,12 @@ pub fn issue(
             "this endpoint has {live} live tokens and may have {MAX_LIVE}; revoke one that is no longer used first"
         )));
     }
-    let token = PlainToken::mint(&entropy());
+    let token = Secret::mint(new.kind, &entropy());
     let label = new.label.trim();
     let row = Row {
         id: token.id().to_owned(),
         endpoint_id: endpoint.as_str().to_owned(),
-        digest: token.digest().as_bytes().to_vec(),
+        digest: token.digest().to_vec(),
         label: if label.is_empty() {
             format!("issued {}", format(now).get(..10).unwrap_or_default())
         } else {
@@ -292,6 +299,7 @@ pub fn issue(
         revoked_by: None,
         request_key: new.request_key.clone(),
         networks: new.networks.kept_as(),
+        kind: new.kind.as_str().to_owned(),
     };
     diesel::insert_into(tokens::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {

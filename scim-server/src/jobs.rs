@@ -1,4 +1,4 @@
-//! What is done in the background: the bin is emptied, old changes and old counts are forgotten, replaced tokens retire,
+//! What is done in the background: the bin is emptied, old changes, counts and access tokens are forgotten, replaced tokens retire,
 //! the end of tokens is announced in the server's log, and what has expired is written into the audit log.
 //!
 //! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
@@ -9,7 +9,9 @@ use std::time::Duration;
 use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
 use endpoint_store::tokens::expiry;
-use endpoint_store::{Millis, Store, StoreError, Tx, audit, endpoints, entropy, history, rotation, usage};
+use endpoint_store::{
+    Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, rotation, usage,
+};
 
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
@@ -41,6 +43,7 @@ impl Jobs {
             note("history", self.forget().await);
             note("expiry", self.note_expired().await);
             note("warnings", self.warn_of_expiry().await);
+            note("access", self.portions("access", access::forget).await);
             note("counts", self.portions("counts", usage::forget_hours).await);
             tokio::time::sleep(ROUND).await;
         }

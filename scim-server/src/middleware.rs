@@ -56,6 +56,13 @@ impl<'a> Line<'a> {
         });
     }
 
+    pub(crate) fn client(&self, slug: &str, id: &str) {
+        self.add(|facts| {
+            slug.clone_into(&mut facts.endpoint);
+            id.clone_into(&mut facts.token);
+        });
+    }
+
     pub(crate) fn turned_away(&self, turned: &TurnedAway) {
         self.add(|facts| {
             facts.cause = Some(turned.cause.as_str());

@@ -8,7 +8,7 @@ use endpoint_store::{
     Conn, StoreError,
     endpoints::{self, Endpoint, EndpointSummary},
     observations,
-    tokens::{self, Scope, TokenRecord},
+    tokens::{self, Kind, Scope, TokenRecord},
     usage::{self, Cause, Refusal},
 };
 
@@ -16,7 +16,7 @@ use super::{
     failures::{self, Around, Failure},
     likeness::Likeness,
     progress::{Fragment, Progress},
-    tokens::{Issued, public_id},
+    tokens::{Issued, public_part},
 };
 use crate::{
     error::PageError,
@@ -92,11 +92,12 @@ pub(crate) async fn page(
     let guide = Guide::of(operator, &summary.endpoint)?;
     // The newest that may write: one for reports is not what stands in the identity provider.
     let live = || seen.tokens.iter().filter(|token| token.state(now).is_live());
-    let newest = live().find(|token| token.scope == Scope::Write).or_else(|| live().next());
+    let bearer = |token: &&TokenRecord| token.kind == Kind::Bearer && token.scope == Scope::Write;
+    let newest = live().find(bearer).or_else(|| live().next());
     let shown = newest.map(|token| Shown {
         when: When::new(token.created_at, now),
         label: token.label.clone(),
-        public: public_id(&token.id),
+        public: public_part(token),
     });
     let (frame, head) = operator.desk(summary, Tab::Connect);
     Ok(ConnectPage {

@@ -51,6 +51,9 @@ pub(crate) struct Around<'a> {
 /// is not helped by the good calls of others, so that matters for a day.
 pub(crate) fn matters(cause: Cause, at: i64, last_heard: Option<i64>, now: i64) -> bool {
     let age = now.saturating_sub(at);
+    if cause == Cause::AccessExpired && last_heard.is_some_and(|heard| heard > at) {
+        return false;
+    }
     let recent = if cause.is_dead() || cause == Cause::ForeignAddress { DAY } else { RECENT };
     age < recent || (age < SHOWN && last_heard.is_none_or(|heard| at > heard))
 }
@@ -150,6 +153,17 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
         Cause::ForeignAddress => (
             format!("{} came from an address that it may not come from", upper(&named)),
             "The address stands below. If it is the identity provider's, add it under Tokens → Addresses; if nobody knows it, the token has leaked: rotate it.".to_owned(),
+        ),
+        Cause::ClientSecret => (
+            match &token {
+                Some(label) => format!("The secret of the client “{label}” came as if it were a token"),
+                None => "A client secret came as if it were a token".to_owned(),
+            },
+            "It is exchanged for access tokens first: choose OAuth 2.0 client credentials as the way to authenticate, with the token URL under Tokens. Or issue a bearer token, which is sent itself.".to_owned(),
+        ),
+        Cause::AccessExpired => (
+            "An access token came after its hour".to_owned(),
+            "The provider fetches another one by itself; if it does not, its token URL is wrong.".to_owned(),
         ),
         Cause::Flood => (
             "One address sends wrong tokens without end, and was told to wait".to_owned(),

@@ -7,9 +7,8 @@ use askama::Template;
 use endpoint_store::{
     StoreError,
     endpoints::EndpointSummary,
-    tokens::{self, Consent, MAX_LIVE, Networks, Scope, TokenRecord, TokenState, expiry},
+    tokens::{self, Consent, Kind, MAX_LIVE, Networks, Scope, Secret, TokenRecord, TokenState, expiry},
 };
-use scim_core::token::PlainToken;
 
 use super::token_form::{self, TokenForm};
 use crate::{
@@ -23,7 +22,7 @@ use crate::{
 
 /// A token that was issued by this very request: the only time its secret is shown.
 pub(crate) struct Issued {
-    token: PlainToken,
+    token: Secret,
     /// Its label.
     pub(crate) label: String,
     /// What it may do.
@@ -34,7 +33,7 @@ pub(crate) struct Issued {
 
 impl Issued {
     /// From the store's answer.
-    pub(crate) fn new((token, record): (PlainToken, TokenRecord), now: i64) -> Self {
+    pub(crate) fn new((token, record): (Secret, TokenRecord), now: i64) -> Self {
         let expires = record.expires_at.map(|at| format!("expires {}", When::new(at, now).day()));
         Self {
             token,
@@ -42,6 +41,11 @@ impl Issued {
             scope: scope_words(record.scope),
             expires: expires.unwrap_or_else(|| "never expires".to_owned()),
         }
+    }
+
+    /// The client id, if it is a client of OAuth.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        matches!(self.token, Secret::Client(_)).then(|| self.token.id())
     }
 
     /// The secret, for the page.
@@ -53,6 +57,14 @@ impl Issued {
 /// The part of a token that is no secret, as it is shown everywhere.
 pub(crate) fn public_id(id: &str) -> String {
     format!("scim_{id}_…")
+}
+
+/// The same of a token, or the id of a client.
+pub(crate) fn public_part(token: &TokenRecord) -> String {
+    match token.kind {
+        Kind::Bearer => public_id(&token.id),
+        Kind::Client => token.id.clone(),
+    }
 }
 
 fn scope_words(scope: Scope) -> &'static str {
@@ -75,6 +87,8 @@ pub(crate) struct TokenRow {
     pub(crate) id: String,
     pub(crate) label: String,
     pub(crate) public: String,
+    /// Whether it is a client of OAuth.
+    pub(crate) client: bool,
     pub(crate) state: State,
     /// What the link to its rotation says, if there can be one.
     pub(crate) rotation: Option<&'static str>,
@@ -121,7 +135,8 @@ impl TokenRow {
         let warning = token.expires_at.filter(|_| state.is_live() && token.rotation.is_none());
         let warning = warning.and_then(|end| expiry::warning(token.created_at, end, now));
         Self {
-            public: public_id(&token.id),
+            public: public_part(&token),
+            client: token.kind == Kind::Client,
             id: token.id,
             label: token.label,
             state: shown(state),
@@ -190,6 +205,8 @@ pub(crate) struct TokensPage {
     pub(crate) live: Vec<TokenRow>,
     pub(crate) retired: Vec<TokenRow>,
     pub(crate) limit: usize,
+    /// Where clients of OAuth get access tokens.
+    pub(crate) token_url: String,
     pub(crate) form: TokenForm,
 }
 
@@ -211,7 +228,8 @@ async fn page(
     let rows = records.into_iter().map(|token| TokenRow::among(token, all, now));
     let (live, retired) = rows.partition(|row| row.live);
     let (frame, head) = operator.desk(summary, Tab::Tokens);
-    Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, form })
+    let token_url = operator.public_url().token_url(&summary.endpoint.slug);
+    Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, token_url, form })
 }
 
 /// Issues a token and shows it, in the answer to the form itself: it is kept nowhere to be shown later.

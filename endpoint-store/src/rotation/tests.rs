@@ -17,6 +17,7 @@ fn token(used: Option<Millis>, rotation: Option<Rotation>) -> TokenRecord {
         revoked_at: None,
         revoked_by: None,
         requests: 7,
+        kind: Default::default(),
         networks: Default::default(),
         first_used: used.map(seen),
         last_used: used.map(seen),

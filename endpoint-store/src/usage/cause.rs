@@ -46,6 +46,10 @@ causes! {
     Expired = "expired", "The token has expired and is still in use; issue another.";
     /// A token whose list of networks does not have the address it came from.
     ForeignAddress = "foreign-address", "The token came from an address that it may not come from; find out who sent it, or allow the address.";
+    /// The secret of an OAuth 2.0 client, sent as if it were a token.
+    ClientSecret = "client-secret", "A client secret came where an access token belongs; choose OAuth 2.0 client credentials as the way to authenticate, with the token URL.";
+    /// An access token whose hour is over.
+    AccessExpired = "access-expired", "An access token came after its hour; the identity provider fetches another one by itself.";
     /// So many wrong credentials from one address that further ones were not looked at.
     Flood = "flood", "An address sends wrong credentials faster than is judged, and was told to wait; stop whatever runs there.";
     /// A good token at an address where no endpoint is.

@@ -1,3 +1,5 @@
+DROP TABLE access_tokens;
+ALTER TABLE tokens DROP COLUMN kind;
 DROP INDEX refusals_of_token;
 DROP TABLE token_hours;
 ALTER TABLE tokens DROP COLUMN warned_days;

@@ -2,10 +2,10 @@
 
 use endpoint_store::Millis;
 use endpoint_store::idempotency;
-use endpoint_store::tokens::{self, Consent, Networks, NewToken, Scope, TokenRecord, expiry};
+use endpoint_store::tokens::{self, Consent, Kind, Networks, NewToken, Scope, Secret, TokenRecord, expiry};
 use endpoint_store::usage::Seen;
 use scim_core::time::format;
-use scim_core::token::PlainToken;
+use scim_core::token::{PlainSecret, PlainToken};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -26,6 +26,16 @@ pub(super) enum TokenScope {
     Write,
 }
 
+/// What is issued.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TokenKind {
+    /// A token that is sent itself.
+    Bearer,
+    /// A client of OAuth 2.0, whose secret is exchanged for access tokens.
+    Client,
+}
+
 /// A new token.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +49,10 @@ pub(super) struct NewTokenBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = TokenScope, required = false)]
     scope: Option<TokenScope>,
+    /// `bearer` when absent.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(inline, value_type = TokenKind, required = false)]
+    kind: Option<TokenKind>,
     /// After how many days it ends by itself; never when absent or null.
     #[serde(default, deserialize_with = "whole")]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 36500)]
@@ -122,7 +136,11 @@ impl NewTokenBody {
         };
         let expires_at = self.expires_in_days.map(|days| now + days * DAY);
         let label = self.label.trim().to_owned();
-        Ok(NewToken { label, scope, networks, expires_at, request_key: None })
+        let kind = match self.kind {
+            Some(TokenKind::Client) => Kind::Client,
+            Some(TokenKind::Bearer) | None => Kind::Bearer,
+        };
+        Ok(NewToken { label, kind, scope, networks, expires_at, request_key: None })
     }
 }
 
@@ -159,9 +177,11 @@ pub(super) struct TriesView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 pub(super) struct TokenView {
-    /// Public; a part of the token.
+    /// Public; a part of the token. Of a client it is the client id.
     id: String,
     label: String,
+    /// `bearer`, or `client` for OAuth 2.0 client credentials.
+    kind: &'static str,
     /// `read` or `write`.
     scope: &'static str,
     /// Where it may come from; from anywhere when empty.
@@ -200,6 +220,7 @@ impl TokenView {
         Self {
             id: token.id.clone(),
             label: token.label.clone(),
+            kind: token.kind.as_str(),
             scope: token.scope.as_str(),
             allowed_networks: token.networks.list(),
             expires_within_days: end.and_then(|end| expiry::warning(token.created_at, end, now)),
@@ -225,12 +246,12 @@ impl TokenView {
 pub(super) struct IssuedToken {
     #[serde(flatten)]
     token: TokenView,
-    /// The bearer token, shown this once; null when this request had issued it before.
+    /// The bearer token or client secret, shown this once; null when this request had issued it before.
     secret: Option<String>,
 }
 
 impl IssuedToken {
-    pub(super) fn new(token: &TokenRecord, secret: Option<&PlainToken>, now: Millis) -> Self {
+    pub(super) fn new(token: &TokenRecord, secret: Option<&Secret>, now: Millis) -> Self {
         let secret = secret.map(|secret| secret.reveal().to_owned());
         Self { token: TokenView::new(token, now), secret }
     }
@@ -269,7 +290,11 @@ pub(super) async fn issue(x: &Exchange) -> Outcome {
 /// The token of the path. Somebody who holds the whole token may put it where its id belongs.
 pub(super) fn id_of(x: &Exchange) -> String {
     let token = x.segment("token").to_owned();
-    PlainToken::parse(&token).map_or(token, |plain| plain.id().to_owned())
+    match (PlainToken::parse(&token), PlainSecret::parse(&token)) {
+        (Ok(plain), _) => plain.id().to_owned(),
+        (_, Ok(plain)) => plain.id().to_owned(),
+        _ => token,
+    }
 }
 
 /// What was said about closing a token in use.

@@ -1,7 +1,7 @@
 //! `scim-server token list`, `allow` and `refusals`: what tokens are used for, from where, and what was turned away.
 
 use endpoint_store::caller::Actor;
-use endpoint_store::tokens::{self, Consent, Networks, TokenRecord};
+use endpoint_store::tokens::{self, Consent, Kind, Networks, TokenRecord};
 use endpoint_store::usage::{self, Seen};
 use endpoint_store::{Millis, StoreError};
 use serde_json::{Value, json};
@@ -13,14 +13,15 @@ use super::{Context, Failure, Which, find};
 /// Kinds of attempts that are listed; there are not many more.
 const MOST: i64 = 500;
 
-pub(super) async fn list(cx: &Context, which: Which) -> Result<Answer, Failure> {
-    let (slug, tokens) = cx
+pub(super) async fn list(cx: &Context, which: Which, only: Option<Kind>) -> Result<Answer, Failure> {
+    let (slug, mut tokens) = cx
         .read(move |conn| {
             let endpoint = find(conn, &which.endpoint)?;
             Ok((endpoint.slug, tokens::list(conn, &endpoint.id)?))
         })
         .await?;
     let (now, all) = (cx.now, tokens::in_day_of_all(&tokens, cx.now));
+    tokens.retain(|token| only.is_none_or(|kind| token.kind == kind));
     let rows: Vec<[String; 9]> = tokens
         .iter()
         .map(|t| {
@@ -29,7 +30,10 @@ pub(super) async fn list(cx: &Context, which: Which) -> Result<Answer, Failure> 
                 t.id.clone(),
                 t.label.clone(),
                 t.state(now).as_str().to_owned(),
-                t.scope.as_str().to_owned(),
+                match t.kind {
+                    Kind::Bearer => t.scope.as_str().to_owned(),
+                    Kind::Client => format!("{}, OAuth client", t.scope.as_str()),
+                },
                 moment(Some(t.created_at), now),
                 expiry(t, now),
                 t.requests.to_string(),
@@ -39,7 +43,12 @@ pub(super) async fn list(cx: &Context, which: Which) -> Result<Answer, Failure> 
         })
         .collect();
     let mut text = if rows.is_empty() {
-        format!("Endpoint `{slug}` has no token; `token issue {slug}` issues one.")
+        match only {
+            Some(Kind::Client) => {
+                format!("Endpoint `{slug}` has no OAuth client; `oauth client add {slug}` makes one.")
+            }
+            _ => format!("Endpoint `{slug}` has no token; `token issue {slug}` issues one."),
+        }
     } else {
         let heads =
             ["ID", "LABEL", "STATE", "SCOPE", "MADE", "EXPIRES", "REQUESTS", "LAST 24 H", "LAST USED"];
@@ -96,6 +105,7 @@ pub(super) fn record(token: &TokenRecord, slug: &str, now: Millis) -> Value {
     json!({
         "id": token.id,
         "label": token.label,
+        "kind": token.kind.as_str(),
         "scope": token.scope.as_str(),
         "allowed_networks": token.networks.list(),
         "state": token.state(now).as_str(),

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
 use endpoint_store::rotation::Plan;
-use endpoint_store::tokens::{self, Consent, Networks, NewToken, Scope, TokenRecord};
+use endpoint_store::tokens::{self, Consent, Kind, Networks, NewToken, Scope, TokenRecord};
 use endpoint_store::{Millis, StoreError};
-use scim_core::token::PlainToken;
+use scim_core::token::{PlainSecret, PlainToken};
 use serde_json::json;
 
 use super::output::{Answer, clean, count, fields, moment, time};
@@ -141,7 +141,7 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
 }
 
 /// Reads `90m`, `24h` or `7d`.
-fn length(text: &str) -> Result<Millis, String> {
+pub(super) fn length(text: &str) -> Result<Millis, String> {
     let length = lifetime(text).ok().and_then(|lifetime| lifetime.0);
     length.ok_or_else(|| {
         format!("`{text}` is no time; write a number with m (minutes), h, d or w, for example 24h")
@@ -156,9 +156,10 @@ pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure>
     match command {
         TokenCommand::Issue { which, label, scope, expires_in, allow_from: networks } => {
             let expires_at = expires_in.end(cx.now);
-            issue(cx, which, NewToken { label, scope, networks, expires_at, request_key: None }).await
+            let kind = Kind::Bearer;
+            issue(cx, which, NewToken { label, kind, scope, networks, expires_at, request_key: None }).await
         }
-        TokenCommand::List(which) => telemetry::list(cx, which).await,
+        TokenCommand::List(which) => telemetry::list(cx, which, None).await,
         TokenCommand::Allow { token_id, networks, yes } => {
             telemetry::allow(cx, id_of(token_id), networks, yes).await
         }
@@ -176,8 +177,12 @@ pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure>
 }
 
 /// Somebody who holds the whole token may paste it where its id belongs.
-fn id_of(text: String) -> String {
-    PlainToken::parse(&text).map_or(text, |token| token.id().to_owned())
+pub(super) fn id_of(text: String) -> String {
+    match (PlainToken::parse(&text), PlainSecret::parse(&text)) {
+        (Ok(token), _) => token.id().to_owned(),
+        (_, Ok(secret)) => secret.id().to_owned(),
+        _ => text,
+    }
 }
 
 async fn issue(cx: &Context, which: Which, new: NewToken) -> Result<Answer, Failure> {
@@ -212,7 +217,7 @@ pub(super) fn expiry(token: &TokenRecord, now: Millis) -> String {
     token.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at), now))
 }
 
-async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> {
+pub(super) async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> {
     let now = cx.now;
     let (slug, token) = cx
         .write(move |tx| {

@@ -10,6 +10,7 @@ mod discovery;
 mod fingerprint;
 mod list;
 pub mod negotiate;
+mod oauth;
 mod preconditions;
 mod query;
 mod render;
@@ -72,7 +73,9 @@ pub struct Scim {
 
 /// Mounts the door.
 pub fn configure(cfg: &mut web::ServiceConfig, scim: web::Data<Scim>) {
-    cfg.app_data(scim).service(web::scope("/scim").default_service(web::to(door)));
+    cfg.app_data(scim)
+        .route(&format!("{}/{{issuer:.*}}", oauth::WELL_KNOWN), web::get().to(oauth::well_known))
+        .service(web::scope("/scim").default_service(web::to(door)));
 }
 
 /// Whether a path that no route matched is SCIM's after all: doubled slashes at its beginning are no fault.
@@ -138,11 +141,19 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     let segments = path_segments(req.path());
     let slug = segments.first().map(String::as_str).unwrap_or_default();
     let (id, now) = (request_id(&req), scim.clock.now());
+    if let Some(place) = oauth::Place::of(&segments) {
+        return oauth::serve(place, &req, payload, &scim, slug).await;
+    }
     let (authorization, address) = (authorization(&req), ClientAddress::of(&req));
     if let Some(wait) = scim.addresses.wait(address, authorization) {
         scim.metrics.limited(Limit::Address);
         Line::of(&req).refused(Cause::Flood.as_str());
         return told_to_wait(wait, media);
+    }
+    if let Some(access) = scim.store.registry().unheard_of(authorization)
+        && let Err(error) = scim.store.learn_access(access, now).await
+    {
+        return error::respond(&error::explain(error, &id), media);
     }
     let admitted = match scim.store.registry().authenticate(slug, authorization, address, &id, now) {
         Ok(admitted) => admitted,
