@@ -65,6 +65,18 @@ fn mistyped(token: &str) -> String {
     format!("{}{last}", &token[..token.len() - 1])
 }
 
+/// The secret of a new client of OAuth at an endpoint, and an access token of it.
+async fn client(app: &App, slug: &str) -> (String, String) {
+    let made = app.program(&["oauth", "client", "add", slug, "--json"]).await.json();
+    let (id, secret) = (text(&made["client_id"]), text(&made["client_secret"]));
+    let asks = Request::new("POST", &format!("/scim/{slug}/oauth/token"))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("grant_type=client_credentials&client_id={id}&client_secret={secret}"));
+    app.until(&asks, 200).await;
+    let access = crate::support::http::send(app.address(), &asks).await.expect(200).json();
+    (secret, text(&access["access_token"]))
+}
+
 /// Every `Authorization` that opens nothing, with its name; expired is what the clock has to be moved for.
 async fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
     let furniture = app.furniture();
@@ -73,6 +85,8 @@ async fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
     let restricted = text(&app.program(&restricted).await.json()["secret"]);
     let from_there = app.scim(&furniture.onelogin).with_token(&restricted).request("GET", "/Users");
     app.until(&from_there.header("X-Forwarded-For", "203.0.113.7"), 200).await;
+    let (own_secret, _) = client(app, slug).await;
+    let (_, foreign_access) = client(app, &furniture.foreign.slug).await;
     let good = &furniture.onelogin.token;
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     let unknown = PlainToken::mint(&[7; 48]);
@@ -96,6 +110,8 @@ async fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
         ("another endpoint's", bearer(&furniture.foreign.token)),
         ("revoked", bearer(&furniture.revoked)),
         ("from elsewhere", bearer(&restricted)),
+        ("a client's secret", bearer(&own_secret)),
+        ("an access token of another endpoint", bearer(&foreign_access)),
         ("expired", bearer(&furniture.short_lived)),
     ]
 }

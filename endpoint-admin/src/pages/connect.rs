@@ -146,11 +146,12 @@ async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageErro
         .await
 }
 
-/// The name of the endpoint that a token belongs to, if it is of the same customer: others are nobody's business here.
+/// The name of the endpoint that a token belongs to, unless it is another customer's: that is nobody's business here.
 fn owner(conn: &mut Conn, token_id: &str, tenant: Option<&str>) -> Result<Option<String>, StoreError> {
     let found = tokens::endpoint_of(conn, token_id).and_then(|id| endpoints::find(conn, id.as_str()));
     match found {
-        Ok(endpoint) => Ok(Some(endpoint.name).filter(|_| endpoint.tenant.as_deref() == tenant)),
+        Ok(Endpoint { tenant: Some(other), .. }) if tenant.is_some_and(|own| own != other) => Ok(None),
+        Ok(endpoint) => Ok(Some(endpoint.name)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(other) => Err(other),
     }
@@ -161,7 +162,7 @@ fn arrived(operator: &Operator, endpoint: &Endpoint, seen: &Seen) -> Progress {
     let (url_field, token_field) = Guide::fields(endpoint.idp);
     let base_url = operator.public_url().scim_base(&endpoint.slug);
     let names = |id: &str| seen.names.get(id).cloned();
-    let around = Around { base_url: &base_url, url_field, token_field, names: &names };
+    let around = Around { base_url: &base_url, url_field, token_field, shown: "below", names: &names };
     let failures = seen.refusals.iter().map(|refusal| Failure::new(refusal.clone(), &around, now)).collect();
     Progress::new(&seen.steps, failures, endpoint.idp, now)
 }

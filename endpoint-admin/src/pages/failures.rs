@@ -43,6 +43,8 @@ pub(crate) struct Around<'a> {
     pub(crate) url_field: &'a str,
     /// Its field for the token.
     pub(crate) token_field: &'a str,
+    /// Where address and path of the attempt stand.
+    pub(crate) shown: &'static str,
     /// The token's label or its endpoint's name, by public id.
     pub(crate) names: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -61,7 +63,7 @@ pub(crate) fn matters(cause: Cause, at: i64, last_heard: Option<i64>, now: i64) 
 /// What came and what to do about it, for a page that knows no more than the endpoint.
 pub(crate) fn headline(cause: Cause, label: Option<&str>, base_url: &str, idp: Idp) -> (String, String) {
     let (url_field, token_field) = Guide::fields(idp);
-    let around = Around { base_url, url_field, token_field, names: &|_| None };
+    let around = Around { base_url, url_field, token_field, shown: "on Connect", names: &|_| None };
     // The label is that of another endpoint's token then.
     let label = label.filter(|_| cause != Cause::OtherEndpoint).map(str::to_owned);
     explain(cause, false, label, &around)
@@ -84,7 +86,7 @@ impl Failure {
 }
 
 fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'_>) -> (String, String) {
-    let Around { base_url, url_field, token_field, .. } = around;
+    let Around { base_url, url_field, token_field, shown, .. } = around;
     let named = token.as_ref().map_or_else(|| "a token".to_owned(), |label| format!("the token “{label}”"));
     match cause {
         Cause::NoToken => (
@@ -125,7 +127,7 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
         ),
         Cause::OtherEndpoint if strayed => (
             format!("{} came to the address of another endpoint", upper(&named)),
-            format!("“{url_field}” must be exactly {base_url}. The path that was called stands below."),
+            format!("“{url_field}” must be exactly {base_url}. The path that was called stands {shown}."),
         ),
         Cause::OtherEndpoint => (
             token.map_or_else(
@@ -152,7 +154,7 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
         ),
         Cause::ForeignAddress => (
             format!("{} came from an address that it may not come from", upper(&named)),
-            "The address stands below. If it is the identity provider's, add it under Tokens → Addresses; if nobody knows it, the token has leaked: rotate it.".to_owned(),
+            format!("The address stands {shown}. If it is the identity provider's, add it under Tokens, where it says where the token may come from; if nobody knows it, the token has leaked: rotate it."),
         ),
         Cause::ClientSecret => (
             match &token {
@@ -167,7 +169,7 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
         ),
         Cause::Flood => (
             "One address sends wrong tokens without end, and was told to wait".to_owned(),
-            "What came is explained by the other attempts. Stop what runs at the address below, or correct its token; good tokens that were used from there before still work.".to_owned(),
+            format!("What came is explained by the other attempts. Stop what runs at the address that stands {shown}, or correct its token; good tokens that were used from there before still work."),
         ),
         Cause::UnknownEndpoint => (
             "A good token came to an address where no endpoint is".to_owned(),
@@ -175,7 +177,7 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
         ),
         Cause::MisspeltEndpoint => (
             "Calls come to an address that is almost this one, where no endpoint is".to_owned(),
-            format!("“{url_field}” must be exactly {base_url}. Compare it letter by letter with the path below."),
+            format!("“{url_field}” must be exactly {base_url}. Compare it letter by letter with the path that stands {shown}."),
         ),
         Cause::MissingVersion => (
             "The address lacks /v2 at its end".to_owned(),
@@ -184,7 +186,7 @@ fn explain(cause: Cause, strayed: bool, token: Option<String>, around: &Around<'
         Cause::WrongPath => (
             "A call with a good token went to a wrong path".to_owned(),
             format!(
-                "“{url_field}” must be exactly {base_url} — the provider itself adds /Users and /Groups. The path that was called stands below."
+                "“{url_field}” must be exactly {base_url} — the provider itself adds /Users and /Groups. The path that was called stands {shown}."
             ),
         ),
         Cause::ReadOnly => (
