@@ -13,10 +13,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use scim_core::token::{AccessDigest, PlainAccess};
 use sha2::Sha256;
 
+use crate::Store;
 use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::{Millis, entropy};
+use crate::registry::Client;
 use crate::schema::access_tokens;
 use crate::tokens::Scope;
 use crate::writer::Tx;
@@ -87,6 +89,41 @@ impl Known {
 
     pub(crate) fn mint(&self) -> PlainAccess {
         PlainAccess::mint_sealed(&entropy(), |secret| self.seal(secret))
+    }
+}
+
+impl Store {
+    /// Issues an access token to a client that has proved itself. The plain token exists only in the returned value.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn issue_access(
+        &self,
+        client: &Client,
+        scope: Scope,
+        now: Millis,
+    ) -> Result<PlainAccess, StoreError> {
+        let known = &self.0.registry.access;
+        let token = known.mint();
+        let (id, digest, owner) = (token.id().to_owned(), token.digest(), client.id.clone());
+        let endpoint = client.endpoint.id.clone();
+        self.write(move |tx| keep(tx, (&id, &digest), &endpoint, &owner, scope, now)).await?;
+        let (digest, client) = (token.digest(), client.id.clone());
+        let expires_at = now + LIFETIME;
+        known.remember(token.id(), Access { digest, client, scope, expires_at }, now);
+        Ok(token)
+    }
+
+    /// Looks up an access token that another server may have issued.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn learn_access(&self, id: String, now: Millis) -> Result<(), StoreError> {
+        let wanted = id.clone();
+        if let Some(found) = self.read_point(move |conn| find(conn, &wanted)).await? {
+            self.0.registry.access.remember(&id, found, now);
+        }
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ pub mod directory;
 pub mod endpoints;
 mod error;
 mod filter_sql;
+mod flush;
 pub mod gauges;
 pub mod history;
 pub mod idempotency;
@@ -58,12 +59,9 @@ pub use ids::{Millis, entropy};
 pub use watch::Watch;
 pub use writer::Tx;
 
-use scim_core::token::PlainAccess;
-
 use lock::FileLock;
 use pool::{Health, Pool};
 use registry::Registry;
-use tokens::Scope;
 use turns::{Turn, Turns};
 use usage::Usage;
 use writer::Writer;
@@ -325,39 +323,6 @@ impl Store {
         &self.0.registry
     }
 
-    /// Issues an access token to a client that has proved itself. The plain token exists only in the returned value.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
-    pub async fn issue_access(
-        &self,
-        client: &registry::Client,
-        scope: Scope,
-        now: Millis,
-    ) -> Result<PlainAccess, StoreError> {
-        let known = &self.0.registry.access;
-        let token = known.mint();
-        let (id, digest, owner) = (token.id().to_owned(), token.digest(), client.id.clone());
-        let endpoint = client.endpoint.id.clone();
-        self.write(move |tx| access::keep(tx, (&id, &digest), &endpoint, &owner, scope, now)).await?;
-        let (digest, client) = (token.digest(), client.id.clone());
-        let expires_at = now + access::LIFETIME;
-        known.remember(token.id(), access::Access { digest, client, scope, expires_at }, now);
-        Ok(token)
-    }
-
-    /// Looks up an access token that another server may have issued.
-    ///
-    /// # Errors
-    /// As [`Store::read`].
-    pub async fn learn_access(&self, id: String, now: Millis) -> Result<(), StoreError> {
-        let wanted = id.clone();
-        if let Some(found) = self.read_point(move |conn| access::find(conn, &wanted)).await? {
-            self.0.registry.access.remember(&id, found, now);
-        }
-        Ok(())
-    }
-
     /// What seals the cursors of lists; the same on every node and after a restart.
     pub fn cursor_key(&self) -> &[u8; 32] {
         &self.0.cursor_key
@@ -383,44 +348,6 @@ impl Store {
     /// [`StoreError::Unavailable`] when the thread cannot be started.
     pub fn watch(&self) -> Result<Watch, StoreError> {
         watch::start(self.0.url.clone(), self.0.registry.clone())
-    }
-
-    /// Writes what was counted since the last call; on failure it is kept for the next.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
-    pub async fn flush_usage(&self) -> Result<(), StoreError> {
-        self.explain_strays().await?;
-        let (mut outcome, mut away) = (Ok(()), false);
-        for batch in self.0.usage.take() {
-            if away {
-                self.0.usage.put_back(batch);
-                continue;
-            }
-            let batch = Arc::new(batch);
-            let written = batch.clone();
-            if let Err(error) = self.write(move |tx| written.write(tx)).await {
-                away = matches!(error, StoreError::Unavailable(_) | StoreError::Busy);
-                if let Some(batch) = Arc::into_inner(batch).filter(|_| away) {
-                    self.0.usage.put_back(batch);
-                }
-                outcome = Err(error);
-            }
-        }
-        outcome
-    }
-
-    /// Finds out to which endpoints those calls were probably meant that came to the address of none.
-    async fn explain_strays(&self) -> Result<(), StoreError> {
-        if !self.0.usage.strays.any() {
-            return Ok(());
-        }
-        let inner = self.0.clone();
-        let found = blocking(move || Ok(inner.usage.strays.resolve(&inner.registry))).await?;
-        for (endpoint, tally) in found {
-            self.0.usage.refused(endpoint, usage::Cause::MisspeltEndpoint, None, tally);
-        }
-        Ok(())
     }
 }
 

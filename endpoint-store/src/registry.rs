@@ -3,6 +3,8 @@
 //! The whole is replaced when anything in it changed: by the write that changed it, before that write is
 //! answered, and within a second by every other process, which watches the version in the database.
 
+mod door;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,11 +13,10 @@ use arc_swap::ArcSwap;
 use diesel::prelude::*;
 use scim_core::nearest::distance;
 use scim_core::token::{
-    KeyDigest, Malformed, Plain, PlainAccess, PlainKey, PlainSecret, PlainToken, Purpose, SecretDigest,
-    TokenDigest,
+    KeyDigest, PlainAccess, PlainKey, PlainSecret, PlainToken, SecretDigest, TokenDigest,
 };
 
-use crate::access::{self, Access};
+use crate::access;
 use crate::api_keys;
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
@@ -28,6 +29,8 @@ use crate::rotation::Rotation;
 use crate::schema::{endpoint_slugs, registry_version};
 use crate::tokens::{self, Kind, Networks, Scope};
 use crate::usage::Cause;
+
+use door::{Door, credentials, parse};
 
 /// The present snapshot, and the access tokens that were seen.
 pub struct Registry {
@@ -278,58 +281,6 @@ impl Registry {
     }
 }
 
-/// One request at the door: where it wants to go, and from where it comes.
-struct Door<'s> {
-    snapshot: &'s Snapshot,
-    addressed: Option<&'s Arc<Endpoint>>,
-    address: Option<IpAddr>,
-    now: Millis,
-}
-
-impl<'s> Door<'s> {
-    fn turned(&self, cause: Cause, entry: Option<(&str, &TokenEntry)>) -> TurnedAway {
-        let own = self.addressed.map(|endpoint| endpoint.id.clone());
-        TurnedAway {
-            cause,
-            endpoint: own.or_else(|| entry.map(|(_, token)| token.endpoint.clone())),
-            token_id: entry.map(|(id, _)| id.to_owned()),
-        }
-    }
-
-    /// The client that an access token belongs to, and what it may do with it.
-    fn client_of(
-        &self,
-        known: &access::Known,
-        credentials: &str,
-    ) -> Result<(&'s str, &'s TokenEntry, Scope), TurnedAway> {
-        let presented: PlainAccess = parse(credentials).map_err(|cause| self.turned(cause, None))?;
-        let access: Option<Arc<Access>> = known.get(&presented);
-        let client = access.as_ref().and_then(|access| self.snapshot.token(&access.client));
-        let (Some(access), Some((id, entry))) = (access, client) else {
-            return Err(self.turned(Cause::UnknownToken, None));
-        };
-        if access.expires_at <= self.now && entry.dead(self.now).is_none() {
-            return Err(self.turned(Cause::AccessExpired, Some((id, entry))));
-        }
-        let reads = [access.scope, entry.scope].contains(&Scope::Read);
-        Ok((id, entry, if reads { Scope::Read } else { Scope::Write }))
-    }
-
-    /// The endpoint that is addressed, if the token opens it.
-    fn open(&self, id: &str, entry: &TokenEntry) -> Result<Arc<Endpoint>, TurnedAway> {
-        let refused = |cause| Err(self.turned(cause, Some((id, entry))));
-        if let Some(cause) = entry.dead(self.now) {
-            return refused(cause);
-        }
-        match self.addressed {
-            None => refused(Cause::UnknownEndpoint),
-            Some(addressed) if addressed.id != entry.endpoint => refused(Cause::OtherEndpoint),
-            Some(_) if !entry.networks.allow(self.address) => refused(Cause::ForeignAddress),
-            Some(addressed) => Ok(addressed.clone()),
-        }
-    }
-}
-
 impl Snapshot {
     fn token(&self, id: &str) -> Option<(&str, &TokenEntry)> {
         self.tokens.get_key_value(id).map(|(id, entry)| (id.as_str(), entry))
@@ -424,23 +375,6 @@ impl TokenEntry {
             rotation,
         })
     }
-}
-
-/// What stands behind `Bearer` in an `Authorization` header; the scheme is compared without case (RFC 9110 §11.1).
-fn credentials(authorization: Option<&str>) -> Result<&str, Cause> {
-    let header = authorization.map(str::trim).filter(|h| !h.is_empty()).ok_or(Cause::NoToken)?;
-    match header.split_once(' ') {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => Ok(rest.trim()),
-        _ if header.eq_ignore_ascii_case("bearer") => Err(Cause::NoToken),
-        _ => Err(Cause::NoBearer),
-    }
-}
-
-fn parse<P: Purpose>(credentials: &str) -> Result<Plain<P>, Cause> {
-    Plain::parse(credentials).map_err(|e| match e {
-        Malformed::Mistyped => Cause::Mistyped,
-        _ => Cause::Malformed,
-    })
 }
 
 fn version(conn: &mut Conn) -> Result<i64, StoreError> {

@@ -3,6 +3,7 @@
 pub mod expiry;
 mod kind;
 mod networks;
+mod state;
 mod telemetry;
 
 use diesel::prelude::*;
@@ -23,78 +24,12 @@ use crate::writer::Tx;
 
 pub use kind::{Kind, Secret};
 pub use networks::{Networks, set_networks};
+pub use state::{Scope, TokenState};
 pub use telemetry::{Tries, in_day_of_all};
 
 /// Live tokens an endpoint may have at once.
 pub const MAX_LIVE: usize = 5;
 pub(crate) const LABEL_LENGTH: usize = 100;
-
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// GET only.
-    Read,
-    /// Everything.
-    Write,
-}
-
-impl Scope {
-    /// As stored and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
-}
-
-impl std::str::FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "read" => Ok(Self::Read),
-            "write" => Ok(Self::Write),
-            _ => Err(format!("`{text}` is no scope; it is `read` or `write`")),
-        }
-    }
-}
-
-/// Where a token is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenState {
-    /// Live and never used.
-    New,
-    /// Live and used.
-    Active,
-    /// Live, but being replaced: it retires when it is silent, or on its final date.
-    Retiring,
-    /// Replaced, and closed.
-    Retired,
-    /// Past its date.
-    Expired,
-    /// Revoked by somebody.
-    Revoked,
-}
-
-impl TokenState {
-    /// As shown by the CLI.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Active => "active",
-            Self::Retiring => "retiring",
-            Self::Retired => "retired",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// True while the token opens its endpoint.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::New | Self::Active | Self::Retiring)
-    }
-}
 
 /// All that is known of a token but its secret.
 #[derive(Debug, Clone)]

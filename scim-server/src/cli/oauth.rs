@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 
 use super::output::{Answer, clean, fields, time};
 use super::token::{Lifetime, expiry, id_of, length, lifetime, revoke};
-use super::{Context, Failure, Format, SHOWN_ONCE, Which, find_live, telemetry};
+use super::{Context, Failure, Format, Which, find_live, telemetry};
+
+const SHOWN_ONCE: &str =
+    "The secret is shown now and never again: only a digest of it is kept. Copy it to where it belongs.";
 
 /// Options and commands.
 #[derive(Debug, Args)]
