@@ -31,6 +31,11 @@ impl PublicUrl {
     pub fn scim_base(&self, slug: &str) -> String {
         format!("{}/scim/{slug}/v2", self.0)
     }
+
+    /// Where clients of OAuth 2.0 get access tokens for the endpoint with this slug.
+    pub fn token_url(&self, slug: &str) -> String {
+        format!("{}/scim/{slug}/oauth/token", self.0)
+    }
 }
 
 impl fmt::Display for PublicUrl {

@@ -16,8 +16,8 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate,
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, outside,
-        overview, rotation, schema, settings, tokens, user, users,
+        account, api_keys, audit, bin, connect, copies, evidence, group, groups, networks, new_endpoint,
+        outside, overview, rotation, schema, settings, tokens, user, users,
     },
 };
 
@@ -125,6 +125,8 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)),
     get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),
     post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)),
+    get ("/admin/endpoints/{slug}/tokens/{token}/networks", Session, || web::to(networks::show)),
+    post("/admin/endpoints/{slug}/tokens/{token}/networks", Session, || web::to(networks::save)),
     get ("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::show)),
     post("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::rotate)),
     get ("/admin/endpoints/{slug}/tokens/{token}/rotate/progress", Poll, || web::to(rotation::progress)),

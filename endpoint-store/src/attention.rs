@@ -13,6 +13,8 @@ use crate::observations;
 use crate::rotation::Rotation;
 use crate::schema::{endpoints, refusals, token_rotations, token_usage, tokens};
 use crate::settings::Idp;
+use crate::tokens::expiry;
+use crate::usage::Cause;
 
 /// One endpoint.
 #[derive(Debug, Clone)]
@@ -29,25 +31,42 @@ pub struct Glance {
     pub last_heard: Option<Millis>,
     /// Tokens that open it.
     pub live_tokens: usize,
-    /// Label and end of the live tokens that end soon.
-    pub expiring: Vec<(String, Millis)>,
-    /// What was turned away lately: how many for one cause, and when last.
-    pub turned_away: Vec<(i64, Millis)>,
+    /// The live tokens that end soon.
+    pub expiring: Vec<Expiring>,
+    /// What was turned away lately.
+    pub turned_away: Vec<TurnedAwayLately>,
     /// Requests that look like an identity provider's.
     pub looks_like: Vec<(Idp, i64)>,
 }
 
-/// What counts as lately and as soon.
-#[derive(Debug, Clone, Copy)]
-pub struct Horizon {
-    /// Attempts before it are history.
-    pub turned_away_since: Millis,
-    /// Tokens that end before it end soon.
-    pub expires_before: Millis,
+/// A live token that ends soon.
+#[derive(Debug, Clone)]
+pub struct Expiring {
+    /// Its public id.
+    pub token_id: String,
+    /// Its label.
+    pub label: String,
+    /// When it ends.
+    pub at: Millis,
+    /// The warning that holds: within so many days.
+    pub days: i64,
 }
 
-/// Every endpoint that is not in the bin, by name.
-pub fn glance(conn: &mut Conn, horizon: Horizon, now: Millis) -> Result<Vec<Glance>, StoreError> {
+/// Attempts that were turned away for one cause.
+#[derive(Debug, Clone)]
+pub struct TurnedAwayLately {
+    /// Why.
+    pub cause: Cause,
+    /// How many.
+    pub attempts: i64,
+    /// When last.
+    pub last_at: Millis,
+    /// Label of the token, if it is one that is known.
+    pub label: Option<String>,
+}
+
+/// Every endpoint that is not in the bin, by name; attempts before `turned_away_since` are history.
+pub fn glance(conn: &mut Conn, turned_away_since: Millis, now: Millis) -> Result<Vec<Glance>, StoreError> {
     let mut all = skeletons(conn)?;
     let places: HashMap<String, usize> =
         all.iter().enumerate().map(|(at, (id, _))| (id.clone(), at)).collect();
@@ -56,37 +75,56 @@ pub fn glance(conn: &mut Conn, horizon: Horizon, now: Millis) -> Result<Vec<Glan
             add(glance);
         }
     };
-    type Used = (String, String, Option<i64>, Option<i64>, Option<Rotation>);
+    type Used = (String, String, String, Millis, Option<i64>, Option<i64>, Option<Rotation>);
     let used: Vec<Used> = tokens::table
         .inner_join(token_usage::table)
         .left_join(token_rotations::table)
         .filter(tokens::revoked_at.is_null())
         .select((
             tokens::endpoint_id,
+            tokens::id,
             tokens::label,
+            tokens::created_at,
             tokens::expires_at,
             token_usage::last_at,
             Option::<Rotation>::as_select(),
         ))
         .load(conn)?;
-    for (id, label, expires_at, last_at, rotation) in used {
+    for (id, token_id, label, created_at, expires_at, last_at, rotation) in used {
         at(&id, &mut |glance| {
             glance.last_heard = glance.last_heard.max(last_at);
             let open = rotation.as_ref().is_none_or(|rotation| rotation.ended(now).is_none());
             if open && expires_at.is_none_or(|end| end > now) {
                 glance.live_tokens += 1;
                 // One that is being replaced needs no other reminder.
-                let end = expires_at.filter(|end| rotation.is_none() && *end < horizon.expires_before);
-                glance.expiring.extend(end.map(|end| (label.clone(), end)));
+                let end = expires_at.filter(|_| rotation.is_none());
+                let soon = end.and_then(|at| Some((at, expiry::warning(created_at, at, now)?)));
+                glance.expiring.extend(soon.map(|(at, days)| Expiring {
+                    token_id: token_id.clone(),
+                    label: label.clone(),
+                    at,
+                    days,
+                }));
             }
         });
     }
-    let refused: Vec<(String, i64, i64)> = refusals::table
-        .filter(refusals::last_at.gt(horizon.turned_away_since))
-        .select((refusals::endpoint_id, refusals::attempts, refusals::last_at))
+    let refused: Vec<(String, String, i64, i64, Option<String>)> = refusals::table
+        .left_join(tokens::table.on(tokens::id.eq(refusals::token_id)))
+        .filter(refusals::last_at.gt(turned_away_since))
+        .select((
+            refusals::endpoint_id,
+            refusals::cause,
+            refusals::attempts,
+            refusals::last_at,
+            tokens::label.nullable(),
+        ))
         .load(conn)?;
-    for (id, attempts, last_at) in refused {
-        at(&id, &mut |glance| glance.turned_away.push((attempts, last_at)));
+    for (id, cause, attempts, last_at, label) in refused {
+        // A cause of a newer release is none of ours.
+        let Ok(cause) = Cause::parse(&cause) else { continue };
+        at(&id, &mut |glance| {
+            glance.turned_away.push(TurnedAwayLately { cause, attempts, last_at, label: label.clone() });
+        });
     }
     for (id, idp, hits) in observations::likenesses(conn)? {
         at(&id, &mut |glance| glance.looks_like.push((idp, hits)));

@@ -4,6 +4,7 @@
 //! an endpoint's data takes the endpoint, or a [`Caller`] bound to it, first after the connection; there is
 //! one kind of write transaction, and only [`Store::write`] opens it.
 
+pub mod access;
 pub mod api_keys;
 pub mod attention;
 pub mod audit;
@@ -17,6 +18,8 @@ pub mod directory;
 pub mod endpoints;
 mod error;
 mod filter_sql;
+mod flush;
+pub mod gauges;
 pub mod history;
 pub mod idempotency;
 pub mod ids;
@@ -43,6 +46,7 @@ mod watch;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -88,6 +92,8 @@ struct Inner {
     reading: Arc<Semaphore>,
     registry: Arc<Registry>,
     usage: Usage,
+    /// Writes that were asked for and are not answered yet.
+    waiting: AtomicUsize,
     cursor_key: [u8; 32],
     /// Keeps a restore from replacing the file under us.
     _in_use: Option<FileLock>,
@@ -133,7 +139,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
         let half = (connections / 2).max(1);
-        let (registry, health) = (Arc::new(Registry::default()), Arc::new(Health::default()));
+        let health = Arc::new(Health::default());
         let mut in_use = None;
         if let DatabaseUrl::Sqlite(path) = url {
             conn::prepare_file(path)?;
@@ -146,6 +152,7 @@ impl Store {
         } else {
             migrate::verify(&mut conn)?;
         }
+        let registry = Arc::new(Registry::new(server_keys::get(&mut conn, "access")?));
         registry.reload(&mut conn)?;
         let cursor_key = server_keys::get(&mut conn, "cursor")?;
         let (writes, at_once) = if is_file {
@@ -166,6 +173,7 @@ impl Store {
             reading: Arc::new(Semaphore::new(usize::try_from(half).unwrap_or(1))),
             registry,
             usage,
+            waiting: AtomicUsize::new(0),
             cursor_key,
             _in_use: in_use,
         })))
@@ -281,6 +289,7 @@ impl Store {
             tx.seal()?;
             Ok(value)
         };
+        let _counted = Waiting::count(&self.0.waiting);
         let pool = match &self.0.writes {
             Writes::Grouped(writer) => return writer.write(write).await,
             Writes::Pooled(pool) => pool.clone(),
@@ -302,6 +311,11 @@ impl Store {
         if let Writes::Grouped(writer) = &self.0.writes {
             writer.close().await;
         }
+    }
+
+    /// Writes that are under way or wait for their turn.
+    pub fn writes_waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
     }
 
     /// Endpoints and tokens in memory.
@@ -335,21 +349,21 @@ impl Store {
     pub fn watch(&self) -> Result<Watch, StoreError> {
         watch::start(self.0.url.clone(), self.0.registry.clone())
     }
+}
 
-    /// Writes what was counted since the last call; on failure it is kept for the next.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
-    pub async fn flush_usage(&self) -> Result<(), StoreError> {
-        let Some(batch) = self.0.usage.take().map(Arc::new) else { return Ok(()) };
-        let written = batch.clone();
-        let outcome = self.write(move |tx| written.write(tx)).await;
-        if matches!(outcome, Err(StoreError::Unavailable(_) | StoreError::Busy))
-            && let Some(batch) = Arc::into_inner(batch)
-        {
-            self.0.usage.put_back(batch);
-        }
-        outcome
+/// Counts for as long as somebody waits for a write, also when they go away.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn count(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -135,7 +135,7 @@ pub(crate) fn write(
             observations::kind.eq(what.kind()),
             observations::name.eq(what.name()),
             observations::hits.eq(tally.count),
-            observations::first_at.eq(tally.first_at),
+            observations::first_at.eq(tally.first().at),
             observations::last_at.eq(tally.last.at),
             observations::last_request.eq(&tally.last.request),
         ))

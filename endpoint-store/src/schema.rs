@@ -20,14 +20,25 @@ diesel::table! {
     tokens (id) {
         id -> Text, endpoint_id -> Text, digest -> Binary, label -> Text, scope -> Text, created_at -> BigInt,
         created_by -> Text, expires_at -> Nullable<BigInt>, revoked_at -> Nullable<BigInt>,
-        revoked_by -> Nullable<Text>, request_key -> Nullable<Text>,
+        revoked_by -> Nullable<Text>, request_key -> Nullable<Text>, networks -> Nullable<Text>,
+        warned_days -> Nullable<BigInt>, kind -> Text,
     }
 }
 diesel::table! {
     token_usage (token_id) {
         token_id -> Text, endpoint_id -> Text, requests -> BigInt, first_at -> Nullable<BigInt>,
         last_at -> Nullable<BigInt>, last_address -> Nullable<Text>, last_agent -> Nullable<Text>,
-        last_operation -> Nullable<Text>,
+        last_operation -> Nullable<Text>, first_address -> Nullable<Text>, first_agent -> Nullable<Text>,
+        first_operation -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    token_hours (token_id, hour) { token_id -> Text, hour -> BigInt, endpoint_id -> Text, requests -> BigInt, }
+}
+diesel::table! {
+    access_tokens (id) {
+        id -> Text, endpoint_id -> Text, token_id -> Text, digest -> Binary, scope -> Text, issued_at -> BigInt,
+        expires_at -> BigInt,
     }
 }
 diesel::joinable!(token_usage -> tokens (token_id));
@@ -142,6 +153,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint_progress,
     tokens,
     token_usage,
+    token_hours,
     token_rotations,
     refusals,
     resources,

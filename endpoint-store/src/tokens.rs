@@ -1,8 +1,13 @@
 //! Bearer tokens: issued once in plain, kept as a digest, revoked for good.
 
+pub mod expiry;
+mod kind;
+mod networks;
+mod state;
+mod telemetry;
+
 use diesel::prelude::*;
 use scim_core::time::format;
-use scim_core::token::PlainToken;
 use serde_json::{Value, json};
 
 use crate::audit::{Action, Note};
@@ -17,76 +22,14 @@ use crate::schema::{token_rotations, token_usage, tokens};
 use crate::usage::Seen;
 use crate::writer::Tx;
 
+pub use kind::{Kind, Secret};
+pub use networks::{Networks, set_networks};
+pub use state::{Scope, TokenState};
+pub use telemetry::{Tries, in_day_of_all};
+
 /// Live tokens an endpoint may have at once.
 pub const MAX_LIVE: usize = 5;
 pub(crate) const LABEL_LENGTH: usize = 100;
-
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// GET only.
-    Read,
-    /// Everything.
-    Write,
-}
-
-impl Scope {
-    /// As stored and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
-}
-
-impl std::str::FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "read" => Ok(Self::Read),
-            "write" => Ok(Self::Write),
-            _ => Err(format!("`{text}` is no scope; it is `read` or `write`")),
-        }
-    }
-}
-
-/// Where a token is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenState {
-    /// Live and never used.
-    New,
-    /// Live and used.
-    Active,
-    /// Live, but being replaced: it retires when it is silent, or on its final date.
-    Retiring,
-    /// Replaced, and closed.
-    Retired,
-    /// Past its date.
-    Expired,
-    /// Revoked by somebody.
-    Revoked,
-}
-
-impl TokenState {
-    /// As shown by the CLI.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Active => "active",
-            Self::Retiring => "retiring",
-            Self::Retired => "retired",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// True while the token opens its endpoint.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::New | Self::Active | Self::Retiring)
-    }
-}
 
 /// All that is known of a token but its secret.
 #[derive(Debug, Clone)]
@@ -95,8 +38,12 @@ pub struct TokenRecord {
     pub id: String,
     /// What operators call it.
     pub label: String,
+    /// Whether it is sent itself.
+    pub kind: Kind,
     /// What it may do.
     pub scope: Scope,
+    /// From where it may come.
+    pub networks: Networks,
     /// When it was issued.
     pub created_at: Millis,
     /// By whom.
@@ -109,10 +56,14 @@ pub struct TokenRecord {
     pub revoked_by: Option<String>,
     /// Requests that it opened, at most a second behind.
     pub requests: i64,
-    /// When it was first used.
-    pub first_used_at: Option<Millis>,
+    /// Its first use.
+    pub first_used: Option<Seen>,
     /// Its last use.
     pub last_used: Option<Seen>,
+    /// Requests in each hour since 1970 that it was used in, for the last two days.
+    pub(crate) hours: Vec<(i64, i64)>,
+    /// Attempts with it since it ended.
+    pub tries: Option<Tries>,
     /// How far its replacement is, if it is or was replaced.
     pub rotation: Option<Rotation>,
 }
@@ -128,7 +79,7 @@ impl TokenRecord {
             TokenState::Expired
         } else if self.rotation.is_some() {
             TokenState::Retiring
-        } else if self.first_used_at.is_some() {
+        } else if self.first_used.is_some() {
             TokenState::Active
         } else {
             TokenState::New
@@ -138,8 +89,8 @@ impl TokenRecord {
     /// What the audit log keeps of it.
     pub(crate) fn facts(&self) -> Value {
         json!({
-            "id": self.id, "label": self.label, "scope": self.scope.as_str(),
-            "expires_at": self.expires_at.map(format),
+            "id": self.id, "kind": self.kind.as_str(), "label": self.label, "scope": self.scope.as_str(),
+            "networks": self.networks.to_string(), "expires_at": self.expires_at.map(format),
         })
     }
 
@@ -162,12 +113,14 @@ pub(crate) struct Row {
     pub(crate) digest: Vec<u8>,
     pub(crate) label: String,
     pub(crate) scope: String,
-    created_at: i64,
+    pub(crate) created_at: i64,
     created_by: String,
     pub(crate) expires_at: Option<i64>,
     pub(crate) revoked_at: Option<i64>,
     revoked_by: Option<String>,
     request_key: Option<String>,
+    pub(crate) networks: Option<String>,
+    pub(crate) kind: String,
 }
 
 #[derive(Default, Queryable, Selectable, Insertable)]
@@ -181,6 +134,19 @@ struct UsageRow {
     last_address: Option<String>,
     last_agent: Option<String>,
     last_operation: Option<String>,
+    first_address: Option<String>,
+    first_agent: Option<String>,
+    first_operation: Option<String>,
+}
+
+fn seen(
+    at: Option<Millis>,
+    address: Option<String>,
+    agent: Option<String>,
+    request: Option<String>,
+) -> Option<Seen> {
+    let text = Option::unwrap_or_default;
+    Some(Seen { at: at?, address: text(address), agent: text(agent), request: text(request) })
 }
 
 impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
@@ -189,13 +155,13 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
     fn try_from((row, usage, rotation): (Row, UsageRow, Option<Rotation>)) -> Result<Self, StoreError> {
         Ok(Self {
             rotation,
+            kind: row.kind.parse().map_err(StoreError::Damaged)?,
             scope: row.scope.parse().map_err(StoreError::Damaged)?,
-            last_used: usage.last_at.map(|at| Seen {
-                at,
-                address: usage.last_address.unwrap_or_default(),
-                agent: usage.last_agent.unwrap_or_default(),
-                request: usage.last_operation.unwrap_or_default(),
-            }),
+            networks: Networks::kept(row.networks.as_deref())?,
+            first_used: seen(usage.first_at, usage.first_address, usage.first_agent, usage.first_operation),
+            last_used: seen(usage.last_at, usage.last_address, usage.last_agent, usage.last_operation),
+            hours: Vec::new(),
+            tries: None,
             id: row.id,
             label: row.label,
             created_at: row.created_at,
@@ -204,7 +170,6 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
             revoked_at: row.revoked_at,
             revoked_by: row.revoked_by,
             requests: usage.requests,
-            first_used_at: usage.first_at,
         })
     }
 }
@@ -214,8 +179,12 @@ impl TryFrom<(Row, UsageRow, Option<Rotation>)> for TokenRecord {
 pub struct NewToken {
     /// What to call it; empty takes the day it is made.
     pub label: String,
+    /// Whether it is sent itself.
+    pub kind: Kind,
     /// What it may do.
     pub scope: Scope,
+    /// From where it may come.
+    pub networks: Networks,
     /// When it ends by itself.
     pub expires_at: Option<Millis>,
     /// Sent along by a form so that sending it again does not issue a second token.
@@ -232,7 +201,7 @@ pub fn issue(
     new: &NewToken,
     actor: &Actor,
     now: Millis,
-) -> Result<(PlainToken, TokenRecord), StoreError> {
+) -> Result<(Secret, TokenRecord), StoreError> {
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(StoreError::invalid(
             "/expires_at",
@@ -246,12 +215,12 @@ pub fn issue(
             "this endpoint has {live} live tokens and may have {MAX_LIVE}; revoke one that is no longer used first"
         )));
     }
-    let token = PlainToken::mint(&entropy());
+    let token = Secret::mint(new.kind, &entropy());
     let label = new.label.trim();
     let row = Row {
         id: token.id().to_owned(),
         endpoint_id: endpoint.as_str().to_owned(),
-        digest: token.digest().as_bytes().to_vec(),
+        digest: token.digest().to_vec(),
         label: if label.is_empty() {
             format!("issued {}", format(now).get(..10).unwrap_or_default())
         } else {
@@ -264,6 +233,8 @@ pub fn issue(
         revoked_at: None,
         revoked_by: None,
         request_key: new.request_key.clone(),
+        networks: new.networks.kept_as(),
+        kind: new.kind.as_str().to_owned(),
     };
     diesel::insert_into(tokens::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {
@@ -300,7 +271,9 @@ pub fn list(conn: &mut Conn, endpoint: &EndpointId) -> Result<Vec<TokenRecord>, 
         .order((tokens::created_at.desc(), tokens::id))
         .select((Row::as_select(), UsageRow::as_select(), Option::<Rotation>::as_select()))
         .load(conn)?;
-    rows.into_iter().map(TokenRecord::try_from).collect()
+    let mut records = rows.into_iter().map(TokenRecord::try_from).collect::<Result<Vec<_>, _>>()?;
+    telemetry::complete(conn, endpoint, &mut records)?;
+    Ok(records)
 }
 
 /// One token of an endpoint.

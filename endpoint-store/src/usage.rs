@@ -1,7 +1,11 @@
 //! Who used which token, and who was turned away: gathered in memory, written in batches.
 //!
 //! A request only adds to a table in memory, whose size is bounded by the tokens there are; a task flushes
-//! it every second, and once more when the server stops.
+//! it several times a second, and once more when the server stops.
+
+mod cause;
+mod strays;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,80 +16,13 @@ use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::observations::{self, Observed};
-use crate::schema::{api_keys, endpoint_progress, refusals, token_usage};
-use crate::writer::Tx;
+use crate::observations::Observed;
+use crate::schema::{endpoint_progress, refusals, token_usage, tokens};
 
-/// Why a request was turned away, as explained to operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cause {
-    /// No `Authorization` header, or an empty one.
-    NoToken,
-    /// An `Authorization` header without the word `Bearer`.
-    NoBearer,
-    /// Not a token of ours at all.
-    Malformed,
-    /// Ours, but its check characters do not fit: mistyped or cut off.
-    Mistyped,
-    /// Well-formed, but never issued here.
-    UnknownToken,
-    /// The token of another endpoint.
-    OtherEndpoint,
-    /// A revoked token.
-    Revoked,
-    /// A token that was replaced by rotation and is retired.
-    Retired,
-    /// A token past its date.
-    Expired,
-    /// A good token at an address where no endpoint is.
-    UnknownEndpoint,
-    /// A good token at a path that SCIM does not have, as with `/v2` missing.
-    WrongPath,
-    /// A read-only token that tried to write.
-    ReadOnly,
-}
-
-impl Cause {
-    const ALL: [Self; 12] = [
-        Self::NoToken,
-        Self::NoBearer,
-        Self::Malformed,
-        Self::Mistyped,
-        Self::UnknownToken,
-        Self::OtherEndpoint,
-        Self::Revoked,
-        Self::Retired,
-        Self::Expired,
-        Self::UnknownEndpoint,
-        Self::WrongPath,
-        Self::ReadOnly,
-    ];
-
-    /// As stored and logged.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoToken => "no-token",
-            Self::NoBearer => "no-bearer",
-            Self::Malformed => "malformed",
-            Self::Mistyped => "mistyped",
-            Self::UnknownToken => "unknown-token",
-            Self::OtherEndpoint => "other-endpoint",
-            Self::Revoked => "revoked",
-            Self::Retired => "retired",
-            Self::Expired => "expired",
-            Self::UnknownEndpoint => "unknown-endpoint",
-            Self::WrongPath => "wrong-path",
-            Self::ReadOnly => "read-only",
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self, StoreError> {
-        Self::ALL
-            .into_iter()
-            .find(|c| c.as_str() == text)
-            .ok_or_else(|| StoreError::Damaged(format!("unknown cause `{text}`")))
-    }
-}
+pub use cause::Cause;
+use strays::Strays;
+pub use write::forget_hours;
+pub(crate) use write::{Batch, HOUR};
 
 /// A request as far as it is remembered: never its query, body or credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,25 +47,42 @@ impl Seen {
     }
 }
 
+/// Something that happened once or more.
 pub(crate) struct Tally {
     pub(crate) count: i64,
-    pub(crate) first_at: Millis,
+    /// Nothing while the last time is the first.
+    first: Option<Seen>,
     pub(crate) last: Seen,
 }
 
 impl Tally {
+    fn one(seen: Seen) -> Self {
+        Self { count: 1, first: None, last: seen }
+    }
+
+    pub(crate) fn first(&self) -> &Seen {
+        self.first.as_ref().unwrap_or(&self.last)
+    }
+
     fn add(&mut self, other: Self) {
         self.count += other.count;
-        self.first_at = self.first_at.min(other.first_at);
-        if other.last.at >= self.last.at {
-            self.last = other.last;
+        let earlier = if other.last.at >= self.last.at {
+            let before = std::mem::replace(&mut self.last, other.last);
+            self.first.get_or_insert(before);
+            other.first
+        } else {
+            Some(other.first.unwrap_or(other.last))
+        };
+        if let Some(earlier) = earlier.filter(|seen| seen.at < self.first().at) {
+            self.first = Some(earlier);
         }
     }
 }
 
 #[derive(Default)]
 struct Pending {
-    uses: HashMap<String, Tally>,
+    /// By token and hour.
+    uses: HashMap<(String, i64), Tally>,
     key_uses: HashMap<String, Tally>,
     refusals: HashMap<(EndpointId, Cause, String), Tally>,
     observations: HashMap<(EndpointId, Observed), Tally>,
@@ -136,24 +90,39 @@ struct Pending {
 
 /// What has not been written yet.
 #[derive(Default)]
-pub struct Usage(Mutex<Pending>);
+pub struct Usage {
+    pending: Mutex<Pending>,
+    pub(crate) strays: Strays,
+}
 
 impl Usage {
     /// A token opened its endpoint.
     pub fn used(&self, token_id: &str, seen: Seen) {
-        let tally = Tally { count: 1, first_at: seen.at, last: seen };
-        add(&mut self.pending().uses, token_id.to_owned(), tally);
+        let key = (token_id.to_owned(), seen.at / HOUR);
+        add(&mut self.pending().uses, key, Tally::one(seen));
     }
 
     /// An API key opened the management API.
     pub fn key_used(&self, key_id: &str, seen: Seen) {
-        let tally = Tally { count: 1, first_at: seen.at, last: seen };
-        add(&mut self.pending().key_uses, key_id.to_owned(), tally);
+        add(&mut self.pending().key_uses, key_id.to_owned(), Tally::one(seen));
     }
 
     /// A request was turned away. `token_id` only for tokens that are known: it bounds the table.
     pub fn turned_away(&self, endpoint: EndpointId, cause: Cause, token_id: Option<String>, seen: Seen) {
-        let tally = Tally { count: 1, first_at: seen.at, last: seen };
+        self.refused(endpoint, cause, token_id, Tally::one(seen));
+    }
+
+    /// So many requests like the one that was seen last were not looked at.
+    pub fn flooded(&self, endpoint: EndpointId, seen: Seen, times: i64) {
+        self.refused(endpoint, Cause::Flood, None, Tally { count: times, ..Tally::one(seen) });
+    }
+
+    /// A request came to the address of no endpoint, and nothing else tells whose it is.
+    pub fn strayed(&self, slug: &str, seen: Seen) {
+        self.strays.add(slug, seen);
+    }
+
+    pub(crate) fn refused(&self, endpoint: EndpointId, cause: Cause, token_id: Option<String>, tally: Tally) {
         add(&mut self.pending().refusals, (endpoint, cause, token_id.unwrap_or_default()), tally);
     }
 
@@ -161,26 +130,26 @@ impl Usage {
     /// some of the names are the client's.
     pub fn observed(&self, endpoint: EndpointId, what: Observed, seen: Seen) {
         const MOST: usize = 5000;
-        let tally = Tally { count: 1, first_at: seen.at, last: seen };
         let observations = &mut self.pending().observations;
         let key = (endpoint, what);
         if observations.len() < MOST || observations.contains_key(&key) {
-            add(observations, key, tally);
+            add(observations, key, Tally::one(seen));
         }
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
         // A panic while adding leaves at worst one count short.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn take(&self) -> Option<Batch> {
+    /// All that was counted, in portions for a write each.
+    pub(crate) fn take(&self) -> Vec<Batch> {
         let pending = std::mem::take(&mut *self.pending());
         let any = !pending.uses.is_empty()
             || !pending.key_uses.is_empty()
             || !pending.refusals.is_empty()
             || !pending.observations.is_empty();
-        any.then_some(Batch(pending))
+        if any { Batch::portions(pending) } else { Vec::new() }
     }
 
     pub(crate) fn put_back(&self, batch: Batch) {
@@ -207,105 +176,6 @@ fn add<K: Eq + std::hash::Hash>(table: &mut HashMap<K, Tally>, key: K, tally: Ta
             entry.insert(tally);
         }
     }
-}
-
-/// What one flush writes.
-pub(crate) struct Batch(Pending);
-
-impl Batch {
-    pub(crate) fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for (id, tally) in &self.0.uses {
-            alone(tx, |tx| write_use(tx, id, tally))?;
-        }
-        for (id, tally) in &self.0.key_uses {
-            alone(tx, |tx| write_key_use(tx, id, tally))?;
-        }
-        for ((endpoint, cause, token_id), tally) in &self.0.refusals {
-            alone(tx, |tx| write_refusal(tx, endpoint, *cause, token_id, tally))?;
-        }
-        for ((endpoint, what), tally) in &self.0.observations {
-            alone(tx, |tx| observations::write(tx, endpoint, what, tally))?;
-        }
-        Ok(())
-    }
-}
-
-/// One entry, which is let go when its endpoint is gone: it must not keep the others from being written.
-fn alone(
-    tx: &mut Tx<'_>,
-    write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    tx.attempt(write).or_else(|error| if error.is_dangling() { Ok(()) } else { Err(error) })
-}
-
-fn write_use(tx: &mut Tx<'_>, id: &str, tally: &Tally) -> Result<(), StoreError> {
-    diesel::update(token_usage::table.filter(token_usage::token_id.eq(id)))
-        .set((
-            token_usage::requests.eq(token_usage::requests + tally.count),
-            token_usage::last_at.eq(Some(tally.last.at)),
-            token_usage::last_address.eq(Some(&tally.last.address)),
-            token_usage::last_agent.eq(Some(&tally.last.agent)),
-            token_usage::last_operation.eq(Some(&tally.last.request)),
-        ))
-        .execute(&mut **tx)?;
-    diesel::update(
-        token_usage::table.filter(token_usage::token_id.eq(id)).filter(token_usage::first_at.is_null()),
-    )
-    .set(token_usage::first_at.eq(Some(tally.first_at)))
-    .execute(&mut **tx)?;
-    Ok(())
-}
-
-fn write_key_use(tx: &mut Tx<'_>, id: &str, tally: &Tally) -> Result<(), StoreError> {
-    diesel::update(api_keys::table.filter(api_keys::id.eq(id)))
-        .set((
-            api_keys::requests.eq(api_keys::requests + tally.count),
-            api_keys::last_at.eq(Some(tally.last.at)),
-            api_keys::last_address.eq(Some(&tally.last.address)),
-            api_keys::last_agent.eq(Some(&tally.last.agent)),
-            api_keys::last_request.eq(Some(&tally.last.request)),
-        ))
-        .execute(&mut **tx)?;
-    Ok(())
-}
-
-fn write_refusal(
-    tx: &mut Tx<'_>,
-    endpoint: &EndpointId,
-    cause: Cause,
-    token_id: &str,
-    tally: &Tally,
-) -> Result<(), StoreError> {
-    let updated = diesel::update(
-        refusals::table
-            .filter(refusals::endpoint_id.eq(endpoint.as_str()))
-            .filter(refusals::cause.eq(cause.as_str()))
-            .filter(refusals::token_id.eq(token_id)),
-    )
-    .set((
-        refusals::attempts.eq(refusals::attempts + tally.count),
-        refusals::last_at.eq(tally.last.at),
-        refusals::last_address.eq(&tally.last.address),
-        refusals::last_agent.eq(&tally.last.agent),
-        refusals::last_request.eq(&tally.last.request),
-    ))
-    .execute(&mut **tx)?;
-    if updated == 0 {
-        diesel::insert_into(refusals::table)
-            .values((
-                refusals::endpoint_id.eq(endpoint.as_str()),
-                refusals::cause.eq(cause.as_str()),
-                refusals::token_id.eq(token_id),
-                refusals::attempts.eq(tally.count),
-                refusals::first_at.eq(tally.first_at),
-                refusals::last_at.eq(tally.last.at),
-                refusals::last_address.eq(&tally.last.address),
-                refusals::last_agent.eq(&tally.last.agent),
-                refusals::last_request.eq(&tally.last.request),
-            ))
-            .execute(&mut **tx)?;
-    }
-    Ok(())
 }
 
 /// How far the first connection of an endpoint has come; each step with the time it was first taken.
@@ -343,6 +213,8 @@ pub fn progress(conn: &mut Conn, endpoint: &EndpointId) -> Result<Progress, Stor
 pub struct Refusal {
     /// Why.
     pub cause: Cause,
+    /// Whether it is this endpoint's token that came to another endpoint's address.
+    pub strayed: bool,
     /// Public id of the token, or empty.
     pub token_id: String,
     /// How many.
@@ -353,28 +225,62 @@ pub struct Refusal {
     pub last: Seen,
 }
 
-/// What was turned away at an endpoint, the latest first.
+/// What was turned away at an endpoint, the latest first; also its own tokens at the address of another one.
 pub fn refusals(conn: &mut Conn, endpoint: &EndpointId, limit: i64) -> Result<Vec<Refusal>, StoreError> {
-    type Row = (String, String, i64, i64, i64, String, String, String);
-    let rows: Vec<Row> = refusals::table
-        .filter(refusals::endpoint_id.eq(endpoint.as_str()))
+    let here = refusals::endpoint_id.eq(endpoint.as_str());
+    let own = tokens::table
+        .filter(tokens::endpoint_id.eq(endpoint.as_str()))
+        .select(tokens::id)
+        .load::<String>(conn)?;
+    let elsewhere = refusals::cause.eq(Cause::OtherEndpoint.as_str()).and(refusals::token_id.eq_any(own));
+    let rows: Vec<RefusalRow> = refusals::table
+        .filter(here.or(elsewhere))
         .order(refusals::last_at.desc())
         .limit(limit)
-        .select((
-            refusals::cause,
-            refusals::token_id,
-            refusals::attempts,
-            refusals::first_at,
-            refusals::last_at,
-            refusals::last_address,
-            refusals::last_agent,
-            refusals::last_request,
-        ))
+        .select(RefusalRow::as_select())
         .load(conn)?;
-    rows.into_iter()
-        .map(|(cause, token_id, attempts, first_at, at, address, agent, request)| {
-            let cause = Cause::parse(&cause)?;
-            Ok(Refusal { cause, token_id, attempts, first_at, last: Seen { at, address, agent, request } })
+    rows.into_iter().map(|row| row.read(Some(endpoint))).collect()
+}
+
+/// Attempts with these tokens after their end, at whatever address.
+pub(crate) fn after_death(conn: &mut Conn, tokens: &[&str]) -> Result<Vec<Refusal>, StoreError> {
+    let rows: Vec<RefusalRow> = refusals::table
+        .filter(refusals::token_id.eq_any(tokens))
+        .filter(refusals::cause.eq_any(Cause::DEAD.map(Cause::as_str)))
+        .select(RefusalRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(|row| row.read(None)).collect()
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = refusals)]
+struct RefusalRow {
+    endpoint_id: String,
+    cause: String,
+    token_id: String,
+    attempts: i64,
+    first_at: i64,
+    last_at: i64,
+    last_address: String,
+    last_agent: String,
+    last_request: String,
+}
+
+impl RefusalRow {
+    /// As seen from an endpoint.
+    fn read(self, from: Option<&EndpointId>) -> Result<Refusal, StoreError> {
+        Ok(Refusal {
+            cause: Cause::parse(&self.cause)?,
+            strayed: from.is_some_and(|endpoint| endpoint.as_str() != self.endpoint_id),
+            token_id: self.token_id,
+            attempts: self.attempts,
+            first_at: self.first_at,
+            last: Seen {
+                at: self.last_at,
+                address: self.last_address,
+                agent: self.last_agent,
+                request: self.last_request,
+            },
         })
-        .collect()
+    }
 }

@@ -50,7 +50,7 @@ pub mod index;
 pub mod json;
 pub mod list;
 pub mod meta;
-mod nearest;
+pub mod nearest;
 pub mod notes;
 pub mod password;
 pub mod patch;

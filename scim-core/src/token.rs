@@ -1,5 +1,5 @@
 //! Credentials: bearer tokens of endpoints, `scim_<id>_<secret><crc>`, and API keys of operators,
-//! `scimkey_<id>_<secret><crc>`.
+//! `scimkey_<id>_<secret><crc>`; and for OAuth 2.0 client secrets, `scimsecret_…`, and access tokens, `scimat_…`.
 //!
 //! | part | base62 characters | what |
 //! |---|---|---|
@@ -49,6 +49,30 @@ impl Purpose for ForApi {
     const PREFIX: &'static str = "scimkey_";
 }
 
+/// Proves an OAuth 2.0 client, which gets access tokens for it.
+#[derive(Clone, Copy)]
+pub struct ForClient;
+
+impl Purpose for ForClient {
+    const PREFIX: &'static str = "scimsecret_";
+}
+
+/// Opens one SCIM endpoint for an hour.
+#[derive(Clone, Copy)]
+pub struct ForAccess;
+
+impl Purpose for ForAccess {
+    const PREFIX: &'static str = "scimat_";
+}
+
+/// The secret of an OAuth 2.0 client.
+pub type PlainSecret = Plain<ForClient>;
+/// What is kept of one.
+pub type SecretDigest = Digest<ForClient>;
+/// What a client gets for its secret.
+pub type PlainAccess = Plain<ForAccess>;
+/// What is kept of one.
+pub type AccessDigest = Digest<ForAccess>;
 /// The bearer token of an endpoint.
 pub type PlainToken = Plain<ForScim>;
 /// What is kept of one.
@@ -69,7 +93,7 @@ pub struct Plain<P: Purpose> {
 pub enum Malformed {
     /// It does not begin like one: the credential of something else.
     #[error(
-        "this is no credential of the kind that is wanted here: tokens begin with \"scim_\", API keys with \"scimkey_\""
+        "this is no credential of the kind that is wanted here: tokens begin with \"scim_\", API keys with \"scimkey_\", client secrets with \"scimsecret_\""
     )]
     NotOurs,
     /// It begins like one, but is cut, lengthened or mistyped.
@@ -92,6 +116,38 @@ impl<P: Purpose> Plain<P> {
         let crc = checksum(&text);
         text.push_str(&crc);
         Self { text, purpose: PhantomData }
+    }
+
+    /// Makes one of 32 random bytes whose id follows from its secret: who has the seal tells one that was made up from one
+    /// that was issued, without looking anything up.
+    #[must_use]
+    pub fn mint_sealed(entropy: &[u8; 32], seal: impl Fn(&[u8]) -> [u8; 16]) -> Self {
+        let mut secret = Zeroizing::new(String::with_capacity(SECRET));
+        push_base62(&mut secret, entropy, SECRET);
+        let mut text = Zeroizing::new(String::with_capacity(Self::LENGTH));
+        text.push_str(P::PREFIX);
+        push_base62(&mut text, &seal(secret.as_bytes()), ID);
+        text.push('_');
+        text.push_str(&secret);
+        let crc = checksum(&text);
+        text.push_str(&crc);
+        Self { text, purpose: PhantomData }
+    }
+
+    /// Whether its id follows from its secret under this seal.
+    #[must_use]
+    pub fn is_sealed(&self, seal: impl Fn(&[u8]) -> [u8; 16]) -> bool {
+        let from = P::PREFIX.len() + ID + 1;
+        let secret = self.text.get(from..from + SECRET).unwrap_or_default();
+        let mut expected = String::with_capacity(ID);
+        push_base62(&mut expected, &seal(secret.as_bytes()), ID);
+        expected.as_bytes().ct_eq(self.id().as_bytes()).into()
+    }
+
+    /// Whether a text begins like one.
+    #[must_use]
+    pub fn looks_like(text: &str) -> bool {
+        text.starts_with(P::PREFIX)
     }
 
     /// Reads one as presented by a client.
@@ -117,6 +173,15 @@ impl<P: Purpose> Plain<P> {
     #[must_use]
     pub fn id(&self) -> &str {
         self.text.get(P::PREFIX.len()..P::PREFIX.len() + ID).unwrap_or_default()
+    }
+
+    /// The public part of something that was meant to be one, such as a token that is cut off or stands behind another
+    /// word. It proves nothing: it only tells which one was meant.
+    #[must_use]
+    pub fn id_within(text: &str) -> Option<&str> {
+        let (_, behind) = text.split_once(P::PREFIX)?;
+        let (id, _) = behind.split_once('_')?;
+        (id.len() == ID && id.bytes().all(|byte| ALPHABET.contains(&byte))).then_some(id)
     }
 
     /// What is kept of it: SHA-256 of the whole text. 256 random bits need no slow hash.
@@ -212,7 +277,8 @@ pub fn redact(text: &str) -> String {
 }
 
 fn redact_plain(text: &str) -> String {
-    blot(&blot(text, ForScim::PREFIX), ForApi::PREFIX)
+    let prefixes = [ForScim::PREFIX, ForApi::PREFIX, ForClient::PREFIX, ForAccess::PREFIX];
+    prefixes.iter().fold(text.to_owned(), |text, prefix| blot(&text, prefix))
 }
 
 fn blot(text: &str, prefix: &str) -> String {

@@ -1,6 +1,7 @@
 //! The whole server, built from its configuration. `main` and the tests start the same one.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -12,7 +13,8 @@ use endpoint_store::{Store, StoreError, operators};
 use crate::api::{self, Api};
 use crate::config::{Config, Tls};
 use crate::health;
-use crate::limits::RateLimits;
+use crate::limits::{FailingAddresses, RateLimits};
+use crate::metrics::{self, Metrics};
 use crate::middleware::observe;
 use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
@@ -46,6 +48,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// What is counted for whoever watches.
+    #[error("cannot count what is measured: {0}")]
+    Metrics(String),
     /// The certificate or its key.
     #[error("cannot serve TLS: {0}")]
     Tls(String),
@@ -58,6 +63,7 @@ pub struct App {
     public_url: PublicUrl,
     setup_link: Option<String>,
     servers: Vec<Server>,
+    counted: Counted,
     store: Store,
     clock: Clock,
 }
@@ -102,12 +108,25 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
     let secure = public_url.is_https() || config.tls.is_some();
     let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure);
+    let counted = Counted {
+        store: store.clone(),
+        metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
+        addresses: Arc::new(FailingAddresses::new(config.failed_rate)),
+    };
     let parts = Parts {
+        metrics: web::Data::new(metrics::Door {
+            metrics: counted.metrics.clone(),
+            store: store.clone(),
+            clock: config.clock.clone(),
+            addresses: counted.addresses.clone(),
+        }),
         api: web::Data::new(Api {
             store: store.clone(),
             public_url: public_url.clone(),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
+            addresses: counted.addresses.clone(),
+            metrics: counted.metrics.clone(),
             hasher: console.hasher(),
         }),
         scim: web::Data::new(Scim {
@@ -115,6 +134,8 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             public_url: public_url.clone(),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
+            addresses: counted.addresses.clone(),
+            metrics: counted.metrics.clone(),
         }),
         console,
         proxies: config.trusted_proxies.clone(),
@@ -126,7 +147,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             serve(&parts, Mount::Console, own, config.tls.as_ref())?,
         ],
     };
-    Ok(App { address, console_base, public_url, setup_link, servers, store, clock: config.clock })
+    Ok(App { address, console_base, public_url, setup_link, servers, counted, store, clock: config.clock })
 }
 
 impl App {
@@ -161,7 +182,7 @@ impl App {
     /// When the server cannot start its workers.
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
-        let ticking = actix_web::rt::spawn(tick(self.store.clone()));
+        let ticking = actix_web::rt::spawn(tick(self.counted.clone()));
         let working = actix_web::rt::spawn(crate::jobs::run(self.store.clone(), self.clock));
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
@@ -172,6 +193,7 @@ impl App {
         ticking.abort();
         working.abort();
         drop(watching);
+        self.counted.take_floods();
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");
         }
@@ -185,7 +207,27 @@ struct Parts {
     scim: web::Data<Scim>,
     console: Console,
     api: web::Data<Api>,
+    metrics: web::Data<metrics::Door>,
     proxies: Proxies,
+}
+
+/// What is counted in memory.
+#[derive(Clone)]
+struct Counted {
+    store: Store,
+    metrics: Metrics,
+    addresses: Arc<FailingAddresses>,
+}
+
+impl Counted {
+    /// Tells the endpoints concerned how much was not looked at.
+    fn take_floods(&self) {
+        for flood in self.addresses.sweep() {
+            if let Some(endpoint) = flood.endpoint {
+                self.store.usage().flooded(endpoint, flood.last, flood.times);
+            }
+        }
+    }
 }
 
 /// What an address serves. Health is everywhere.
@@ -205,8 +247,10 @@ fn serve(
     let parts = parts.clone();
     let server = HttpServer::new(move || {
         let parts = parts.clone();
-        HttpApp::new().app_data(parts.proxies.clone()).wrap(from_fn(observe)).configure(|cfg| {
+        let app = HttpApp::new().app_data(parts.proxies.clone()).app_data(parts.scim.metrics.clone());
+        app.wrap(from_fn(observe)).configure(|cfg| {
             cfg.app_data(web::Data::new(parts.scim.store.clone())).configure(health::configure);
+            metrics::configure(cfg, parts.metrics);
             if mount != Mount::Console {
                 scim::configure(cfg, parts.scim);
                 cfg.default_service(web::to(elsewhere));
@@ -234,6 +278,7 @@ async fn elsewhere(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim
     if scim::is_ours(req.path()) {
         return scim::door(req, payload, scim).await;
     }
+    scim::note_astray(&scim, &req);
     let text =
         "There is nothing here. The console is at /admin/, a SCIM base URL looks like /scim/{endpoint}/v2.\n";
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text)
@@ -271,13 +316,15 @@ async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreErro
     Ok(Some(code))
 }
 
-/// Writes down who used which token.
-async fn tick(store: Store) {
+/// Writes down who used which token, and takes over what was measured.
+async fn tick(counted: Counted) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        if let Err(error) = store.flush_usage().await {
+        counted.metrics.keep_up();
+        counted.take_floods();
+        if let Err(error) = counted.store.flush_usage().await {
             tracing::warn!(%error, "the uses of tokens could not be written; they are kept for the next try");
         }
     }

@@ -22,6 +22,7 @@ const FILE: &str = "scim-server.toml";
 const DATABASE: &str = "sqlite:data/scim.db";
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const RATE: u32 = 50;
+const FAILED_RATE: u32 = 10;
 const MAX_RATE: u32 = 100_000;
 const MAX_CONNECTIONS: u32 = 1000;
 const LOG: &str = "info";
@@ -44,6 +45,8 @@ pub struct Config {
     pub trusted_proxies: Proxies,
     /// Requests per second and endpoint where the endpoint says nothing else; `None` is unlimited.
     pub rate: Option<u32>,
+    /// Requests per second with a wrong credential that one address may send; `None` is unlimited.
+    pub failed_rate: Option<u32>,
     /// Connections to the database for reading and writing together.
     pub connections: u32,
     /// Which log lines are written.
@@ -133,6 +136,13 @@ pub struct ServeFlags {
     /// [default: 50] [env: SCIM_RATE] [file: rate]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<Rate>,
+    /// Requests per second with a wrong credential that are judged from one address, or `unlimited`; the burst is ten times as many
+    ///
+    /// Beyond it the address is told to wait for 10 seconds (429), except for credentials that were good from there.
+    ///
+    /// [default: 10] [env: SCIM_FAILED_RATE] [file: failed_rate]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub failed_rate: Option<Rate>,
     /// Connections to the database that this server may hold: half of them read, half write; one more watches
     ///
     /// For PostgreSQL: the sum over all servers, and a few for the command line, must fit its max_connections. SQLite
@@ -171,6 +181,7 @@ Settings:
     tls_key = \"/etc/scim/key.pem\"
     trusted_proxies = \"10.0.0.0/8\"
     rate = 50                             # or \"unlimited\"
+    failed_rate = 10                      # or \"unlimited\"
     database_connections = 16
     log = \"info\"
     log_format = \"json\"
@@ -203,6 +214,7 @@ struct File {
     tls_key: Option<String>,
     trusted_proxies: Option<String>,
     rate: Option<NumberInFile>,
+    failed_rate: Option<NumberInFile>,
     database_connections: Option<NumberInFile>,
     log: Option<String>,
     log_format: Option<String>,
@@ -269,6 +281,9 @@ impl Config {
             rate: from
                 .pick(flags.rate, "RATE", file.rate.map(String::from), rate)?
                 .map_or(Some(RATE), |Rate(rate)| rate),
+            failed_rate: from
+                .pick(flags.failed_rate, "FAILED_RATE", file.failed_rate.map(String::from), rate)?
+                .map_or(Some(FAILED_RATE), |Rate(rate)| rate),
             connections: from
                 .pick(
                     flags.database_connections,

@@ -1,5 +1,5 @@
-//! What is done in the background: the bin is emptied, old changes are forgotten, replaced tokens retire, and what has
-//! expired is written into the audit log.
+//! What is done in the background: the bin is emptied, old changes, counts and access tokens are forgotten, replaced tokens retire,
+//! the end of tokens is announced in the server's log, and what has expired is written into the audit log.
 //!
 //! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
 //! job at a time (`endpoint_store::leases`).
@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
-use endpoint_store::{Millis, Store, StoreError, Tx, audit, endpoints, entropy, history, rotation};
+use endpoint_store::tokens::expiry;
+use endpoint_store::{
+    Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, rotation, usage,
+};
 
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
@@ -39,6 +42,9 @@ impl Jobs {
             note("bin", self.empty_bin().await);
             note("history", self.forget().await);
             note("expiry", self.note_expired().await);
+            note("warnings", self.warn_of_expiry().await);
+            note("access", self.portions("access", access::forget).await);
+            note("counts", self.portions("counts", usage::forget_hours).await);
             tokio::time::sleep(ROUND).await;
         }
     }
@@ -88,6 +94,40 @@ impl Jobs {
         let now = self.clock.now();
         if self.store.read(move |conn| audit::expired(conn, now)).await? {
             self.portions("expiry", audit::note_expired).await?;
+        }
+        Ok(())
+    }
+
+    /// Says in the log which tokens end soon: once for each warning, by one of the servers.
+    async fn warn_of_expiry(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        while !self.store.read(move |conn| expiry::due(conn, now)).await?.is_empty() {
+            let holder = self.holder.clone();
+            let given = self.store.write(move |tx| {
+                let mut given = Vec::new();
+                let portion = leases::portion(tx, "warnings", &holder, now, |tx| {
+                    let more;
+                    (given, more) = expiry::give(tx, now)?;
+                    Ok(more)
+                })?;
+                Ok((portion, given))
+            });
+            let (portion, given) = given.await?;
+            for token in &given {
+                tracing::warn!(
+                    endpoint = token.endpoint,
+                    token = token.token_id,
+                    label = token.label,
+                    expires_at = scim_core::time::format(token.expires_at),
+                    "a token expires within {} {}; rotate it",
+                    token.days,
+                    if token.days == 1 { "day" } else { "days" }
+                );
+            }
+            if portion != Portion::More {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(())
     }

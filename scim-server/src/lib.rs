@@ -10,6 +10,7 @@ mod error;
 mod health;
 mod jobs;
 mod limits;
+mod metrics;
 mod middleware;
 pub mod proxies;
 pub mod scim;

@@ -14,6 +14,7 @@ use endpoint_store::usage::Cause;
 use scim_core::notes::Notes;
 use scim_core::token::redact;
 
+use crate::metrics::Metrics;
 use crate::proxies::Proxies;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,6 +59,13 @@ impl<'a> Line<'a> {
         });
     }
 
+    pub(crate) fn client(&self, slug: &str, id: &str) {
+        self.add(|facts| {
+            slug.clone_into(&mut facts.endpoint);
+            id.clone_into(&mut facts.token);
+        });
+    }
+
     pub(crate) fn turned_away(&self, turned: &TurnedAway) {
         self.add(|facts| {
             facts.cause = Some(turned.cause.as_str());
@@ -99,11 +107,15 @@ pub(crate) async fn observe(
     if let Some(address) = client {
         req.extensions_mut().insert(ClientAddress(address));
     }
+    let metrics = req.app_data::<Metrics>().cloned();
     let method = req.method().clone();
     let path = loggable(req.path());
     let mut response = next.call(req).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
+    }
+    if let Some(metrics) = metrics {
+        metrics.answered(response.request().path(), response.status());
     }
     let facts = response.request().extensions_mut().remove::<Facts>().unwrap_or_default();
     tracing::info!(

@@ -105,6 +105,7 @@ impl Furnished {
             ],
             "/endpoints/{slug}/tokens" => vec![("tokens", at(""))],
             "/endpoints/{slug}/tokens/{token}/revoke" => vec![("revoke", at(""))],
+            "/endpoints/{slug}/tokens/{token}/networks" => vec![("networks", at(""))],
             "/endpoints/{slug}/tokens/{token}/rotate" => vec![("rotate", at(""))],
             "/endpoints/{slug}/users" => vec![
                 ("users", at("")),

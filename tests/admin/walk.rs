@@ -126,8 +126,11 @@ impl Walk {
         let probe = scim.request("GET", "/Users?filter=userName+eq+%22x%22&");
         let cut = scim.with_token(&scim.token[..scim.token.len() - 3]);
         let attempts = [
-            (probe.clone().header("Authorization", &scim.token), "A token came without the word “Bearer”"),
-            (probe.clone().bearer(&cut.token), "The token is cut off or mistyped"),
+            (
+                probe.clone().header("Authorization", &scim.token),
+                "The token “First token” came without the word “Bearer”",
+            ),
+            (probe.clone().bearer(&cut.token), "is cut off or mistyped"),
             (probe.clone().bearer(&other.token), "The token of the endpoint “Fresh okta” came"),
             (probe.without_header("Authorization"), "A call came without a token"),
         ];

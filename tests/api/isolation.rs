@@ -98,6 +98,7 @@ impl Scene {
             _ if !route.takes_body() => return request,
             ("POST", "/endpoints") => json!({"name": "Intruder"}),
             ("POST", path) if path.ends_with("/clone") => json!({"name": "Intruder"}),
+            ("PATCH", path) if path.ends_with("{token}") => json!({"allowed_networks": ["192.0.2.0/24"]}),
             ("PATCH", "/endpoints/{endpoint}") => json!({"tenant": "Intruders"}),
             ("PUT", path) if path.ends_with("/schemas") => json!({}),
             ("PUT", path) if path.ends_with("{urn}") => extension(),

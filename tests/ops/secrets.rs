@@ -34,7 +34,7 @@ impl Secret {
 
     /// The random part of a token. A piece of it is a leak too, so pieces are looked for.
     fn token(what: &str, token: &str, answers: usize) -> Self {
-        let secret = &token["scim_".len() + 13..];
+        let secret = token.rsplit('_').next().unwrap();
         let pieces = [secret, &secret[..20], &secret[20..40]];
         let needles = pieces.iter().flat_map(|piece| needles(piece)).collect();
         Self { what: what.to_owned(), needles, answers, printed: 0 }
@@ -294,9 +294,24 @@ async fn a_whole_run(backend: Backend) {
         &scene.database.url,
     ];
     run_with_input(scene.database.folder.path(), &reset, PASSWORD).done();
+    // A client of OAuth: what it gets stands in one answer.
+    let client = scene.command(&["oauth", "client", "add", "onelogin"]);
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    scene.secrets.push(Secret::token("the client's secret", &secret, 0));
+    let asks = Request::new("POST", "/scim/onelogin/oauth/token")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("grant_type=client_credentials&client_id={id}&client_secret={secret}"));
+    let access = loop {
+        let answer = send(scene.tap.address, &asks).await;
+        if answer.status == 200 {
+            break text(&answer.json()["access_token"]);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    scene.secrets.push(Secret::token("an access token", &access, 1));
     let last = if foreign.ends_with('a') { "b" } else { "a" };
     let mistyped = format!("{}{last}", &foreign[..foreign.len() - 1]);
-    for token in [&foreign, &revoked, &mistyped] {
+    for token in [&foreign, &revoked, &mistyped, &secret, &access] {
         for request in pasted(&scim.base, &scim.token, token) {
             let answer = send(scene.tap.address, &request).await;
             assert!(answer.status < 500, "{answer:#}");

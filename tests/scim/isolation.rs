@@ -65,9 +65,28 @@ fn mistyped(token: &str) -> String {
     format!("{}{last}", &token[..token.len() - 1])
 }
 
+/// The secret of a new client of OAuth at an endpoint, and an access token of it.
+async fn client(app: &App, slug: &str) -> (String, String) {
+    let made = app.program(&["oauth", "client", "add", slug, "--json"]).await.json();
+    let (id, secret) = (text(&made["client_id"]), text(&made["client_secret"]));
+    let asks = Request::new("POST", &format!("/scim/{slug}/oauth/token"))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("grant_type=client_credentials&client_id={id}&client_secret={secret}"));
+    app.until(&asks, 200).await;
+    let access = crate::support::http::send(app.address(), &asks).await.expect(200).json();
+    (secret, text(&access["access_token"]))
+}
+
 /// Every `Authorization` that opens nothing, with its name; expired is what the clock has to be moved for.
-fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
+async fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
     let furniture = app.furniture();
+    let slug = &furniture.onelogin.slug;
+    let restricted = ["token", "issue", slug, "--allow-from", "203.0.113.0/24,2001:db8::/32", "--json"];
+    let restricted = text(&app.program(&restricted).await.json()["secret"]);
+    let from_there = app.scim(&furniture.onelogin).with_token(&restricted).request("GET", "/Users");
+    app.until(&from_there.header("X-Forwarded-For", "203.0.113.7"), 200).await;
+    let (own_secret, _) = client(app, slug).await;
+    let (_, foreign_access) = client(app, &furniture.foreign.slug).await;
     let good = &furniture.onelogin.token;
     let bearer = |token: &str| Some(format!("Bearer {token}"));
     let unknown = PlainToken::mint(&[7; 48]);
@@ -90,6 +109,9 @@ fn credentials(app: &App) -> Vec<(&'static str, Option<String>)> {
         ("unknown", bearer(unknown.reveal())),
         ("another endpoint's", bearer(&furniture.foreign.token)),
         ("revoked", bearer(&furniture.revoked)),
+        ("from elsewhere", bearer(&restricted)),
+        ("a client's secret", bearer(&own_secret)),
+        ("an access token of another endpoint", bearer(&foreign_access)),
         ("expired", bearer(&furniture.short_lived)),
     ]
 }
@@ -121,9 +143,10 @@ both! {
         let stranger = scim.send(&with(&scim.request("GET", "/Users"), None)).await.expect(401);
         assert_eq!(stranger.header("www-authenticate"), Some("Bearer"));
         let expected = seen(&stranger);
+        let credentials = credentials(app).await;
         for route in ROUTES {
             let (request, _) = example(&scim, route, &robert);
-            for (name, authorization) in credentials(app) {
+            for (name, authorization) in &credentials {
                 let answer = scim.send(&with(&request, authorization.as_deref())).await;
                 assert_eq!(seen(&answer), expected, "{route:?}: {name}");
             }
@@ -156,7 +179,7 @@ both! {
         let expected = seen(&scim.send(&with(&scim.request("GET", "/Users"), None)).await.expect(401));
         let unknown = Scim { base: "/scim/unheard-of/v2".to_owned(), ..scim.clone() };
         let odd = Scim { base: "/scim/%00/v2".to_owned(), ..scim.clone() };
-        for (name, authorization) in credentials(app) {
+        for (name, authorization) in credentials(app).await {
             if name == "expired" {
                 continue;
             }

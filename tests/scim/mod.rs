@@ -17,6 +17,7 @@ mod headers;
 mod isolation;
 mod long_values;
 mod members;
+mod oauth;
 mod paging;
 mod rates;
 mod search;

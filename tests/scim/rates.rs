@@ -34,6 +34,16 @@ both! {
             assert_eq!(status, 429);
             assert!(wait.is_some_and(|seconds| seconds >= 1), "{wait:?}");
         }
+        // What is left, as draft-ietf-httpapi-ratelimit-headers writes it.
+        let refused = loop {
+            let answer = scim.get("/ServiceProviderConfig").await;
+            assert_eq!(answer.header("ratelimit-policy"), Some("\"endpoint\";q=4;w=4"));
+            if answer.status == 429 {
+                break answer;
+            }
+        };
+        assert_eq!(refused.header("ratelimit"), Some("\"endpoint\";r=0;t=4"));
+        assert_eq!(app.scim(&app.furniture().foreign).get("/Users").await.header("ratelimit"), None, "no limit");
         let others = burst(&app.scim(&app.furniture().foreign)).await;
         assert!(
             others.iter().all(|(status, _)| *status == 200),

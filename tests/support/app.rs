@@ -199,6 +199,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         // The tests themselves: what they say about where they come from is believed.
         trusted_proxies: Proxies::parse("127.0.0.1").unwrap(),
         rate: None,
+        failed_rate: None,
         connections: endpoint_store::CONNECTIONS,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,

@@ -32,6 +32,8 @@ pub(crate) struct Values<'a> {
     pub(crate) name: &'a str,
     /// Whether a delete deactivates only.
     pub(crate) deactivates: bool,
+    /// Where a client of OAuth gets access tokens; empty for providers that have no use for it.
+    pub(crate) token_url: String,
 }
 
 impl Guide {
@@ -41,6 +43,10 @@ impl Guide {
             base_url: operator.public_url().scim_base(&endpoint.slug),
             name: &endpoint.name,
             deactivates: endpoint.settings.delete == DeletePolicy::Deactivate,
+            token_url: match endpoint.idp {
+                Idp::Okta | Idp::Entra | Idp::SailPoint => operator.public_url().token_url(&endpoint.slug),
+                _ => String::new(),
+            },
         };
         Self::new(endpoint.idp, values).map_err(PageError::internal)
     }
@@ -60,6 +66,16 @@ impl Guide {
             return onelogin::EXCHANGE.map(str::to_owned).into();
         }
         generic::Names::of(idp).exchange().into()
+    }
+
+    /// How the secret of a client of OAuth is exchanged for another.
+    pub(crate) fn exchange_client() -> Vec<String> {
+        let steps = [
+            "Open the same place as when it was set up, where token URL, client id and client secret stand.",
+            "Put the new client id and the new client secret in the place of the old ones, both. The token URL stays as it is. Save.",
+            "Let it make a call. Its next access token is the new client's.",
+        ];
+        steps.map(str::to_owned).into()
     }
 
     /// The guide for an identity provider.

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use endpoint_store::{
     StoreError,
     api_keys::{self, KeyRecord, MAX_LIVE, NewKey},
+    tokens::Networks,
 };
 use scim_core::token::PlainKey;
 
@@ -103,7 +104,7 @@ pub(crate) async fn issue(operator: Operator, form: Form) -> Answer {
         return refused(&operator, &form, errors).await;
     }
     let (account, actor, now) = (operator.account().clone(), operator.actor(), operator.now());
-    let wanted = token_form::wanted(&form, form.text("label"), now);
+    let wanted = token_form::wanted(&form, form.text("label"), Networks::default(), now);
     let new = NewKey { label: wanted.label, expires_at: wanted.expires_at, request_key: wanted.request_key };
     match operator.write(move |tx| api_keys::issue(tx, &account, &new, &actor, now)).await {
         Ok((key, record)) => {

@@ -8,7 +8,7 @@ use endpoint_store::{
     Conn, StoreError,
     endpoints::{self, Endpoint, EndpointSummary},
     observations,
-    tokens::{self, Scope, TokenRecord},
+    tokens::{self, Kind, Scope, TokenRecord},
     usage::{self, Cause, Refusal},
 };
 
@@ -16,7 +16,7 @@ use super::{
     failures::{self, Around, Failure},
     likeness::Likeness,
     progress::{Fragment, Progress},
-    tokens::{Issued, public_id},
+    tokens::{Issued, public_part},
 };
 use crate::{
     error::PageError,
@@ -92,11 +92,12 @@ pub(crate) async fn page(
     let guide = Guide::of(operator, &summary.endpoint)?;
     // The newest that may write: one for reports is not what stands in the identity provider.
     let live = || seen.tokens.iter().filter(|token| token.state(now).is_live());
-    let newest = live().find(|token| token.scope == Scope::Write).or_else(|| live().next());
+    let bearer = |token: &&TokenRecord| token.kind == Kind::Bearer && token.scope == Scope::Write;
+    let newest = live().find(bearer).or_else(|| live().next());
     let shown = newest.map(|token| Shown {
         when: When::new(token.created_at, now),
         label: token.label.clone(),
-        public: public_id(&token.id),
+        public: public_part(token),
     });
     let (frame, head) = operator.desk(summary, Tab::Connect);
     Ok(ConnectPage {
@@ -122,19 +123,20 @@ struct Seen {
 }
 
 async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageError> {
-    let (id, now) = (endpoint.id.clone(), operator.now());
+    let (id, tenant, now) = (endpoint.id.clone(), endpoint.tenant.clone(), operator.now());
     operator
         .read(move |conn| {
             let tokens = tokens::list(conn, &id)?;
             let used = tokens.iter().filter(|token| token.revoked_at.is_none());
             let heard = used.filter_map(|token| Some(token.last_used.as_ref()?.at)).max();
             let mut refusals = usage::refusals(conn, &id, 20)?;
-            refusals.retain(|refusal| failures::matters(refusal.last.at, heard, now));
+            refusals.retain(|refusal| failures::matters(refusal.cause, refusal.last.at, heard, now));
             refusals.truncate(5);
             let mut names: HashMap<_, _> =
                 tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
-            for refusal in refusals.iter().filter(|refusal| refusal.cause == Cause::OtherEndpoint) {
-                if let Some(name) = owner(conn, &refusal.token_id)? {
+            let foreign = |r: &&Refusal| r.cause == Cause::OtherEndpoint && !r.strayed;
+            for refusal in refusals.iter().filter(foreign) {
+                if let Some(name) = owner(conn, &refusal.token_id, tenant.as_deref())? {
                     names.insert(refusal.token_id.clone(), name);
                 }
             }
@@ -144,10 +146,11 @@ async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageErro
         .await
 }
 
-/// The name of the endpoint that a token belongs to.
-fn owner(conn: &mut Conn, token_id: &str) -> Result<Option<String>, StoreError> {
+/// The name of the endpoint that a token belongs to, unless it is another customer's: that is nobody's business here.
+fn owner(conn: &mut Conn, token_id: &str, tenant: Option<&str>) -> Result<Option<String>, StoreError> {
     let found = tokens::endpoint_of(conn, token_id).and_then(|id| endpoints::find(conn, id.as_str()));
     match found {
+        Ok(Endpoint { tenant: Some(other), .. }) if tenant.is_some_and(|own| own != other) => Ok(None),
         Ok(endpoint) => Ok(Some(endpoint.name)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(other) => Err(other),
@@ -159,7 +162,7 @@ fn arrived(operator: &Operator, endpoint: &Endpoint, seen: &Seen) -> Progress {
     let (url_field, token_field) = Guide::fields(endpoint.idp);
     let base_url = operator.public_url().scim_base(&endpoint.slug);
     let names = |id: &str| seen.names.get(id).cloned();
-    let around = Around { base_url: &base_url, url_field, token_field, names: &names };
+    let around = Around { base_url: &base_url, url_field, token_field, shown: "below", names: &names };
     let failures = seen.refusals.iter().map(|refusal| Failure::new(refusal.clone(), &around, now)).collect();
     Progress::new(&seen.steps, failures, endpoint.idp, now)
 }

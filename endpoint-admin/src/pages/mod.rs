@@ -15,6 +15,7 @@ pub(crate) mod group;
 pub(crate) mod groups;
 mod history;
 mod likeness;
+pub(crate) mod networks;
 pub(crate) mod new_endpoint;
 pub(crate) mod outside;
 pub(crate) mod overview;
@@ -80,6 +81,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
     Some(match code.as_ref() {
         "welcome" => "You are the owner of this console. Next: create an endpoint.",
         "revoked" => "The token is revoked: whoever still uses it gets 401.",
+        "networks" => "The addresses are saved: a call from any other one gets 401 from now on.",
         "retired" => {
             "The old token is retired: whoever still uses it gets 401. For 24 hours you can open it again."
         }

@@ -6,6 +6,7 @@ use endpoint_store::{
     StoreError, Tx,
     endpoints::{self, NewEndpoint},
     settings::Idp,
+    tokens::Networks,
 };
 
 use super::{
@@ -142,7 +143,7 @@ pub(super) async fn make(
     plan: impl Fn(&mut Tx<'_>) -> Result<NewEndpoint, StoreError> + Send + 'static,
 ) -> Result<Result<HttpResponse, String>, PageError> {
     let (actor, now) = (operator.actor(), operator.now());
-    let token = wanted(form, "First token", now);
+    let token = wanted(form, "First token", Networks::default(), now);
     let made = operator.write(move |tx| {
         let new = plan(tx)?;
         endpoints::create_with_token(tx, &new, &token, &actor, now)

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use endpoint_store::{
-    attention::{self, Glance, Horizon},
+    attention::{self, Expiring, Glance, TurnedAwayLately},
     endpoints::{self, EndpointSummary, Status},
 };
 
@@ -18,7 +18,6 @@ use crate::{
 const SHOWN: usize = 12;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const SILENT: i64 = 7 * DAY;
-const SOON: i64 = 14 * DAY;
 
 /// Something to do.
 pub(crate) struct Todo {
@@ -26,6 +25,8 @@ pub(crate) struct Todo {
     pub(crate) icon: &'static str,
     pub(crate) endpoint: String,
     pub(crate) text: String,
+    /// What exactly to do, where that is known.
+    pub(crate) fix: String,
     pub(crate) action: &'static str,
     pub(crate) link: String,
 }
@@ -86,11 +87,11 @@ pub(crate) async fn show(operator: Operator) -> Answer {
         .read(move |conn| {
             let offset = i64::try_from(asked.offset()).unwrap_or(0);
             let (rows, total) = endpoints::list(conn, &asked.search, false, offset, PAGE_SIZE as i64)?;
-            let horizon = Horizon { turned_away_since: now - failures::SHOWN, expires_before: now + SOON };
-            Ok((rows, total, attention::glance(conn, horizon, now)?))
+            Ok((rows, total, attention::glance(conn, now - failures::SHOWN, now)?))
         })
         .await?;
-    let (todo, more) = what_to_do(&all, now);
+    let base_of = |slug: &str| operator.public_url().scim_base(slug);
+    let (todo, more) = what_to_do(&all, &base_of, now);
     html(&OverviewPage {
         frame: operator.frame(Section::Overview),
         todo,
@@ -115,8 +116,8 @@ fn calm(all: &[Glance], now: i64) -> String {
 }
 
 /// What is broken first, then what will be, then what is merely open; and how much of it is not shown.
-fn what_to_do(all: &[Glance], now: i64) -> (Vec<Todo>, Option<String>) {
-    let mut todo: Vec<Todo> = all.iter().flat_map(|glance| of_endpoint(glance, now)).collect();
+fn what_to_do(all: &[Glance], base_of: &dyn Fn(&str) -> String, now: i64) -> (Vec<Todo>, Option<String>) {
+    let mut todo: Vec<Todo> = all.iter().flat_map(|glance| of_endpoint(glance, base_of, now)).collect();
     todo.sort_by_key(|item| match item.tone {
         Tone::Bad => 0,
         Tone::Warn => 1,
@@ -127,13 +128,29 @@ fn what_to_do(all: &[Glance], now: i64) -> (Vec<Todo>, Option<String>) {
     (todo, (hidden > 0).then(|| format!("and {} more", Num(hidden as u64))))
 }
 
+/// A token that ends soon: the nearer, the louder.
+fn expires(
+    one: &Expiring,
+    item: &dyn Fn(Tone, &'static str, String, &'static str, &str) -> Todo,
+    now: i64,
+) -> Todo {
+    let tone = match one.days {
+        1 => Tone::Bad,
+        days if days <= 14 => Tone::Warn,
+        _ => Tone::Calm,
+    };
+    let text = format!("has a token that expires {}: “{}”.", When::new(one.at, now).words(), one.label);
+    item(tone, "clock", text, "Rotate it", &format!("tokens/{}/rotate", one.token_id))
+}
+
 /// What needs action at one endpoint.
-fn of_endpoint(glance: &Glance, now: i64) -> Vec<Todo> {
-    let item = |tone, icon, text, action, tab: &str| Todo {
+fn of_endpoint(glance: &Glance, base_of: &dyn Fn(&str) -> String, now: i64) -> Vec<Todo> {
+    let item = |tone, icon, text, action: &'static str, tab: &str| Todo {
         tone,
         icon,
         endpoint: glance.name.clone(),
         text,
+        fix: String::new(),
         action,
         link: format!("/admin/endpoints/{}/{tab}", glance.slug),
     };
@@ -151,18 +168,25 @@ fn of_endpoint(glance: &Glance, now: i64) -> Vec<Todo> {
         let text = "has no live token: every call gets 401.".to_owned();
         todo.push(item(Tone::Bad, "key", text, "Issue a token", "tokens"));
     }
-    let matters = glance.turned_away.iter().filter(|(_, at)| failures::matters(*at, glance.last_heard, now));
-    let turned_away: Vec<_> = matters.copied().collect();
-    if let Some(last) = turned_away.iter().map(|(_, at)| *at).max() {
-        let attempts: i64 = turned_away.iter().map(|(attempts, _)| attempts).sum();
-        let attempts = Num::of(attempts).with("attempt", "attempts");
-        let text = format!("turned away {attempts}, the last {}.", When::new(last, now).words());
-        todo.push(item(Tone::Bad, "cross", text, "See why", "connect"));
+    let matters = |one: &&TurnedAwayLately| failures::matters(one.cause, one.last_at, glance.last_heard, now);
+    let turned_away: Vec<_> = glance.turned_away.iter().filter(matters).collect();
+    if let Some(latest) = turned_away.iter().max_by_key(|one| one.last_at) {
+        let attempts = Num::of(turned_away.iter().map(|one| one.attempts).sum());
+        let (what, fix) =
+            failures::headline(latest.cause, latest.label.as_deref(), &base_of(&glance.slug), glance.idp);
+        let others = match turned_away.len() - 1 {
+            0 => String::new(),
+            1 => ", and one other kind".to_owned(),
+            more => format!(", and {more} other kinds"),
+        };
+        let text = format!(
+            "turned away {}, the last {}. {what}{others}.",
+            attempts.with("attempt", "attempts"),
+            When::new(latest.last_at, now).words()
+        );
+        todo.push(Todo { fix, ..item(Tone::Bad, "cross", text, "See why", "connect") });
     }
-    for (label, at) in &glance.expiring {
-        let text = format!("has a token that expires {}: “{label}”.", When::new(*at, now).words());
-        todo.push(item(Tone::Warn, "clock", text, "Issue another", "tokens"));
-    }
+    todo.extend(glance.expiring.iter().map(|one| expires(one, &item, now)));
     if let Some((idp, _)) = likeness::stranger(glance.idp, &glance.looks_like) {
         let own = likeness::settings_for(glance.idp);
         let text = format!("looks like {}, settings are for {own}.", idp.label());

@@ -84,7 +84,7 @@ async fn create(browser: &mut Browser) -> String {
 /// What OneLogin does: users, a change, a group, and calls that fail.
 async fn onelogin(store: &Store, secret: &str) {
     let header = format!("Bearer {secret}");
-    let admitted = store.registry().authenticate("acme-onelogin", Some(&header), "r-7", NOW).unwrap();
+    let admitted = store.registry().authenticate("acme-onelogin", Some(&header), None, "r-7", NOW).unwrap();
     let caller = admitted.caller;
     let people = [
         ("robertt", "Robert", "Tail"),
@@ -124,7 +124,11 @@ async fn onelogin(store: &Store, secret: &str) {
 
 fn admitted_again(store: &Store, secret: &str) -> endpoint_store::Caller {
     let header = format!("Bearer {secret}");
-    store.registry().authenticate("acme-onelogin", Some(&header), "01980c6e-5d11-7e2b", NOW).unwrap().caller
+    store
+        .registry()
+        .authenticate("acme-onelogin", Some(&header), None, "01980c6e-5d11-7e2b", NOW)
+        .unwrap()
+        .caller
 }
 
 async fn rename(store: &Store, caller: endpoint_store::Caller, id: String, mut body: Value) {

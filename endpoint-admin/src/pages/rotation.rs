@@ -6,7 +6,7 @@ use endpoint_store::{
     EndpointId, Millis, StoreError, Tx,
     endpoints::EndpointSummary,
     rotation::{self, Plan, Rotated},
-    tokens::{self, Consent, MAX_LIVE, TokenRecord, TokenState},
+    tokens::{self, Consent, Kind, MAX_LIVE, TokenRecord, TokenState},
     usage::{self, Refusal},
 };
 
@@ -103,6 +103,8 @@ struct RotationPage {
     issued: Option<Issued>,
     token_name: &'static str,
     exchange: Vec<String>,
+    /// Where clients of OAuth get access tokens.
+    token_url: String,
     watch: Watch,
     /// Its label must be typed to retire it now.
     busy: bool,
@@ -178,7 +180,7 @@ fn form_page(
     let now = operator.now();
     let live = known.tokens.iter().filter(|token| token.state(now).is_live()).count();
     let (frame, head) = operator.desk(summary, Tab::Tokens);
-    let token = TokenRow::new(record.clone(), &[], now);
+    let token = TokenRow::new(record.clone(), now);
     RotatePage { frame, head, token, full: live >= MAX_LIVE, limit: MAX_LIVE, form }
 }
 
@@ -195,7 +197,11 @@ fn watch_page(
     let (_, token_name) = Guide::fields(summary.endpoint.idp);
     RotationPage {
         token_name: if token_name == "Authorization" { "Bearer Token" } else { token_name },
-        exchange: Guide::exchange(summary.endpoint.idp),
+        exchange: match record.kind {
+            Kind::Bearer => Guide::exchange(summary.endpoint.idp),
+            Kind::Client => Guide::exchange_client(),
+        },
+        token_url: operator.public_url().token_url(&summary.endpoint.slug),
         watch: known.watch(record, &head, now),
         busy: record.is_busy(now),
         frame,

@@ -64,10 +64,10 @@ impl Watch {
         let (tone, verdict) = facts.verdict(refusals);
         let mut sides = Vec::new();
         if let Some(new) = new {
-            let row = TokenRow::new(new.clone(), refusals, now);
+            let row = TokenRow::new(new.clone(), now);
             sides.push(Side { role: "New token", row, since: Num::of(new.requests) });
         }
-        let row = TokenRow::new(old.clone(), refusals, now);
+        let row = TokenRow::new(old.clone(), now);
         sides.push(Side { role: "Old token", row, since: Num::of(old.requests_since_rotation()) });
         Self {
             old_id: old.id.clone(),
@@ -109,7 +109,7 @@ struct Facts<'a> {
 
 impl Facts<'_> {
     fn arrived(&self) -> Option<Millis> {
-        self.new.and_then(|new| new.first_used_at)
+        self.new.and_then(|new| Some(new.first_used.as_ref()?.at))
     }
 
     fn last_old(&self) -> Option<When> {

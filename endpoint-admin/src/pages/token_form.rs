@@ -1,6 +1,6 @@
 //! The form that issues a token, shared by a new endpoint and the token list.
 
-use endpoint_store::tokens::{NewToken, Scope};
+use endpoint_store::tokens::{Kind, Networks, NewToken, Scope};
 
 use crate::{
     forms::{Errors, Form},
@@ -24,8 +24,12 @@ pub(crate) struct TokenForm {
     pub(crate) request_key: String,
     /// What was typed.
     pub(crate) label: String,
+    /// Whether it is a client of OAuth.
+    pub(crate) client: bool,
     /// Whether the token may write.
     pub(crate) write: bool,
+    /// From where it may come, as typed.
+    pub(crate) networks: String,
     /// The dates to choose from.
     pub(crate) expiries: Vec<Choice>,
     /// What is wrong.
@@ -38,7 +42,9 @@ impl TokenForm {
         Self {
             request_key: request_key(),
             label: String::new(),
+            client: false,
             write: true,
+            networks: String::new(),
             expiries: expiries(USUAL),
             errors: Errors::default(),
         }
@@ -49,7 +55,9 @@ impl TokenForm {
         Self {
             request_key: request_key(),
             label: form.text("label").to_owned(),
+            client: form.text("kind") == "client",
             write: form.text("scope") != "read",
+            networks: form.text("networks").to_owned(),
             expiries: expiries(form.text("expires")),
             errors,
         }
@@ -75,13 +83,15 @@ pub(crate) fn expiries(chosen: &str) -> Vec<Choice> {
 }
 
 /// The token that a form asks for.
-pub(crate) fn wanted(form: &Form, label: &str, now: i64) -> NewToken {
+pub(crate) fn wanted(form: &Form, label: &str, networks: Networks, now: i64) -> NewToken {
     let asked = form.text("expires");
     let entry = EXPIRIES.iter().find(|(value, ..)| *value == asked);
     let days = entry.map_or(Some(365), |(.., days)| *days);
     NewToken {
         label: label.to_owned(),
         scope: if form.text("scope") == "read" { Scope::Read } else { Scope::Write },
+        kind: if form.text("kind") == "client" { Kind::Client } else { Kind::Bearer },
+        networks,
         expires_at: days.map(|days| now + days * DAY),
         request_key: sent_key(form),
     }

@@ -7,10 +7,8 @@ use askama::Template;
 use endpoint_store::{
     StoreError,
     endpoints::EndpointSummary,
-    tokens::{self, Consent, MAX_LIVE, Scope, TokenRecord, TokenState},
-    usage::{self, Refusal},
+    tokens::{self, Consent, Kind, MAX_LIVE, Networks, Scope, Secret, TokenRecord, TokenState, expiry},
 };
-use scim_core::token::PlainToken;
 
 use super::token_form::{self, TokenForm};
 use crate::{
@@ -24,7 +22,7 @@ use crate::{
 
 /// A token that was issued by this very request: the only time its secret is shown.
 pub(crate) struct Issued {
-    token: PlainToken,
+    token: Secret,
     /// Its label.
     pub(crate) label: String,
     /// What it may do.
@@ -35,7 +33,7 @@ pub(crate) struct Issued {
 
 impl Issued {
     /// From the store's answer.
-    pub(crate) fn new((token, record): (PlainToken, TokenRecord), now: i64) -> Self {
+    pub(crate) fn new((token, record): (Secret, TokenRecord), now: i64) -> Self {
         let expires = record.expires_at.map(|at| format!("expires {}", When::new(at, now).day()));
         Self {
             token,
@@ -43,6 +41,11 @@ impl Issued {
             scope: scope_words(record.scope),
             expires: expires.unwrap_or_else(|| "never expires".to_owned()),
         }
+    }
+
+    /// The client id, if it is a client of OAuth.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        matches!(self.token, Secret::Client(_)).then(|| self.token.id())
     }
 
     /// The secret, for the page.
@@ -54,6 +57,14 @@ impl Issued {
 /// The part of a token that is no secret, as it is shown everywhere.
 pub(crate) fn public_id(id: &str) -> String {
     format!("scim_{id}_…")
+}
+
+/// The same of a token, or the id of a client.
+pub(crate) fn public_part(token: &TokenRecord) -> String {
+    match token.kind {
+        Kind::Bearer => public_id(&token.id),
+        Kind::Client => token.id.clone(),
+    }
 }
 
 fn scope_words(scope: Scope) -> &'static str {
@@ -76,6 +87,8 @@ pub(crate) struct TokenRow {
     pub(crate) id: String,
     pub(crate) label: String,
     pub(crate) public: String,
+    /// Whether it is a client of OAuth.
+    pub(crate) client: bool,
     pub(crate) state: State,
     /// What the link to its rotation says, if there can be one.
     pub(crate) rotation: Option<&'static str>,
@@ -85,27 +98,45 @@ pub(crate) struct TokenRow {
     pub(crate) made_by: String,
     pub(crate) expires: Option<(When, Days)>,
     pub(crate) used: Option<Used>,
+    pub(crate) first: Option<When>,
     pub(crate) requests: Num,
+    /// Those of the last 24 hours.
+    pub(crate) day: Num,
+    /// Its part of the endpoint's, in percent.
+    pub(crate) share: Option<i64>,
+    /// From where it may come, if not from anywhere.
+    pub(crate) networks: String,
+    /// It ends within so many days.
+    pub(crate) warning: Option<i64>,
     pub(crate) ended: Option<When>,
     pub(crate) ended_by: Option<String>,
     pub(crate) attempts: Option<String>,
 }
 
 impl TokenRow {
-    /// A token as it is at `now`; `refusals` are attempts with it since it ended.
-    pub(crate) fn new(token: TokenRecord, refusals: &[Refusal], now: i64) -> Self {
+    /// The same among all tokens of its endpoint, which had so many requests in the last 24 hours.
+    pub(crate) fn among(token: TokenRecord, all: i64, now: i64) -> Self {
+        let share = token.share_of(all, now);
+        Self { share, ..Self::new(token, now) }
+    }
+
+    /// A token as it is at `now`.
+    pub(crate) fn new(token: TokenRecord, now: i64) -> Self {
         let (state, retired) = (token.state(now), token.retired_at(now));
-        let tried: i64 = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.attempts).sum();
-        let last = refusals.iter().filter(|r| r.token_id == token.id).map(|r| r.last.at).max();
-        let attempts = last.filter(|_| !state.is_live()).map(|last| {
+        let attempts = token.tries.as_ref().filter(|_| !state.is_live()).map(|tries| {
+            let from = if tries.last.address.is_empty() { "an unknown address" } else { &tries.last.address };
             format!(
-                "{} since, last {}",
-                Num::of(tried).with("attempt", "attempts"),
-                When::new(last, now).words()
+                "{} since, the last {} from {from}",
+                Num::of(tries.times).with("try", "tries"),
+                When::new(tries.last.at, now).words(),
             )
         });
+        let day = Num::of(token.in_day(now));
+        let warning = token.expires_at.filter(|_| state.is_live() && token.rotation.is_none());
+        let warning = warning.and_then(|end| expiry::warning(token.created_at, end, now));
         Self {
-            public: public_id(&token.id),
+            public: public_part(&token),
+            client: token.kind == Kind::Client,
             id: token.id,
             label: token.label,
             state: shown(state),
@@ -126,9 +157,19 @@ impl TokenRow {
                 agent: used.agent,
                 operation: used.request,
             }),
+            first: When::maybe(token.first_used.as_ref().map(|used| used.at), now),
             requests: Num::of(token.requests),
-            ended: When::maybe(token.revoked_at.or(retired), now),
+            day,
+            share: None,
+            networks: token.networks.to_string(),
+            warning,
+            ended: When::maybe(
+                token.revoked_at.or(retired).or(token.expires_at.filter(|at| *at <= now)),
+                now,
+            ),
             ended_by: match (token.revoked_at, token.rotation.and_then(|rotation| rotation.retired_by)) {
+                // An end by date needs nobody.
+                (None, None) if retired.is_none() => None,
                 (None, None) => Some("itself".to_owned()),
                 (None, by) => by.map(maker),
                 (Some(_), _) => token.revoked_by.map(maker),
@@ -164,6 +205,8 @@ pub(crate) struct TokensPage {
     pub(crate) live: Vec<TokenRow>,
     pub(crate) retired: Vec<TokenRow>,
     pub(crate) limit: usize,
+    /// Where clients of OAuth get access tokens.
+    pub(crate) token_url: String,
     pub(crate) form: TokenForm,
 }
 
@@ -180,12 +223,13 @@ async fn page(
     form: TokenForm,
 ) -> Result<TokensPage, PageError> {
     let (id, now) = (summary.endpoint.id.clone(), operator.now());
-    let (records, refusals) =
-        operator.read(move |conn| Ok((tokens::list(conn, &id)?, usage::refusals(conn, &id, 100)?))).await?;
-    let rows = records.into_iter().map(|token| TokenRow::new(token, &refusals, now));
+    let records = operator.read(move |conn| tokens::list(conn, &id)).await?;
+    let all = tokens::in_day_of_all(&records, now);
+    let rows = records.into_iter().map(|token| TokenRow::among(token, all, now));
     let (live, retired) = rows.partition(|row| row.live);
     let (frame, head) = operator.desk(summary, Tab::Tokens);
-    Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, form })
+    let token_url = operator.public_url().token_url(&summary.endpoint.slug);
+    Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, token_url, form })
 }
 
 /// Issues a token and shows it, in the answer to the form itself: it is kept nowhere to be shown later.
@@ -196,8 +240,15 @@ pub(crate) async fn issue(operator: Operator, slug: web::Path<String>, form: For
         let form = TokenForm::again(&form, Errors::one("label", "say where the token goes"));
         return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, None, form).await?);
     }
+    let networks = match form.text("networks").parse::<Networks>() {
+        Ok(networks) => networks,
+        Err(sentence) => {
+            let form = TokenForm::again(&form, Errors::one("networks", sentence));
+            return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&operator, &summary, None, form).await?);
+        }
+    };
     let (id, actor, now) = (summary.endpoint.id.clone(), operator.actor(), operator.now());
-    let new = token_form::wanted(&form, &label, now);
+    let new = token_form::wanted(&form, &label, networks, now);
     let issued = operator.write(move |tx| tokens::issue(tx, &id, &new, &actor, now)).await;
     match issued {
         Ok(issued) => {
@@ -266,7 +317,7 @@ async fn stake(
     }
     let busy = record.is_busy(now);
     let (frame, head) = operator.desk(summary, Tab::Tokens);
-    Ok(RevokePage { frame, head, busy, last: live == 1, token: TokenRow::new(record, &[], now), errors })
+    Ok(RevokePage { frame, head, busy, last: live == 1, token: TokenRow::new(record, now), errors })
 }
 
 /// Revokes a token. One that carried traffic within the hour needs its label typed.

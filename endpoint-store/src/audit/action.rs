@@ -33,6 +33,7 @@ actions! {
     EndpointUndelete = "endpoint.undelete",
     EndpointPurge = "endpoint.purge",
     TokenIssue = "token.issue",
+    TokenUpdate = "token.update",
     TokenRevoke = "token.revoke",
     TokenRotate = "token.rotate",
     TokenCancelRotation = "token.cancel-rotation",

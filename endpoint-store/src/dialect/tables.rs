@@ -178,12 +178,19 @@ kept! {
     tokens as TokenRow {
         id: String, endpoint_id: String, digest: Vec<u8>, label: String, scope: String, created_at: i64,
         created_by: String, expires_at: Option<i64>, revoked_at: Option<i64>, revoked_by: Option<String>,
-        request_key: Option<String>,
+        request_key: Option<String>, networks: Option<String>, warned_days: Option<i64>,
+        kind: String,
     }
     token_usage as TokenUsage {
         token_id: String, endpoint_id: String, requests: i64, first_at: Option<i64>, last_at: Option<i64>,
         last_address: Option<String>, last_agent: Option<String>, last_operation: Option<String>,
+        first_address: Option<String>, first_agent: Option<String>, first_operation: Option<String>,
     }
+    access_tokens as AccessToken {
+        id: String, endpoint_id: String, token_id: String, digest: Vec<u8>, scope: String, issued_at: i64,
+        expires_at: i64,
+    }
+    token_hours as TokenHour { token_id: String, hour: i64, endpoint_id: String, requests: i64 }
     token_rotations as TokenRotation {
         token_id: String, endpoint_id: String, successor: String, began_at: i64, began_by: String, quiet_for: i64,
         retire_at: Option<i64>, requests_before: i64, retired_at: Option<i64>, retired_by: Option<String>,

@@ -1,7 +1,6 @@
 //! What the console, the command line and the management API do to an endpoint in one step.
 
 use diesel::prelude::*;
-use scim_core::token::PlainToken;
 use serde_json::json;
 
 use super::{Endpoint, EndpointId, NewEndpoint, check_tenant, create, find, life};
@@ -13,7 +12,7 @@ use crate::ids::Millis;
 use crate::observations;
 use crate::schema::endpoints;
 use crate::settings::Idp;
-use crate::tokens::{self, NewToken, TokenRecord};
+use crate::tokens::{self, NewToken, Secret, TokenRecord};
 use crate::version::Expected;
 use crate::writer::Tx;
 
@@ -27,7 +26,7 @@ pub fn create_with_token(
     token: &NewToken,
     actor: &Actor,
     now: Millis,
-) -> Result<(Endpoint, PlainToken, TokenRecord), StoreError> {
+) -> Result<(Endpoint, Secret, TokenRecord), StoreError> {
     let acts = |tx: &mut Tx<'_>| {
         let endpoint = create(tx, new, actor, now)?;
         let (plain, record) = tokens::issue(tx, &endpoint.id, token, actor, now)?;

@@ -2,7 +2,6 @@
 
 use diesel::prelude::*;
 use scim_core::time::format;
-use scim_core::token::PlainToken;
 use serde_json::json;
 
 use super::{LONGEST, MINUTE, Rotation};
@@ -13,7 +12,7 @@ use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::token_rotations;
-use crate::tokens::{self, LABEL_LENGTH, MAX_LIVE, NewToken, TokenRecord, TokenState};
+use crate::tokens::{self, LABEL_LENGTH, MAX_LIVE, NewToken, Secret, TokenRecord, TokenState};
 use crate::writer::Tx;
 
 /// What is wanted of a rotation.
@@ -34,14 +33,14 @@ pub struct Plan {
 /// What came of it. The plain token exists only here.
 pub struct Rotated {
     /// The new bearer token.
-    pub secret: PlainToken,
+    pub secret: Secret,
     /// What is known of it.
     pub token: TokenRecord,
     /// The one that it replaces.
     pub retiring: TokenRecord,
 }
 
-/// Issues a token in the place of another, with the same scope and the same length of life; both live until the old one
+/// Issues a token in the place of another, with the same scope, networks and length of life; both live until the old one
 /// retires.
 ///
 /// # Errors
@@ -67,7 +66,8 @@ pub fn rotate(
     }
     let label = if plan.label.trim().is_empty() { next_label(&old.label, now) } else { plan.label.clone() };
     let expires_at = old.expires_at.map(|end| now + (end - old.created_at));
-    let new = NewToken { label, scope: old.scope, expires_at, request_key: plan.request_key.clone() };
+    let (networks, request_key) = (old.networks.clone(), plan.request_key.clone());
+    let new = NewToken { label, kind: old.kind, scope: old.scope, networks, expires_at, request_key };
     let (secret, token) = tx.as_one(
         |tx| tokens::issue(tx, endpoint, &new, actor, now),
         |(_, token)| {

@@ -245,10 +245,8 @@ pub fn unretire(
     tx.note(state_note(actor, now, Action::TokenUnretire, endpoint, &record, TokenState::Active));
     forget(tx, endpoint, id)?;
     // What was turned away while it was closed is explained by that, and mended.
-    let explained = refusals::table
-        .filter(refusals::endpoint_id.eq(endpoint.as_str()))
-        .filter(refusals::cause.eq(Cause::Retired.as_str()))
-        .filter(refusals::token_id.eq(id));
+    let explained =
+        refusals::table.filter(refusals::cause.eq(Cause::Retired.as_str())).filter(refusals::token_id.eq(id));
     diesel::delete(explained).execute(&mut **tx)?;
     tokens::get(tx, endpoint, id)
 }

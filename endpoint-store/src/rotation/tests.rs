@@ -17,8 +17,12 @@ fn token(used: Option<Millis>, rotation: Option<Rotation>) -> TokenRecord {
         revoked_at: None,
         revoked_by: None,
         requests: 7,
-        first_used_at: used,
+        kind: Default::default(),
+        networks: Default::default(),
+        first_used: used.map(seen),
         last_used: used.map(seen),
+        hours: Vec::new(),
+        tries: None,
         rotation,
     }
 }

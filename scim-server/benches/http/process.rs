@@ -15,9 +15,19 @@ pub struct Process {
 impl Process {
     /// The server itself on this database, without rate limits and with a log of warnings only.
     pub fn server(database: &str) -> Self {
-        let address = free_address();
         let mut command = program(database);
-        command.args(["serve", "--listen", &address.to_string()]).env("SCIM_RATE", "unlimited");
+        command.env("SCIM_RATE", "unlimited").env("SCIM_FAILED_RATE", "unlimited");
+        Self::serve(command)
+    }
+
+    /// The same with the limits that hold when nobody sets others.
+    pub fn with_limits(database: &str) -> Self {
+        Self::serve(program(database))
+    }
+
+    fn serve(mut command: Command) -> Self {
+        let address = free_address();
+        command.args(["serve", "--listen", &address.to_string()]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("cannot start");
         let server = Self { child, address };
         while std::net::TcpStream::connect(address).is_err() {

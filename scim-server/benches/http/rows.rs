@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::Options;
 use crate::load::{Client, Load, Measured, Until, run};
 use crate::process::Process;
 use crate::world::{Endpoint, add, person};
+use crate::{Options, flood};
 
 /// How often a read is measured; the round in the middle counts.
 const ROUNDS: usize = 5;
@@ -36,6 +36,10 @@ pub fn run_all(options: &Options) {
     world.writes();
     world.start();
     println!("memory: {:.0} MB", world.server.memory());
+    drop(world.server);
+    if options.wants("flood") {
+        flood::run(options, folder.path());
+    }
 }
 
 impl World<'_> {

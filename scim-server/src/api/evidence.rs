@@ -76,6 +76,10 @@ pub(super) struct EvidenceView {
 #[schema(as = Refusal)]
 pub(super) struct RefusalView {
     cause: &'static str,
+    /// What came, and what to do about it.
+    about: &'static str,
+    /// Whether it is this endpoint's token that came to another endpoint's address.
+    strayed: bool,
     /// Public id of the token, if it is one of ours.
     token_id: Option<String>,
     times: i64,
@@ -88,6 +92,8 @@ impl RefusalView {
     fn new(refusal: &Refusal) -> Self {
         Self {
             cause: refusal.cause.as_str(),
+            about: refusal.cause.about(),
+            strayed: refusal.strayed,
             token_id: Some(refusal.token_id.clone()).filter(|id| !id.is_empty()),
             times: refusal.attempts,
             first_at: format(refusal.first_at),

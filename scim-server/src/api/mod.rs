@@ -26,16 +26,18 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use endpoint_admin::password::Hasher;
-use endpoint_admin::{Clock, PublicUrl};
+use endpoint_admin::{ClientAddress, Clock, PublicUrl};
 use endpoint_store::caller::Actor;
 use endpoint_store::idempotency::Once;
 use endpoint_store::operators::Operator;
+use endpoint_store::usage::Cause;
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::limits::RateLimits;
+use crate::limits::{FailingAddresses, RateLimits};
+use crate::metrics::{Limit, Metrics};
 use crate::middleware::Line;
 use crate::scim;
 use params::Query;
@@ -53,6 +55,10 @@ pub struct Api {
     pub clock: Clock,
     /// Requests per second and key.
     pub rates: RateLimits,
+    /// Who sends wrong credentials too fast.
+    pub addresses: Arc<FailingAddresses>,
+    /// What is counted for whoever watches.
+    pub metrics: Metrics,
     /// Bounds how many passwords are hashed at once.
     pub hasher: Hasher,
 }
@@ -223,10 +229,21 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     if let Ok((Route { work: Work::Description, .. }, _)) = resolved {
         return Reply::json(openapi::document());
     }
-    let holder = api.store.registry().authenticate_key(scim::authorization(req), now).map_err(|cause| {
+    let (credential, from) = (scim::authorization(req), ClientAddress::of(req));
+    if let Some(wait) = api.addresses.wait(from, credential) {
+        api.metrics.limited(Limit::Address);
+        Line::of(req).refused(Cause::Flood.as_str());
+        return Err(Problem::too_many(wait));
+    }
+    let holder = api.store.registry().authenticate_key(credential, now).map_err(|cause| {
         Line::of(req).refused(cause);
+        if api.addresses.failed(from, None, &scim::seen(req, now)) {
+            let address = from.map(tracing::field::display);
+            tracing::warn!(address, cause, "an address sends wrong API keys too fast and is told to wait");
+        }
         Problem::unauthorized()
     })?;
+    api.addresses.succeeded(from, credential);
     Line::of(req).key(&holder.key_id);
     let seen = scim::seen(req, now);
     let address = seen.address.clone();

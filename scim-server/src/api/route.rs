@@ -150,7 +150,7 @@ const STATUS: Param = Param {
 const CONFIRM: Param = Param {
     name: "confirm",
     kind: Kind::Text,
-    about: "The label of the token, to close it although it carried traffic within the hour.",
+    about: "The label of the token, to close it although it carried traffic within the hour, or to shut out the address that came from.",
 };
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
@@ -160,7 +160,7 @@ use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, Endpoin
 use operators::{NewOperatorBody, OperatorView, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
-use tokens::{IssuedToken, NewTokenBody, TokenView};
+use tokens::{IssuedToken, NewTokenBody, TokenPatchBody, TokenView};
 
 /// The table.
 #[rustfmt::skip]
@@ -223,6 +223,8 @@ pub static ROUTES: &[Route] = &[
     route(POST, "/endpoints/{endpoint}/tokens", Operator, "Issue a bearer token; it is shown once", run!(tokens::issue))
         .idempotent().takes(one::<NewTokenBody>)
         .gives(&[(201, Some(one::<IssuedToken>)), (200, Some(one::<IssuedToken>))]),
+    route(PATCH, "/endpoints/{endpoint}/tokens/{token}", Operator, "Say from where a bearer token may come", run!(tokens::patch))
+        .query(&[CONFIRM]).takes(one::<TokenPatchBody>).gives(&[(200, Some(one::<TokenView>))]),
     route(DELETE, "/endpoints/{endpoint}/tokens/{token}", Operator, "Revoke a bearer token", run!(tokens::revoke))
         .query(&[CONFIRM]),
     route(POST, "/endpoints/{endpoint}/tokens/{token}/rotate", Operator, "Replace a token: the new one is shown once, the old one retires when it is silent", run!(rotation::rotate))

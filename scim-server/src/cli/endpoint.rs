@@ -7,10 +7,9 @@ use endpoint_store::caller::Actor;
 use endpoint_store::endpoints::document::Document;
 use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Status, Turn};
 use endpoint_store::settings::Idp;
-use endpoint_store::tokens::{NewToken, Scope};
+use endpoint_store::tokens::{NewToken, Scope, Secret};
 use endpoint_store::version::Expected;
 use endpoint_store::{Endpoint, StoreError, Tx};
-use scim_core::token::PlainToken;
 use serde_json::{Map, Value, json};
 
 use super::output::{Answer, clean, count, fields, moment, table, time};
@@ -179,6 +178,8 @@ async fn create(
             let first = NewToken {
                 label: FIRST_TOKEN.to_owned(),
                 scope: Scope::Write,
+                kind: Default::default(),
+                networks: Default::default(),
                 expires_at: None,
                 request_key: None,
             };
@@ -206,7 +207,7 @@ async fn create(
     Ok(Answer { json, text: welcome(cx, &endpoint, &secret) })
 }
 
-fn welcome(cx: &Context, endpoint: &Endpoint, secret: &PlainToken) -> String {
+fn welcome(cx: &Context, endpoint: &Endpoint, secret: &Secret) -> String {
     let values = [
         ("SCIM Base URL", cx.config.base_url(&endpoint.slug)),
         ("SCIM Bearer Token", secret.reveal().to_owned()),

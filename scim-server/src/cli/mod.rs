@@ -5,6 +5,7 @@
 pub mod database;
 pub mod endpoint;
 pub mod key;
+pub mod oauth;
 pub mod operator;
 pub mod output;
 mod people;
@@ -12,6 +13,7 @@ mod rotation;
 mod schema;
 mod seed;
 mod signals;
+mod telemetry;
 pub mod token;
 pub mod transfer;
 
@@ -53,6 +55,8 @@ pub enum Command {
     Endpoint(endpoint::EndpointArgs),
     /// Issue, list and revoke bearer tokens
     Token(token::TokenArgs),
+    /// Make, list and end clients of OAuth 2.0, for identity providers that want access tokens
+    Oauth(oauth::OauthArgs),
     /// Make, list and change the accounts of the console
     Operator(operator::OperatorArgs),
     /// Bring the database to the schema of this release
@@ -247,6 +251,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
             (args.format.json, endpoint::run(args.command, &Context::open(config)?).await)
         }
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
+        Command::Oauth(args) => (args.format.json, oauth::run(args.command, &Context::open(config)?).await),
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
         Command::Migrate(format) => (format.json, database::migrate(&config)),
         Command::Seed(args) => (args.format.json, seed::run(&args, &Context::open(config)?).await),

@@ -7,7 +7,8 @@ use endpoint_store::{Endpoint, EndpointId, Millis, StoreError, Tx};
 use serde_json::json;
 
 use super::output::{Answer, clean, fields, moment, time};
-use super::token::{busy, expiry, past, record};
+use super::telemetry::record;
+use super::token::{busy, expiry, past};
 use super::{Context, Failure, SHOWN_ONCE, Which, find, find_live};
 
 pub(super) async fn rotate(cx: &Context, which: Which, plan: Plan) -> Result<Answer, Failure> {

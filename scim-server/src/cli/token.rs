@@ -3,13 +3,14 @@
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
 use endpoint_store::rotation::Plan;
-use endpoint_store::tokens::{self, Consent, NewToken, Scope, TokenRecord};
+use endpoint_store::tokens::{self, Consent, Kind, Networks, NewToken, Scope, TokenRecord};
 use endpoint_store::{Millis, StoreError};
-use scim_core::token::PlainToken;
-use serde_json::{Value, json};
+use scim_core::token::{PlainSecret, PlainToken};
+use serde_json::json;
 
-use super::output::{Answer, clean, count, fields, moment, table, time};
-use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live, rotation};
+use super::output::{Answer, clean, count, fields, moment, time};
+use super::telemetry::record;
+use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live, rotation, telemetry};
 
 const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
@@ -45,9 +46,24 @@ pub enum TokenCommand {
         /// When it ends by itself: 90m, 12h, 365d, 52w, or never
         #[arg(long, value_name = "TIME", default_value = "never", value_parser = lifetime)]
         expires_in: Lifetime,
+        /// Addresses and networks that it may come from, with commas between them: 192.0.2.0/24,2001:db8::7
+        #[arg(long, value_name = "NETWORKS", default_value = "any", hide_default_value = true)]
+        allow_from: Networks,
     },
     /// List the tokens of an endpoint, dead ones too
     List(Which),
+    /// Say from which addresses a token may come, from the next request on
+    Allow {
+        /// Id of the token, as `token list` shows it
+        token_id: String,
+        /// Addresses and networks with commas between them, or any
+        networks: Networks,
+        /// Do it even if the token was used within the last hour from an address that is not among them
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List what an endpoint turned away, and what to do about it
+    Refusals(Which),
     /// Replace a token: issue a new one; the old one retires when nobody uses it any more
     Rotate {
         /// Names the endpoint.
@@ -125,7 +141,7 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
 }
 
 /// Reads `90m`, `24h` or `7d`.
-fn length(text: &str) -> Result<Millis, String> {
+pub(super) fn length(text: &str) -> Result<Millis, String> {
     let length = lifetime(text).ok().and_then(|lifetime| lifetime.0);
     length.ok_or_else(|| {
         format!("`{text}` is no time; write a number with m (minutes), h, d or w, for example 24h")
@@ -138,11 +154,16 @@ fn length(text: &str) -> Result<Millis, String> {
 /// [`Failure`].
 pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure> {
     match command {
-        TokenCommand::Issue { which, label, scope, expires_in } => {
+        TokenCommand::Issue { which, label, scope, expires_in, allow_from: networks } => {
             let expires_at = expires_in.end(cx.now);
-            issue(cx, which, NewToken { label, scope, expires_at, request_key: None }).await
+            let kind = Kind::Bearer;
+            issue(cx, which, NewToken { label, kind, scope, networks, expires_at, request_key: None }).await
         }
-        TokenCommand::List(which) => list(cx, which).await,
+        TokenCommand::List(which) => telemetry::list(cx, which, None).await,
+        TokenCommand::Allow { token_id, networks, yes } => {
+            telemetry::allow(cx, id_of(token_id), networks, yes).await
+        }
+        TokenCommand::Refusals(which) => telemetry::refusals(cx, which).await,
         TokenCommand::Rotate { which, token, label, overlap, at_most } => {
             let (token, retire_at) = (token.map(id_of), at_most.end(cx.now));
             let plan = Plan { token, label, quiet_for: overlap, retire_at, request_key: None };
@@ -156,8 +177,12 @@ pub async fn run(command: TokenCommand, cx: &Context) -> Result<Answer, Failure>
 }
 
 /// Somebody who holds the whole token may paste it where its id belongs.
-fn id_of(text: String) -> String {
-    PlainToken::parse(&text).map_or(text, |token| token.id().to_owned())
+pub(super) fn id_of(text: String) -> String {
+    match (PlainToken::parse(&text), PlainSecret::parse(&text)) {
+        (Ok(token), _) => token.id().to_owned(),
+        (_, Ok(secret)) => secret.id().to_owned(),
+        _ => text,
+    }
 }
 
 async fn issue(cx: &Context, which: Which, new: NewToken) -> Result<Answer, Failure> {
@@ -192,74 +217,7 @@ pub(super) fn expiry(token: &TokenRecord, now: Millis) -> String {
     token.expires_at.map_or_else(|| "never".to_owned(), |at| moment(Some(at), now))
 }
 
-async fn list(cx: &Context, which: Which) -> Result<Answer, Failure> {
-    let (slug, tokens) = cx
-        .read(move |conn| {
-            let endpoint = find(conn, &which.endpoint)?;
-            Ok((endpoint.slug, tokens::list(conn, &endpoint.id)?))
-        })
-        .await?;
-    let rows: Vec<[String; 8]> = tokens
-        .iter()
-        .map(|t| {
-            [
-                t.id.clone(),
-                t.label.clone(),
-                t.state(cx.now).as_str().to_owned(),
-                t.scope.as_str().to_owned(),
-                moment(Some(t.created_at), cx.now),
-                expiry(t, cx.now),
-                t.requests.to_string(),
-                moment(t.last_used.as_ref().map(|used| used.at), cx.now),
-            ]
-        })
-        .collect();
-    let text = if rows.is_empty() {
-        format!("Endpoint `{slug}` has no token; `token issue {slug}` issues one.")
-    } else {
-        table(["ID", "LABEL", "STATE", "SCOPE", "MADE", "EXPIRES", "REQUESTS", "LAST USED"], &rows)
-    };
-    let records: Vec<Value> = tokens.iter().map(|t| record(t, &slug, cx.now)).collect();
-    Ok(Answer { json: json!({ "tokens": records }), text })
-}
-
-pub(super) fn record(token: &TokenRecord, slug: &str, now: Millis) -> Value {
-    json!({
-        "id": token.id,
-        "label": token.label,
-        "scope": token.scope.as_str(),
-        "state": token.state(now).as_str(),
-        "endpoint": slug,
-        "created_at": time(Some(token.created_at)),
-        "created_by": token.created_by,
-        "expires_at": time(token.expires_at),
-        "revoked_at": time(token.revoked_at),
-        "revoked_by": token.revoked_by,
-        "rotation": token.rotation.as_ref().map(|rotation| json!({
-            "successor": rotation.successor,
-            "began_at": time(Some(rotation.began_at)),
-            "began_by": rotation.began_by,
-            "overlap_seconds": rotation.quiet_for / 1000,
-            "retire_at": time(rotation.retire_at),
-            "retires_at": time(token.retires_at(now)),
-            "requests_since": token.requests_since_rotation(),
-            "retired_at": time(token.retired_at(now)),
-            "retired_by": rotation.retired_by,
-            "undo_until": time(token.undo_until(now)),
-        })),
-        "requests": token.requests,
-        "first_used_at": time(token.first_used_at),
-        "last_used_at": time(token.last_used.as_ref().map(|used| used.at)),
-        "last_used": token.last_used.as_ref().map(|used| json!({
-            "at": time(Some(used.at)),
-            "address": used.address,
-            "agent": used.agent,
-            "request": used.request,
-        })),
-    })
-}
-
-async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> {
+pub(super) async fn revoke(cx: &Context, id: String, yes: bool) -> Result<Answer, Failure> {
     let now = cx.now;
     let (slug, token) = cx
         .write(move |tx| {
@@ -312,6 +270,7 @@ mod tests {
 
     use endpoint_store::settings::Idp;
     use endpoint_store::usage::Seen;
+    use serde_json::Value;
 
     use super::*;
     use crate::cli::endpoint::{self, EndpointCommand};

@@ -10,22 +10,24 @@ mod discovery;
 mod fingerprint;
 mod list;
 pub mod negotiate;
+mod oauth;
 mod preconditions;
 mod query;
 mod render;
 mod resources;
 mod route;
+mod turned;
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use endpoint_admin::{ClientAddress, Clock, PublicUrl, RequestId};
-use endpoint_store::endpoints::Status;
 use endpoint_store::observations::Observed;
-use endpoint_store::registry::{Admitted, TurnedAway};
+use endpoint_store::registry::Admitted;
 use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::tokens::Scope;
 use endpoint_store::usage::{Cause, Seen};
@@ -38,12 +40,15 @@ use scim_core::{json, password};
 use serde_json::Value;
 
 use crate::error;
-use crate::limits::RateLimits;
+use crate::limits::{Allowance, FailingAddresses, RateLimits};
+use crate::metrics::{Limit, Metrics};
 use crate::middleware::Line;
 use negotiate::MediaType;
 use query::Query;
 pub use route::{Operation, ROUTES, Route, Shape};
 use route::{Target, Unrouted};
+pub(crate) use turned::note_astray;
+use turned::{closed, note_fault, note_turned_away, told_to_wait, why_no_path};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -62,11 +67,17 @@ pub struct Scim {
     pub clock: Clock,
     /// Requests per second and endpoint.
     pub rates: RateLimits,
+    /// Who sends wrong credentials too fast.
+    pub addresses: Arc<FailingAddresses>,
+    /// What is counted for whoever watches.
+    pub metrics: Metrics,
 }
 
 /// Mounts the door.
 pub fn configure(cfg: &mut web::ServiceConfig, scim: web::Data<Scim>) {
-    cfg.app_data(scim).service(web::scope("/scim").default_service(web::to(door)));
+    cfg.app_data(scim)
+        .route(&format!("{}/{{issuer:.*}}", oauth::WELL_KNOWN), web::get().to(oauth::well_known))
+        .service(web::scope("/scim").default_service(web::to(door)));
 }
 
 /// Whether a path that no route matched is SCIM's after all: doubled slashes at its beginning are no fault.
@@ -132,20 +143,45 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     let segments = path_segments(req.path());
     let slug = segments.first().map(String::as_str).unwrap_or_default();
     let (id, now) = (request_id(&req), scim.clock.now());
-    let authorization = authorization(&req);
-    let admitted = match scim.store.registry().authenticate(slug, authorization, &id, now) {
+    if let Some(place) = oauth::Place::of(&segments) {
+        return oauth::serve(place, &req, payload, &scim, slug).await;
+    }
+    let (authorization, address) = (authorization(&req), ClientAddress::of(&req));
+    if let Some(wait) = scim.addresses.wait(address, authorization) {
+        scim.metrics.limited(Limit::Address);
+        Line::of(&req).refused(Cause::Flood.as_str());
+        return told_to_wait(wait, media);
+    }
+    if let Some(access) = scim.store.registry().unheard_of(authorization)
+        && let Err(error) = scim.store.learn_access(access, now).await
+    {
+        return error::respond(&error::explain(error, &id), media);
+    }
+    let admitted = match scim.store.registry().authenticate(slug, authorization, address, &id, now) {
         Ok(admitted) => admitted,
         Err(turned) => {
-            note_turned_away(&scim, &req, turned, now);
+            note_turned_away(&scim, &req, slug, turned, now);
             return error::unauthorized(media);
         }
     };
+    scim.addresses.succeeded(address, authorization);
     Line::of(&req).caller(&admitted.caller);
     scim.store.usage().used(&admitted.caller.actor().id, seen(&req, now));
-    match serve(req.clone(), payload, scim, admitted, &segments, (media, now)).await {
-        Ok(response) => response,
-        Err(error) => error::respond(&error, media),
+    let (begun, noted, endpoint) = (Instant::now(), Noted::default(), admitted.caller.endpoint().clone());
+    let served = serve(req.clone(), payload, scim.clone(), admitted, &segments, (media, now), &noted).await;
+    let mut response = served.unwrap_or_else(|error| error::respond(&error, media));
+    if let Some(allowance) = noted.allowance.take() {
+        allowance.tell(&mut response);
     }
+    scim.metrics.served(&endpoint, noted.operation.get(), response.status(), begun.elapsed());
+    response
+}
+
+/// What is learned about a request on its way.
+#[derive(Default)]
+struct Noted {
+    operation: Cell<Option<Operation>>,
+    allowance: Cell<Option<Allowance>>,
 }
 
 async fn serve(
@@ -155,10 +191,12 @@ async fn serve(
     admitted: Admitted,
     segments: &[String],
     (media, now): (MediaType, i64),
+    noted: &Noted,
 ) -> Result<HttpResponse, ScimError> {
     let caller = admitted.caller;
-    if let Some(response) = closed(caller.endpoint(), &scim.rates, media) {
-        return Ok(response);
+    match closed(caller.endpoint(), &scim, media) {
+        Ok(allowance) => noted.allowance.set(allowance),
+        Err(response) => return Ok(*response),
     }
     let (operation, target) = match behind_base(segments)
         .map_err(Unrouted::NoPath)
@@ -166,7 +204,7 @@ async fn serve(
     {
         Ok(found) => found,
         Err(Unrouted::NoPath(error)) => {
-            note_fault(&scim, &req, &caller, Cause::WrongPath, now);
+            note_fault(&scim, &req, &caller, why_no_path(&req, segments, &caller), now);
             return Err(error);
         }
         Err(Unrouted::NoMethod(error, allow)) => {
@@ -177,6 +215,7 @@ async fn serve(
             return Ok(response);
         }
     };
+    noted.operation.set(Some(operation));
     if admitted.scope == Scope::Read && !operation.is_read() {
         note_fault(&scim, &req, &caller, Cause::ReadOnly, now);
         return Err(ScimError::forbidden(
@@ -269,32 +308,6 @@ fn behind_base(segments: &[String]) -> Result<&[String], ScimError> {
     }
 }
 
-/// The answer of an endpoint that may not answer, or that is asked too fast.
-fn closed(endpoint: &Endpoint, rates: &RateLimits, media: MediaType) -> Option<HttpResponse> {
-    let (error, retry_after) = match endpoint.status {
-        Status::Disabled => (
-            ScimError::forbidden("This endpoint is disabled. Ask its operator to enable it in the console."),
-            None,
-        ),
-        Status::Paused => {
-            let detail = "This endpoint is paused by its operator. Nothing was changed; try again later.";
-            (ScimError::unavailable(detail), Some(PAUSED_RETRY_AFTER))
-        }
-        Status::Active => {
-            let wait = rates.check(endpoint).err()?;
-            let detail = format!(
-                "Too many requests for this endpoint; wait {wait} s and send the same request again."
-            );
-            (ScimError::new(Kind::TooManyRequests, detail), Some(wait))
-        }
-    };
-    let mut response = error::respond(&error, media);
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    Some(response)
-}
-
 async fn read_body(req: &HttpRequest, payload: web::Payload) -> Result<Bytes, ScimError> {
     if !matches!(*req.method(), Method::POST | Method::PUT | Method::PATCH) {
         return Ok(Bytes::new());
@@ -351,18 +364,4 @@ pub(crate) fn seen(req: &HttpRequest, now: i64) -> Seen {
     let address = ClientAddress::of(req).map(|address| address.to_string()).unwrap_or_default();
     let agent = req.headers().get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default();
     Seen::new(now, &address, agent, &format!("{} {}", req.method(), req.path()))
-}
-
-fn note_turned_away(scim: &Scim, req: &HttpRequest, turned: TurnedAway, now: i64) {
-    Line::of(req).turned_away(&turned);
-    if let Some(endpoint) = turned.endpoint {
-        scim.store.usage().turned_away(endpoint, turned.cause, turned.token_id, seen(req, now));
-    }
-}
-
-/// A request with a good token that cannot work as it is: shown to the operator like one without.
-fn note_fault(scim: &Scim, req: &HttpRequest, caller: &Caller, cause: Cause, now: i64) {
-    Line::of(req).cause(cause);
-    let token = caller.actor().id.clone();
-    scim.store.usage().turned_away(caller.endpoint().id.clone(), cause, Some(token), seen(req, now));
 }

@@ -40,6 +40,44 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::ServiceProviderConfig,
+        Self::ResourceTypes,
+        Self::ResourceType,
+        Self::Schemas,
+        Self::Schema,
+        Self::Bulk,
+        Self::Me,
+        Self::List,
+        Self::Search,
+        Self::Create,
+        Self::Get,
+        Self::Replace,
+        Self::Patch,
+        Self::Delete,
+    ];
+
+    /// As it is called in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServiceProviderConfig => "service-provider-config",
+            Self::ResourceTypes => "resource-types",
+            Self::ResourceType => "resource-type",
+            Self::Schemas => "schemas",
+            Self::Schema => "schema",
+            Self::Bulk => "bulk",
+            Self::Me => "me",
+            Self::List => "list",
+            Self::Search => "search",
+            Self::Create => "create",
+            Self::Get => "get",
+            Self::Replace => "replace",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+
     /// Whether a read-only token may do it.
     pub fn is_read(self) -> bool {
         !matches!(self, Self::Bulk | Self::Create | Self::Replace | Self::Patch | Self::Delete)

@@ -1,0 +1,74 @@
+//! The state of the whole in numbers, for whoever watches the server: asked for now and then, never by a request.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::conn::Conn;
+use crate::endpoints::{EndpointId, Status};
+use crate::error::StoreError;
+use crate::ids::Millis;
+use crate::schema::endpoint_progress;
+use crate::{Store, registry};
+
+/// Endpoints whose rows are read by one statement.
+const PORTION: usize = 500;
+
+/// One endpoint.
+#[derive(Debug, Clone)]
+pub struct OfEndpoint {
+    /// Its place in the URL.
+    pub slug: String,
+    /// When its oldest live token was issued.
+    pub oldest_token: Option<Millis>,
+    /// When the next of its live tokens ends.
+    pub next_expiry: Option<Millis>,
+    /// The number of its last change.
+    pub last_change: Option<i64>,
+}
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    /// Writes that are under way or wait for their turn.
+    pub writes: usize,
+    /// How many endpoints are in each state.
+    pub endpoints: Vec<(Status, usize)>,
+    /// The endpoints by slug, as many as were asked for.
+    pub of_endpoint: Vec<OfEndpoint>,
+}
+
+/// Measures; `most` endpoints have numbers of their own.
+///
+/// # Errors
+/// Those of [`Store::read`].
+pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, StoreError> {
+    let mut all = store.registry().endpoints();
+    let states = [Status::Active, Status::Paused, Status::Disabled];
+    let count = |status| (status, all.iter().filter(|endpoint| endpoint.status == status).count());
+    let endpoints = states.map(count).into();
+    all.sort_by(|a, b| a.slug.cmp(&b.slug));
+    all.truncate(most);
+    let ids: Vec<EndpointId> = all.iter().map(|endpoint| endpoint.id.clone()).collect();
+    let heads = store.read(move |conn| heads(conn, &ids)).await?;
+    let mut lives = store.registry().lives(now);
+    let of_endpoint = all.into_iter().map(|endpoint| {
+        let registry::Lives { oldest, next_expiry } = lives.remove(&endpoint.id).unwrap_or_default();
+        let last_change = heads.get(endpoint.id.as_str()).copied();
+        OfEndpoint { slug: endpoint.slug.clone(), oldest_token: oldest, next_expiry, last_change }
+    });
+    Ok(Gauges { writes: store.writes_waiting(), endpoints, of_endpoint: of_endpoint.collect() })
+}
+
+fn heads(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, i64>, StoreError> {
+    let mut heads = HashMap::new();
+    for portion in endpoints.chunks(PORTION) {
+        let ids: Vec<&str> = portion.iter().map(EndpointId::as_str).collect();
+        let rows: Vec<(String, i64)> = endpoint_progress::table
+            .filter(endpoint_progress::endpoint_id.eq_any(ids))
+            .select((endpoint_progress::endpoint_id, endpoint_progress::last_change))
+            .load(conn)?;
+        heads.extend(rows);
+    }
+    Ok(heads)
+}

@@ -1,0 +1,77 @@
+//! `/metrics`: what is counted and measured, and who may read it.
+
+use std::time::Duration;
+
+use crate::support::app::App;
+use crate::support::both;
+use crate::support::http::{Request, send};
+
+async fn metrics(app: &App) -> String {
+    let answer = send(app.address(), &Request::new("GET", "/metrics")).await.expect(200);
+    assert!(answer.header("content-type").is_some_and(|kind| kind.starts_with("text/plain; version=0.0.4")));
+    answer.text()
+}
+
+/// The value of one line.
+#[track_caller]
+fn value(metrics: &str, name: &str) -> f64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in\n{metrics}")).parse().expect("a number")
+}
+
+both! {
+    async fn requests_and_refusals_are_counted(app: &App) {
+        let scim = app.generic();
+        let before = metrics(app).await;
+        assert_eq!(value(&before, "scim_requests_total{operation=\"create\",class=\"2xx\"}"), 0.0);
+        scim.user("robertt").await;
+        scim.get("/Users").await.expect(200);
+        scim.get("/Users/nobody").await.expect(404);
+        scim.get("/Things").await.expect(404);
+        scim.with_token("nonsense").get("/Users").await.expect(401);
+        let after = metrics(app).await;
+        for (name, expected) in [
+            ("scim_requests_total{operation=\"create\",class=\"2xx\"}", 1.0),
+            ("scim_requests_total{operation=\"list\",class=\"2xx\"}", 1.0),
+            ("scim_requests_total{operation=\"get\",class=\"4xx\"}", 1.0),
+            ("scim_requests_total{operation=\"none\",class=\"4xx\"}", 1.0),
+            ("scim_endpoint_requests_total{endpoint=\"generic\",class=\"2xx\"}", 2.0),
+            ("scim_endpoint_requests_total{endpoint=\"generic\",class=\"4xx\"}", 2.0),
+            ("scim_request_duration_seconds_count{operation=\"create\"}", 1.0),
+            ("scim_request_duration_seconds_bucket{operation=\"create\",le=\"+Inf\"}", 1.0),
+            ("scim_refusals_total{cause=\"malformed\"}", 1.0),
+            ("scim_refusals_total{cause=\"wrong-path\"}", 1.0),
+            ("http_requests_total{surface=\"scim\",class=\"4xx\"}", 3.0),
+            ("scim_endpoints{state=\"active\"}", 3.0),
+            ("scim_change_log_head{endpoint=\"generic\"}", 1.0),
+            ("scim_writes_waiting", 0.0),
+        ] {
+            assert_eq!(value(&after, name), expected, "{name}");
+        }
+        // The short one of three live tokens, made a moment ago.
+        let left = value(&after, "scim_token_expiry_seconds{endpoint=\"onelogin\"}");
+        assert!((86_000.0..=86_400.0).contains(&left), "{left}");
+        app.advance(Duration::from_secs(3600));
+        let later = metrics(app).await;
+        assert!(value(&later, "scim_token_oldest_age_seconds{endpoint=\"onelogin\"}") >= 3600.0);
+        app.advance(Duration::from_secs(24 * 3600));
+        assert!(!metrics(app).await.contains("scim_token_expiry_seconds{"), "a dead token has no end ahead");
+        for line in later.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let (name, number) = line.rsplit_once(' ').expect("name and value");
+            assert!(number.parse::<f64>().is_ok() && !name.contains("scim_0"), "{line}");
+        }
+    }
+
+    async fn who_is_not_on_this_machine_needs_a_key(app: &App) {
+        let through_a_proxy = |name: &str| Request::new("GET", "/metrics").header(name, "127.0.0.1");
+        for header in ["X-Forwarded-For", "Forwarded", "X-Real-IP"] {
+            let answer = send(app.address(), &through_a_proxy(header)).await.expect(401);
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+            assert!(!answer.text().contains("generic"), "{answer:#}");
+        }
+        let with = |token: &str| through_a_proxy("X-Forwarded-For").bearer(token);
+        send(app.address(), &with(&app.furniture().generic.token)).await.expect(401);
+        let answer = send(app.address(), &with(&app.furniture().owner_key)).await.expect(200);
+        assert!(answer.text().contains("scim_endpoints{"), "{answer:#}");
+    }
+}
