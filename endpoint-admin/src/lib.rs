@@ -13,6 +13,7 @@
 mod assets;
 pub mod audit_file;
 mod backoff;
+mod confirm;
 mod console;
 mod csrf;
 mod dress;

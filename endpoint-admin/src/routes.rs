@@ -9,15 +9,17 @@ use actix_web::{
     web::{self, PayloadConfig, ServiceConfig},
 };
 
+use endpoint_store::operators::Act;
+
 use crate::{
     assets,
     console::Console,
     dress::dress,
     forms::{FORM_LIMIT, SCHEMA_FORM},
-    gate,
+    gate::{self, Rules},
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, outside,
-        overview, rotation, schema, settings, tokens, user, users,
+        account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, operators,
+        outside, overview, own_password, rotation, schema, settings, tokens, user, users,
     },
 };
 
@@ -51,8 +53,23 @@ pub enum Access {
     Session,
     /// The same, but asked for by a page by itself: it does not keep the session alive.
     Poll,
-    /// Whoever is signed in, auditors too: it changes nothing but their own session.
+    /// Whoever is signed in, auditors too: it changes nothing but what is their own.
     SelfService,
+    /// Whoever is signed in and may manage operators, also to read.
+    People,
+}
+
+impl Access {
+    /// What a request with this access does, for the table of roles; `None` where nobody is signed in.
+    pub fn act(self, method: Method) -> Option<Act> {
+        match (self, method) {
+            (Self::Public | Self::SetUp, _) => None,
+            (Self::Session, Method::Get) | (Self::Poll, _) => Some(Act::See),
+            (Self::Session, Method::Post) => Some(Act::Work),
+            (Self::SelfService, _) => Some(Act::Own),
+            (Self::People, _) => Some(Act::People),
+        }
+    }
 }
 
 /// One line of the table.
@@ -64,6 +81,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who.
     pub access: Access,
+    /// Whether the password is asked for again, when it was last given a while ago.
+    pub sensitive: bool,
     /// The most bytes of its form.
     limit: usize,
     handler: fn() -> actix_web::Route,
@@ -75,6 +94,17 @@ impl Route {
         self.limit = limit;
         self
     }
+
+    /// The most bytes of its form.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The same, only for whoever gave the password lately.
+    const fn sensitive(mut self) -> Self {
+        self.sensitive = true;
+        self
+    }
 }
 
 impl std::fmt::Debug for Route {
@@ -84,14 +114,14 @@ impl std::fmt::Debug for Route {
 }
 
 const fn get(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
-    Route { method: Method::Get, path, access, limit: FORM_LIMIT, handler }
+    Route { method: Method::Get, path, access, sensitive: false, limit: FORM_LIMIT, handler }
 }
 
 const fn post(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
-    Route { method: Method::Post, path, access, limit: FORM_LIMIT, handler }
+    Route { method: Method::Post, path, access, sensitive: false, limit: FORM_LIMIT, handler }
 }
 
-use Access::{Poll, Public, SelfService, Session, SetUp};
+use Access::{People, Poll, Public, SelfService, Session, SetUp};
 
 /// The table.
 #[rustfmt::skip]
@@ -108,27 +138,36 @@ pub const ROUTES: &[Route] = &[
     post("/admin/sessions/end", SelfService, || web::to(account::end_session)),
     post("/admin/theme", SelfService, || web::to(account::theme)),
     get ("/admin/account", Session, || web::to(account::show)),
-    post("/admin/account/keys", SelfService, || web::to(api_keys::issue)),
+    post("/admin/account/keys", SelfService, || web::to(api_keys::issue)).sensitive(),
     post("/admin/account/keys/revoke", SelfService, || web::to(api_keys::revoke)),
+    post("/admin/account/password", SelfService, || web::to(own_password::change)),
+    get ("/admin/operators", People, || web::to(operators::list)),
+    post("/admin/operators", People, || web::to(operators::invite)).sensitive(),
+    get ("/admin/operators/{operator}", People, || web::to(operators::show)),
+    post("/admin/operators/{operator}/role", People, || web::to(operators::set_role)).sensitive(),
+    post("/admin/operators/{operator}/disable", People, || web::to(operators::disable)).sensitive(),
+    post("/admin/operators/{operator}/enable", People, || web::to(operators::enable)).sensitive(),
+    post("/admin/operators/{operator}/reset", People, || web::to(operators::reset)).sensitive(),
+    post("/admin/operators/{operator}/sign-out", People, || web::to(operators::sign_out)).sensitive(),
     get ("/admin/", Session, || web::to(overview::show)),
     get ("/admin/audit", Session, || web::to(audit::show)),
     get ("/admin/audit/file", Session, || web::to(audit::file)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
-    post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)),
-    post("/admin/endpoints/import", Session, || web::to(copies::import)).up_to(SCHEMA_FORM),
+    post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)).sensitive(),
+    post("/admin/endpoints/import", Session, || web::to(copies::import)).up_to(SCHEMA_FORM).sensitive(),
     get ("/admin/bin", Session, || web::to(bin::show)),
     post("/admin/bin/undelete", Session, || web::to(bin::undelete)),
     get ("/admin/endpoints/{slug}", Session, || web::to(connect::door)),
     get ("/admin/endpoints/{slug}/connect", Session, || web::to(connect::show)),
     get ("/admin/endpoints/{slug}/connect/progress", Poll, || web::to(connect::progress)),
     get ("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::list)),
-    post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)),
+    post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),
-    post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)),
+    post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::show)),
-    post("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::rotate)),
+    post("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::rotate)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/rotate/progress", Poll, || web::to(rotation::progress)),
-    post("/admin/endpoints/{slug}/tokens/{token}/retire", Session, || web::to(rotation::retire)),
+    post("/admin/endpoints/{slug}/tokens/{token}/retire", Session, || web::to(rotation::retire)).sensitive(),
     post("/admin/endpoints/{slug}/tokens/{token}/cancel-rotation", Session, || web::to(rotation::cancel)),
     post("/admin/endpoints/{slug}/tokens/{token}/unretire", Session, || web::to(rotation::unretire)),
     get ("/admin/endpoints/{slug}/users", Session, || web::to(users::list)),
@@ -150,8 +189,8 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/rename", Session, || web::to(settings::rename)),
     post("/admin/endpoints/{slug}/status", Session, || web::to(settings::status)),
     get ("/admin/endpoints/{slug}/export", Session, || web::to(copies::export)),
-    post("/admin/endpoints/{slug}/clone", Session, || web::to(copies::clone)),
-    post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)),
+    post("/admin/endpoints/{slug}/clone", Session, || web::to(copies::clone)).sensitive(),
+    post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)).sensitive(),
 ];
 
 /// Mounts the console: `/`, `/setup/…` and `/admin/…`.
@@ -179,11 +218,11 @@ fn resource(path: &'static str, below: &str) -> actix_web::Resource {
     let mut resource = web::resource(below).app_data(PayloadConfig::new(room.unwrap_or(FORM_LIMIT)));
     let mut allowed: Vec<&str> = Vec::new();
     for route in ROUTES.iter().filter(|route| route.path == path) {
-        let (access, method, limit) = (route.access, route.method, route.limit);
+        let (rules, method) = (Rules::of(route), route.method);
         resource = resource.route(
             (route.handler)()
                 .guard(Asks(method))
-                .wrap(from_fn(move |request, next| gate::pass(access, limit, request, next))),
+                .wrap(from_fn(move |request, next| gate::pass(rules, request, next))),
         );
         allowed.push(method.as_str());
     }

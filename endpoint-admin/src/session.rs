@@ -167,6 +167,21 @@ impl Operator {
         &self.0.secret
     }
 
+    /// When the password was last given in this session.
+    pub(crate) fn checked_at(&self) -> i64 {
+        self.0.session.checked_at
+    }
+
+    /// Where the request comes from.
+    pub(crate) fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// The console, with its back-off and hasher.
+    pub(crate) fn console(&self) -> &Console {
+        &self.0.console
+    }
+
     /// For the audit log.
     pub(crate) fn actor(&self) -> Actor {
         self.account().actor().at(&self.0.address)

@@ -95,7 +95,12 @@ diesel::table! {
 diesel::table! {
     sessions (digest) {
         digest -> Binary, operator_id -> Text, csrf -> Text, created_at -> BigInt, last_seen_at -> BigInt,
-        address -> Text, agent -> Text,
+        address -> Text, agent -> Text, checked_at -> BigInt,
+    }
+}
+diesel::table! {
+    operator_links (operator_id) {
+        operator_id -> Text, digest -> Binary, created_at -> BigInt, created_by -> Text, expires_at -> BigInt,
     }
 }
 diesel::table! {

@@ -30,9 +30,12 @@ pub struct Session {
     pub csrf: String,
     /// When it was last seen; callers touch it when that is a while ago.
     pub last_seen_at: Millis,
+    /// When the password was last given: at the sign-in, or since.
+    pub checked_at: Millis,
 }
 
-fn digest(secret: &str) -> Vec<u8> {
+/// What is kept of a session's secret.
+pub fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
@@ -59,6 +62,7 @@ pub fn create(
             sessions::last_seen_at.eq(now),
             sessions::address.eq(address),
             sessions::agent.eq(agent),
+            sessions::checked_at.eq(now),
         ))
         .execute(&mut **tx)?;
     diesel::update(operator_table::table.filter(operator_table::id.eq(&operator.id)))
@@ -76,16 +80,16 @@ pub fn find(
     lifetime: Lifetime,
     now: Millis,
 ) -> Result<Option<Session>, StoreError> {
-    let row: Option<(String, String, i64)> = sessions::table
+    let row: Option<(String, String, i64, i64)> = sessions::table
         .filter(sessions::digest.eq(digest(secret)))
         .filter(sessions::created_at.gt(now - lifetime.absolute))
         .filter(sessions::last_seen_at.gt(now - lifetime.idle))
-        .select((sessions::operator_id, sessions::csrf, sessions::last_seen_at))
+        .select((sessions::operator_id, sessions::csrf, sessions::last_seen_at, sessions::checked_at))
         .get_result(conn)
         .optional()?;
-    let Some((operator_id, csrf, last_seen_at)) = row else { return Ok(None) };
+    let Some((operator_id, csrf, last_seen_at, checked_at)) = row else { return Ok(None) };
     let operator = operators::by_id(conn, &operator_id)?.filter(|o| o.disabled_at.is_none());
-    Ok(operator.map(|operator| Session { operator, csrf, last_seen_at }))
+    Ok(operator.map(|operator| Session { operator, csrf, last_seen_at, checked_at }))
 }
 
 /// One of an operator's own sessions, as shown to them.
@@ -161,6 +165,24 @@ pub fn touch(tx: &mut Tx<'_>, secret: &str, now: Millis) -> Result<(), StoreErro
         .set(sessions::last_seen_at.eq(now))
         .execute(&mut **tx)?;
     Ok(())
+}
+
+/// Notes that the password was given again.
+pub fn check(tx: &mut Tx<'_>, secret: &str, now: Millis) -> Result<(), StoreError> {
+    diesel::update(sessions::table.filter(sessions::digest.eq(digest(secret))))
+        .set(sessions::checked_at.eq(now))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// How many live sessions each operator has, by id; who has none is missing.
+pub fn counts(conn: &mut Conn, lifetime: Lifetime, now: Millis) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(sessions::table
+        .filter(sessions::created_at.gt(now - lifetime.absolute))
+        .filter(sessions::last_seen_at.gt(now - lifetime.idle))
+        .group_by(sessions::operator_id)
+        .select((sessions::operator_id, diesel::dsl::count_star()))
+        .load(conn)?)
 }
 
 /// Ends one session.

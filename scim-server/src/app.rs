@@ -101,11 +101,13 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
     let secure = public_url.is_https() || config.tls.is_some();
-    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure);
+    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure)
+        .reached_at(PublicUrl::new(&console_base));
     let parts = Parts {
         api: web::Data::new(Api {
             store: store.clone(),
             public_url: public_url.clone(),
+            console_url: PublicUrl::new(&console_base),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
             hasher: console.hasher(),

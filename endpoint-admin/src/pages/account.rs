@@ -5,35 +5,36 @@ use actix_web::{
     http::header::{LOCATION, SET_COOKIE},
 };
 use askama::Template;
-use endpoint_store::{
-    operators::Role,
-    sessions::{self, OpenSession},
-};
+use endpoint_store::sessions::{self, OpenSession};
 
-use super::api_keys::KeysPart;
+use super::{
+    api_keys::KeysPart,
+    operators::{role_sentence, role_word},
+};
 use crate::{
     error::PageError,
-    forms::Form,
+    forms::{Errors, Form},
     frame::{Frame, Section, THEME_COOKIE, Theme},
     pages::{Answer, html, outside::local, see},
     session::{self, Operator},
     ui::When,
 };
 
-/// One of one's own sessions.
-struct SessionRow {
-    handle: String,
-    browser: String,
-    agent: String,
-    address: String,
-    opened: When,
-    seen: When,
-    ends: When,
-    is_this: bool,
+/// A session, one's own or another's.
+pub(crate) struct SessionRow {
+    pub(crate) handle: String,
+    pub(crate) browser: String,
+    pub(crate) agent: String,
+    pub(crate) address: String,
+    pub(crate) opened: When,
+    pub(crate) seen: When,
+    pub(crate) ends: When,
+    pub(crate) is_this: bool,
 }
 
 impl SessionRow {
-    fn new(open: OpenSession, now: i64) -> Self {
+    /// As it is at `now`.
+    pub(crate) fn new(open: OpenSession, now: i64) -> Self {
         let ends =
             (open.created_at + session::LIFETIME.absolute).min(open.last_seen_at + session::LIFETIME.idle);
         Self {
@@ -56,8 +57,16 @@ pub(crate) struct AccountPage {
     keys: KeysPart,
     name: String,
     role: &'static str,
-    may: &'static str,
+    may: String,
     sessions: Vec<SessionRow>,
+    password_errors: Errors,
+}
+
+impl AccountPage {
+    /// The same with what was wrong with a new password.
+    pub(crate) fn with_password_errors(self, password_errors: Errors) -> Self {
+        Self { password_errors, ..self }
+    }
 }
 
 /// The page.
@@ -68,12 +77,7 @@ pub(crate) async fn show(operator: Operator) -> Answer {
 
 /// The page with this part about keys.
 pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountPage, PageError> {
-    let (role, may) = match operator.role() {
-        Role::Owner => ("Owner", "may do everything"),
-        Role::Admin => ("Admin", "may do everything but manage owners"),
-        Role::Operator => ("Operator", "manages endpoints, tokens and directories"),
-        Role::Auditor => ("Auditor", "reads everything and changes nothing"),
-    };
+    let (role, may) = (role_word(operator.role()), role_sentence(operator.role()));
     let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
     let open =
         operator.read(move |conn| sessions::list(conn, &account, &secret, session::LIFETIME, now)).await?;
@@ -84,6 +88,7 @@ pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountP
         name: operator.account().name.clone(),
         role,
         may,
+        password_errors: Errors::default(),
     })
 }
 

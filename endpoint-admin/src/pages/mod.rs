@@ -16,8 +16,10 @@ pub(crate) mod groups;
 mod history;
 mod likeness;
 pub(crate) mod new_endpoint;
+pub(crate) mod operators;
 pub(crate) mod outside;
 pub(crate) mod overview;
+pub(crate) mod own_password;
 mod policies;
 mod progress;
 pub(crate) mod rotation;
@@ -79,6 +81,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
     let code = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "done")?.1;
     Some(match code.as_ref() {
         "welcome" => "You are the owner of this console. Next: create an endpoint.",
+        "set-up" => "Your password is set, and you are signed in. The link is used up.",
         "revoked" => "The token is revoked: whoever still uses it gets 401.",
         "retired" => {
             "The old token is retired: whoever still uses it gets 401. For 24 hours you can open it again."
@@ -100,6 +103,13 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
             "The schema is saved and in force. The identity provider sees it the next time it reads it."
         }
         "key-revoked" => "The API key is revoked: whatever still uses it gets 401.",
+        "password-changed" => "Your password is changed. Your other sessions are ended.",
+        "operator-role" => "The role is changed, from the next request on.",
+        "operator-disabled" => {
+            "The account is disabled: it cannot sign in, its sessions are ended, and its API keys open nothing."
+        }
+        "operator-enabled" => "The account is switched on. Its API keys from before stay dead.",
+        "operator-signed-out" => "The sessions of the operator are ended.",
         "session-ended" => "That session is ended.",
         "idp-changed" => {
             "The endpoint is set up for this identity provider now: the steps below and the settings are for it."

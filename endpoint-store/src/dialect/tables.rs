@@ -153,7 +153,10 @@ kept! {
     }
     sessions as SessionRow {
         digest: Vec<u8>, operator_id: String, csrf: String, created_at: i64, last_seen_at: i64, address: String,
-        agent: String,
+        agent: String, checked_at: i64,
+    }
+    operator_links as OperatorLink {
+        operator_id: String, digest: Vec<u8>, created_at: i64, created_by: String, expires_at: i64,
     }
     api_keys as ApiKeyRow {
         id: String, operator_id: String, digest: Vec<u8>, label: String, created_at: i64, created_by: String,

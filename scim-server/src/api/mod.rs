@@ -49,6 +49,8 @@ pub struct Api {
     pub store: Store,
     /// The prefix of every URL that is handed out.
     pub public_url: PublicUrl,
+    /// The same for pages of the console.
+    pub console_url: PublicUrl,
     /// The time.
     pub clock: Clock,
     /// Requests per second and key.
@@ -232,10 +234,10 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     let address = seen.address.clone();
     api.store.usage().key_used(&holder.key_id, seen);
     let (route, segments) = resolved.map_err(|allow| nowhere(req, &allow))?;
-    if let Some(least) = route.least
-        && !holder.operator.role.includes(least)
+    if let Some(act) = route.act
+        && !holder.operator.role.may(act)
     {
-        return Err(Problem::forbidden(holder.operator.role, least));
+        return Err(Problem::forbidden(holder.operator.role, act.least()));
     }
     api.rates.check_key(&holder.key_id).map_err(Problem::too_many)?;
     let query = Query::read(req.query_string(), route.query)?;

@@ -1,0 +1,2 @@
+DROP TABLE operator_links;
+ALTER TABLE sessions DROP COLUMN checked_at;
