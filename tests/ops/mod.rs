@@ -12,6 +12,7 @@ mod console;
 mod floors;
 mod forms;
 mod jobs;
+mod keys;
 mod proxies;
 mod requests_log;
 mod secrets;

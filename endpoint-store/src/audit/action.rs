@@ -45,6 +45,7 @@ actions! {
     OperatorCreate = "operator.create",
     OperatorDisable = "operator.disable",
     OperatorResetPassword = "operator.reset-password",
+    KeysReplace = "keys.replace",
     SignIn = "operator.sign-in",
     SignInFailed = "operator.sign-in-failed",
 }
