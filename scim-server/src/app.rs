@@ -46,6 +46,9 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The keys for secrets that must be read again.
+    #[error("{0}")]
+    Keys(String),
     /// The certificate or its key.
     #[error("cannot serve TLS: {0}")]
     Tls(String),
@@ -90,7 +93,9 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let failed = |error| StartError::Database { url: config.database.to_string(), error };
     let listener = listen(config.listen)?;
     let console_listener = config.console_listen.map(listen).transpose()?;
-    let store = Store::open_with(&config.database, config.connections).map_err(failed)?;
+    let store =
+        Store::open_sealed(&config.database, config.connections, config.keys.clone()).map_err(failed)?;
+    store.keyring().check().map_err(|error| StartError::Keys(error.to_string()))?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let address = address_of(&listener, config.listen)?;
     let public_url = PublicUrl::new(&config.public_url_at(address));

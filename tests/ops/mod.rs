@@ -14,6 +14,7 @@ mod floors;
 mod forms;
 mod jobs;
 mod operators;
+mod keys;
 mod proxies;
 mod requests_log;
 mod roles;

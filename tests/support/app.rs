@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use endpoint_store::sealed::KeySource;
 use scim_server::config::{Config, LogFormat};
 use scim_server::proxies::Proxies;
 use scim_server::{Stopper, build};
@@ -184,6 +185,17 @@ impl App {
     }
 }
 
+/// On SQLite the file beside the database, as by default; on PostgreSQL, where one must be set, this one.
+pub(crate) fn keys(database: &str) -> KeySource {
+    if database.starts_with("sqlite:") {
+        return KeySource::Default;
+    }
+    KeySource::from_text(KEY).unwrap()
+}
+
+/// A key, as SCIM_KEY holds it.
+pub(crate) const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
 #[expect(clippy::disallowed_methods, reason = "a test's clock is the system's, moved by the test")]
 fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
     let clock = move || {
@@ -200,6 +212,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         trusted_proxies: Proxies::parse("127.0.0.1").unwrap(),
         rate: None,
         connections: endpoint_store::CONNECTIONS,
+        keys: keys(database),
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         clock: endpoint_admin::Clock(Arc::new(clock)),

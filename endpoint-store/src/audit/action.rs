@@ -51,6 +51,7 @@ actions! {
     OperatorPassword = "operator.password",
     OperatorEndSessions = "operator.end-sessions",
     OperatorResetPassword = "operator.reset-password",
+    KeysReplace = "keys.replace",
     SignIn = "operator.sign-in",
     SignInFailed = "operator.sign-in-failed",
     ConfirmFailed = "operator.confirm-failed",
