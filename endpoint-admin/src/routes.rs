@@ -19,7 +19,8 @@ use crate::{
     gate::{self, Rules},
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, operators,
-        outside, overview, own_password, rotation, schema, settings, tokens, user, users,
+        outside, overview, own_password, rotation, schema, second_factor, settings, sign_in_code, tokens,
+        user, users,
     },
 };
 
@@ -133,6 +134,7 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/assets/{hash}/{file}", Public, || web::to(assets::serve)),
     get ("/admin/sign-in", Public, || web::to(outside::sign_in)),
     post("/admin/sign-in", Public, || web::to(outside::enter)),
+    post("/admin/sign-in/code", Public, || web::to(sign_in_code::enter)),
     post("/admin/sign-out", SelfService, || web::to(account::sign_out)),
     post("/admin/sign-out-everywhere", SelfService, || web::to(account::sign_out_everywhere)),
     post("/admin/sessions/end", SelfService, || web::to(account::end_session)),
@@ -140,6 +142,10 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/account", Session, || web::to(account::show)),
     post("/admin/account/keys", SelfService, || web::to(api_keys::issue)).sensitive(),
     post("/admin/account/keys/revoke", SelfService, || web::to(api_keys::revoke)),
+    post("/admin/account/second-factor/begin", SelfService, || web::to(second_factor::begin)).sensitive(),
+    post("/admin/account/second-factor/confirm", SelfService, || web::to(second_factor::confirm)),
+    post("/admin/account/second-factor/codes", SelfService, || web::to(second_factor::codes)).sensitive(),
+    post("/admin/account/second-factor/remove", SelfService, || web::to(second_factor::remove)).sensitive(),
     post("/admin/account/password", SelfService, || web::to(own_password::change)),
     get ("/admin/operators", People, || web::to(operators::list)),
     post("/admin/operators", People, || web::to(operators::invite)).sensitive(),
@@ -148,6 +154,7 @@ pub const ROUTES: &[Route] = &[
     post("/admin/operators/{operator}/disable", People, || web::to(operators::disable)).sensitive(),
     post("/admin/operators/{operator}/enable", People, || web::to(operators::enable)).sensitive(),
     post("/admin/operators/{operator}/reset", People, || web::to(operators::reset)).sensitive(),
+    post("/admin/operators/{operator}/reset-second-factor", People, || web::to(operators::reset_second_factor)).sensitive(),
     post("/admin/operators/{operator}/sign-out", People, || web::to(operators::sign_out)).sensitive(),
     get ("/admin/", Session, || web::to(overview::show)),
     get ("/admin/audit", Session, || web::to(audit::show)),
@@ -276,7 +283,8 @@ mod tests {
                 "/admin",
                 "/admin/assets/{hash}/{file}",
                 "/admin/sign-in",
-                "/admin/sign-in"
+                "/admin/sign-in",
+                "/admin/sign-in/code"
             ]
         );
     }

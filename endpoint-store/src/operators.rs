@@ -23,6 +23,7 @@ use crate::writer::Tx;
 
 pub use acts::Act;
 pub use links::{LINK_LIFETIME, Link, SetupCode, invite, links, of_link, redeem_link, reset_by_link};
+pub(crate) use manage::end_sessions;
 pub use manage::{change_password, disable, enable, manageable, reset_password, set_role, sign_out};
 
 /// What an operator is; each role may all that the ones before it may. What that is, [`Act::TABLE`] says.
@@ -103,6 +104,8 @@ pub struct Operator {
     pub last_sign_in_at: Option<Millis>,
     /// Whether there is a password; without one there is, or was, a link to set it.
     pub has_password: bool,
+    /// Since when a second factor is asked for at the sign-in.
+    pub second_factor_since: Option<Millis>,
 }
 
 impl Operator {
@@ -138,6 +141,7 @@ pub(crate) struct Row {
     created_at: i64,
     disabled_at: Option<i64>,
     last_sign_in_at: Option<i64>,
+    totp_since: Option<i64>,
 }
 
 impl TryFrom<Row> for Operator {
@@ -152,6 +156,7 @@ impl TryFrom<Row> for Operator {
             disabled_at: row.disabled_at,
             last_sign_in_at: row.last_sign_in_at,
             has_password: !row.password_hash.is_empty(),
+            second_factor_since: row.totp_since,
         })
     }
 }
@@ -194,6 +199,7 @@ fn insert(
         created_at: now,
         disabled_at: None,
         last_sign_in_at: None,
+        totp_since: None,
     };
     diesel::insert_into(operators::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {

@@ -89,7 +89,8 @@ diesel::table! {
 diesel::table! {
     operators (id) {
         id -> Text, name -> Text, name_key -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
-        disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>, totp_sealed -> Nullable<Text>,
+        totp_since -> Nullable<BigInt>, totp_step -> Nullable<BigInt>,
     }
 }
 diesel::table! {
@@ -102,6 +103,12 @@ diesel::table! {
     operator_links (operator_id) {
         operator_id -> Text, digest -> Binary, created_at -> BigInt, created_by -> Text, expires_at -> BigInt,
     }
+}
+diesel::table! {
+    recovery_codes (operator_id, digest) { operator_id -> Text, digest -> Binary, }
+}
+diesel::table! {
+    sign_in_steps (digest) { digest -> Binary, operator_id -> Text, created_at -> BigInt, }
 }
 diesel::table! {
     api_keys (id) {

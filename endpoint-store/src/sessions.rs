@@ -9,7 +9,7 @@ use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::operators::{self, Operator};
-use crate::schema::{operators as operator_table, sessions};
+use crate::schema::{operators as operator_table, sessions, sign_in_steps};
 use crate::writer::Tx;
 
 /// How long a session lives.
@@ -195,4 +195,39 @@ pub fn end(tx: &mut Tx<'_>, secret: &str) -> Result<(), StoreError> {
 pub fn end_all(tx: &mut Tx<'_>, operator: &Operator) -> Result<(), StoreError> {
     diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
     Ok(())
+}
+
+/// How long somebody who gave the right password may take for the second factor, in milliseconds.
+pub const STEP_LIFETIME: Millis = 5 * 60 * 1000;
+
+/// Remembers that somebody gave the right password and has still to give the second factor.
+pub fn begin_step(tx: &mut Tx<'_>, operator: &Operator, secret: &str, now: Millis) -> Result<(), StoreError> {
+    diesel::delete(sign_in_steps::table.filter(sign_in_steps::created_at.le(now - STEP_LIFETIME)))
+        .execute(&mut **tx)?;
+    diesel::insert_into(sign_in_steps::table)
+        .values((
+            sign_in_steps::digest.eq(digest(secret)),
+            sign_in_steps::operator_id.eq(&operator.id),
+            sign_in_steps::created_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Who that was; `None` when it is too long ago, was finished, or the operator is disabled.
+pub fn step(conn: &mut Conn, secret: &str, now: Millis) -> Result<Option<Operator>, StoreError> {
+    let id: Option<String> = sign_in_steps::table
+        .filter(sign_in_steps::digest.eq(digest(secret)))
+        .filter(sign_in_steps::created_at.gt(now - STEP_LIFETIME))
+        .select(sign_in_steps::operator_id)
+        .get_result(conn)
+        .optional()?;
+    let operator = id.map(|id| operators::by_id(conn, &id)).transpose()?.flatten();
+    Ok(operator.filter(|operator| operator.disabled_at.is_none()))
+}
+
+/// Forgets it; `false` when it was forgotten before.
+pub fn end_step(tx: &mut Tx<'_>, secret: &str) -> Result<bool, StoreError> {
+    let own = sign_in_steps::table.filter(sign_in_steps::digest.eq(digest(secret)));
+    Ok(diesel::delete(own).execute(&mut **tx)? == 1)
 }

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::Api;
 use crate::support::app::App;
 use crate::support::both;
+use crate::support::console::Console;
 use crate::support::furniture::PASSWORD;
 use crate::support::http::{Answer, Request, send};
 use crate::support::scim::{id, text};
+use crate::support::totp::enrol;
 
 const URN: &str = "urn:example:ext:badge:User";
 
@@ -85,6 +87,11 @@ impl Scene {
                 .await
                 .expect(200);
         }
+        if route.path.ends_with("/reset-second-factor") {
+            let mut console = Console::new(owner.address);
+            console.sign_in(&self.operator, PASSWORD).await;
+            enrol(&mut console, now()).await;
+        }
         if route.path.ends_with("/resume") {
             owner.send(&owner.request("POST", &format!("{endpoint}/pause"))).await.expect(200);
         }
@@ -119,6 +126,13 @@ impl Scene {
         };
         request.header("Content-Type", "application/json").body(body.to_string())
     }
+}
+
+/// The time of a server whose clock was not moved.
+#[expect(clippy::disallowed_methods, reason = "the test stands in for a device with a clock of its own")]
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    i64::try_from(now).unwrap()
 }
 
 /// What a stranger sees: everything but the request's own id and the time.

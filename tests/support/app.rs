@@ -168,6 +168,13 @@ impl App {
         Self::start_ahead(self.stop().await, furniture, ahead).await
     }
 
+    /// What the server's clock says, in milliseconds.
+    #[expect(clippy::disallowed_methods, reason = "a test's clock is the system's, moved by the test")]
+    pub(crate) fn now(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        i64::try_from(now).unwrap() + self.ahead.load(Ordering::SeqCst)
+    }
+
     /// Moves it back.
     pub(crate) fn retreat(&self, by: Duration) {
         self.ahead.fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);

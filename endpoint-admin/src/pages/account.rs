@@ -5,7 +5,10 @@ use actix_web::{
     http::header::{LOCATION, SET_COOKIE},
 };
 use askama::Template;
-use endpoint_store::sessions::{self, OpenSession};
+use endpoint_store::{
+    second_factor,
+    sessions::{self, OpenSession},
+};
 
 use super::{
     api_keys::KeysPart,
@@ -59,6 +62,8 @@ pub(crate) struct AccountPage {
     role: &'static str,
     may: String,
     sessions: Vec<SessionRow>,
+    second_factor: Option<When>,
+    codes_left: i64,
     password_errors: Errors,
 }
 
@@ -79,8 +84,12 @@ pub(crate) async fn show(operator: Operator) -> Answer {
 pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountPage, PageError> {
     let (role, may) = (role_word(operator.role()), role_sentence(operator.role()));
     let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
-    let open =
-        operator.read(move |conn| sessions::list(conn, &account, &secret, session::LIFETIME, now)).await?;
+    let (open, codes_left) = operator
+        .read(move |conn| {
+            let open = sessions::list(conn, &account, &secret, session::LIFETIME, now)?;
+            Ok((open, second_factor::codes_left(conn, &account)?))
+        })
+        .await?;
     Ok(AccountPage {
         keys,
         sessions: open.into_iter().map(|open| SessionRow::new(open, now)).collect(),
@@ -88,6 +97,8 @@ pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountP
         name: operator.account().name.clone(),
         role,
         may,
+        second_factor: When::maybe(operator.account().second_factor_since, now),
+        codes_left,
         password_errors: Errors::default(),
     })
 }

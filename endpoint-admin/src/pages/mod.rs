@@ -25,7 +25,9 @@ mod progress;
 pub(crate) mod rotation;
 mod rotation_watch;
 pub(crate) mod schema;
+pub(crate) mod second_factor;
 pub(crate) mod settings;
+pub(crate) mod sign_in_code;
 mod token_form;
 pub(crate) mod tokens;
 mod tolerances;
@@ -104,6 +106,15 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         }
         "key-revoked" => "The API key is revoked: whatever still uses it gets 401.",
         "password-changed" => "Your password is changed. Your other sessions are ended.",
+        "second-factor-off" => {
+            "The second factor is off: the password alone signs you in. Its recovery codes are void."
+        }
+        "recovery" => {
+            "You are in with a recovery code, and it is used up. If the device is lost, remove the second factor here and set it up anew."
+        }
+        "operator-second-factor" => {
+            "The second factor of the operator is removed and their sessions are ended: the password alone signs them in."
+        }
         "operator-role" => "The role is changed, from the next request on.",
         "operator-disabled" => {
             "The account is disabled: it cannot sign in, its sessions are ended, and its API keys open nothing."

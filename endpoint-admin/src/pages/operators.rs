@@ -8,7 +8,7 @@ use endpoint_store::{
     StoreError, Tx,
     caller::Actor,
     operators::{self, Act, Link, Operator as Account, Role, Status},
-    sessions,
+    second_factor, sessions,
 };
 
 use super::account::SessionRow;
@@ -29,6 +29,7 @@ pub(crate) struct OperatorRow {
     pub(crate) state: State,
     pub(crate) link_ends: Option<When>,
     pub(crate) signed_in: Option<When>,
+    pub(crate) second_factor: bool,
     pub(crate) sessions: Num,
     pub(crate) is_me: bool,
 }
@@ -129,6 +130,7 @@ async fn page(operator: &Operator) -> Result<OperatorsPage, PageError> {
         role: role_word(account.role),
         link_ends: When::maybe(links.get(&account.id).copied(), now),
         signed_in: When::maybe(account.last_sign_in_at, now),
+        second_factor: account.second_factor_since.is_some(),
         sessions: Num::of(open.get(&account.id).copied().unwrap_or(0)),
         is_me: account.id == operator.account().id,
         id: account.id,
@@ -187,6 +189,7 @@ pub(crate) struct OperatorPage {
     pub(crate) invited: bool,
     pub(crate) link_ends: Option<When>,
     pub(crate) signed_in: Option<When>,
+    pub(crate) second_factor: Option<When>,
     pub(crate) sessions: Vec<SessionRow>,
     /// Whether whoever looks may change anything here.
     pub(crate) may: bool,
@@ -221,6 +224,7 @@ async fn one(operator: &Operator, named: &str) -> Result<OperatorPage, PageError
         invited: account.status() == Status::Invited,
         link_ends: When::maybe(link, now),
         signed_in: When::maybe(account.last_sign_in_at, now),
+        second_factor: When::maybe(account.second_factor_since, now),
         sessions: open.into_iter().map(|open| SessionRow::new(open, now)).collect(),
         may: operator.role().may_manage(account.role),
         is_me: account.id == operator.account().id,
@@ -272,6 +276,11 @@ pub(crate) async fn enable(operator: Operator, named: web::Path<String>) -> Answ
 /// Ends the sessions.
 pub(crate) async fn sign_out(operator: Operator, named: web::Path<String>) -> Answer {
     act(&operator, &named, "operator-signed-out", operators::sign_out).await
+}
+
+/// Removes the second factor of somebody who lost it.
+pub(crate) async fn reset_second_factor(operator: Operator, named: web::Path<String>) -> Answer {
+    act(&operator, &named, "operator-second-factor", second_factor::reset).await
 }
 
 /// Takes the password away and shows the link by which another one is set.

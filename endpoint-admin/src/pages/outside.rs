@@ -5,6 +5,7 @@ use askama::Template;
 use endpoint_store::{StoreError, Tx, audit, operators};
 use zeroize::Zeroizing;
 
+use super::sign_in_code;
 use crate::{
     console::Console,
     error::PageError,
@@ -112,12 +113,13 @@ pub(crate) async fn redeem(visitor: Visitor, code: web::Path<String>, form: Form
             } else {
                 operators::redeem_setup(tx, &redeemed, &owner, &hash, &origin.address, now)?
             };
-            session::open(tx, &account, &origin, now)
+            sign_in_code::pass(tx, &account, &origin, now)
         });
         let done = if invited { "set-up" } else { "welcome" };
         match made.await {
-            Ok(secret) => {
-                return Ok(enter_with(&secret, &format!("/admin/?done={done}"), console.cookies_secure));
+            Ok(passed) => {
+                let next = format!("/admin/?done={done}");
+                return sign_in_code::go_on(visitor.frame, passed, &next, console.cookies_secure);
             }
             Err(StoreError::Refused(sentence)) if invited => return Err(PageError::not_found(sentence)),
             Err(error) => errors.add("name", told(error)?),
@@ -185,13 +187,17 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
         console.store.write(note).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
     };
-    console.backoff.succeeded(&name, &address, now);
+    if account.second_factor_since.is_none() {
+        // Otherwise whoever knows the password could guess codes without end.
+        console.backoff.succeeded(&name, &address, now);
+    }
     let origin = visitor.origin.clone();
-    let secret = console.store.write(move |tx| session::open(tx, &account, &origin, now)).await?;
-    Ok(enter_with(&secret, &next, console.cookies_secure))
+    let passed = console.store.write(move |tx| sign_in_code::pass(tx, &account, &origin, now)).await?;
+    sign_in_code::go_on(visitor.frame, passed, &next, console.cookies_secure)
 }
 
-fn enter_with(secret: &str, next: &str, secure: bool) -> HttpResponse {
+/// Hands the session to the browser and leads on.
+pub(crate) fn enter_with(secret: &str, next: &str, secure: bool) -> HttpResponse {
     let mut response = HttpResponse::SeeOther();
     session::set_cookie(&mut response, secret, secure);
     response.insert_header((actix_web::http::header::LOCATION, next)).finish()

@@ -149,7 +149,8 @@ kept! {
     leases as Lease { name: String, holder: String, until: i64 }
     operators as OperatorRow {
         id: String, name: String, name_key: String, password_hash: String, role: String, created_at: i64,
-        disabled_at: Option<i64>, last_sign_in_at: Option<i64>,
+        disabled_at: Option<i64>, last_sign_in_at: Option<i64>, totp_sealed: Option<String>,
+        totp_since: Option<i64>, totp_step: Option<i64>,
     }
     sessions as SessionRow {
         digest: Vec<u8>, operator_id: String, csrf: String, created_at: i64, last_seen_at: i64, address: String,
@@ -158,6 +159,8 @@ kept! {
     operator_links as OperatorLink {
         operator_id: String, digest: Vec<u8>, created_at: i64, created_by: String, expires_at: i64,
     }
+    recovery_codes as RecoveryCode { operator_id: String, digest: Vec<u8> }
+    sign_in_steps as SignInStep { digest: Vec<u8>, operator_id: String, created_at: i64 }
     api_keys as ApiKeyRow {
         id: String, operator_id: String, digest: Vec<u8>, label: String, created_at: i64, created_by: String,
         expires_at: Option<i64>, revoked_at: Option<i64>, revoked_by: Option<String>, request_key: Option<String>,

@@ -14,7 +14,7 @@ use crate::conn::Conn;
 use crate::dialect;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{operator_links, operators, sessions};
+use crate::schema::{operator_links, operators, sessions, sign_in_steps};
 use crate::writer::Tx;
 
 /// The account of an actor; `None` for the command line and the server itself, which may do everything.
@@ -74,7 +74,10 @@ fn keep_an_owner(tx: &mut Tx<'_>, operator: &Operator) -> Result<(), StoreError>
     Ok(())
 }
 
-pub(super) fn end_sessions(tx: &mut Tx<'_>, operator: &Operator) -> Result<usize, StoreError> {
+/// Ends the sessions of an operator, also those that wait for their second factor, and says how many there were.
+pub(crate) fn end_sessions(tx: &mut Tx<'_>, operator: &Operator) -> Result<usize, StoreError> {
+    diesel::delete(sign_in_steps::table.filter(sign_in_steps::operator_id.eq(&operator.id)))
+        .execute(&mut **tx)?;
     Ok(diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?)
 }
 
@@ -228,6 +231,8 @@ pub fn change_password(
         sessions::table.filter(sessions::operator_id.eq(&operator.id)).filter(sessions::digest.ne(kept)),
     )
     .execute(&mut **tx)?;
+    diesel::delete(sign_in_steps::table.filter(sign_in_steps::operator_id.eq(&operator.id)))
+        .execute(&mut **tx)?;
     let note = Note::new(actor, now, Action::OperatorPassword, &operator.name);
     tx.note(note.after(json!({"other_sessions_ended": ended})));
     Ok(())

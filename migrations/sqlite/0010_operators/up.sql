@@ -9,3 +9,23 @@ CREATE TABLE operator_links (
     created_by   TEXT    NOT NULL,
     expires_at   INTEGER NOT NULL
 ) STRICT;
+
+-- The second factor: the secret of an authenticator app, sealed; since when it counts; the step of the last code, so that
+-- no code opens twice.
+ALTER TABLE operators ADD COLUMN totp_sealed TEXT;
+ALTER TABLE operators ADD COLUMN totp_since INTEGER;
+ALTER TABLE operators ADD COLUMN totp_step INTEGER;
+
+-- Stand in for the app when it is lost. Only digests are kept; one is removed by its use.
+CREATE TABLE recovery_codes (
+    operator_id  TEXT    NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+    digest       BLOB    NOT NULL,
+    PRIMARY KEY (operator_id, digest)
+) STRICT, WITHOUT ROWID;
+
+-- Who gave the right password and has still to give the second factor. Only the digest of the secret is kept.
+CREATE TABLE sign_in_steps (
+    digest       BLOB    NOT NULL PRIMARY KEY,
+    operator_id  TEXT    NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
+    created_at   INTEGER NOT NULL
+) STRICT;

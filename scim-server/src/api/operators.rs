@@ -3,7 +3,7 @@
 use endpoint_admin::password;
 use endpoint_store::caller::Actor;
 use endpoint_store::operators::{self, Link, Operator, Role};
-use endpoint_store::{Millis, api_keys};
+use endpoint_store::{Millis, api_keys, second_factor};
 use scim_core::time::format;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -27,6 +27,8 @@ pub(super) struct OperatorView {
     role: &'static str,
     /// `active`, `invited` (no password was set yet) or `disabled`.
     status: &'static str,
+    /// Whether signing in to the console asks for a code, too.
+    second_factor: bool,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -43,6 +45,7 @@ impl OperatorView {
             name: operator.name.clone(),
             role: operator.role.as_str(),
             status: operator.status().as_str(),
+            second_factor: operator.second_factor_since.is_some(),
             created_at: format(operator.created_at),
             disabled_at: operator.disabled_at.map(format),
             last_sign_in_at: operator.last_sign_in_at.map(format),
@@ -210,6 +213,12 @@ pub(super) async fn sign_out(x: &Exchange) -> Outcome {
     let (named, actor, now) = act(x);
     x.write(move |tx| operators::sign_out(tx, &named, &actor, now)).await?;
     Reply::done()
+}
+
+pub(super) async fn reset_second_factor(x: &Exchange) -> Outcome {
+    let (named, actor, now) = act(x);
+    let reset = x.write(move |tx| second_factor::reset(tx, &named, &actor, now)).await?;
+    Reply::json(&OperatorView::new(&reset))
 }
 
 pub(super) async fn reset_password(x: &Exchange) -> Outcome {

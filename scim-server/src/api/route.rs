@@ -283,6 +283,8 @@ pub static ROUTES: &[Route] = &[
     route(POST, "/operators/{operator}/enable", Admin, "Switch an account on again; its keys stay dead", run!(operators::enable))
         .gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/sign-out", Admin, "End all sessions of an operator", run!(operators::sign_out)),
+    route(POST, "/operators/{operator}/reset-second-factor", Admin, "Remove the second factor of an operator who lost it; sessions end", run!(operators::reset_second_factor))
+        .gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/disable", Admin, "Switch an account off: sessions end, keys open nothing", run!(operators::disable))
         .gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/reset-password", Admin, "Set a password, or make a link to set one, and switch the account on", run!(operators::reset_password))

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use endpoint_admin::password;
 use endpoint_store::caller::Actor;
 use endpoint_store::operators::{self, Link, Operator, Role};
-use endpoint_store::{Millis, StoreError, Tx};
+use endpoint_store::{Millis, StoreError, Tx, second_factor};
 use serde_json::{Value, json};
 
 use super::key::{self, KeyArgs};
@@ -75,6 +75,11 @@ pub enum OperatorCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Remove the second factor of an account, and sign it out everywhere
+    ResetSecondFactor {
+        /// Name of the account
+        name: String,
+    },
     /// Issue, list and revoke keys for the management API
     Key(KeyArgs),
 }
@@ -135,6 +140,17 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
         OperatorCommand::SignOut { name } => {
             let out = write(&Context::open(config)?, name, operators::sign_out).await?;
             Ok(done(&out, &format!("`{}` is signed out everywhere.", out.name)))
+        }
+        OperatorCommand::ResetSecondFactor { name } => {
+            let reset = write(&Context::open(config)?, name, second_factor::reset).await?;
+            Ok(done(
+                &reset,
+                &format!(
+                    "`{}` signs in with the password alone, and is signed out everywhere. A new second factor is set up on the \
+                     console's account page.",
+                    reset.name
+                ),
+            ))
         }
         OperatorCommand::ResetPassword { name, password } => {
             let hash = password.read()?;
@@ -219,6 +235,7 @@ fn record(operator: &Operator) -> Value {
         "name": operator.name,
         "role": operator.role.as_str(),
         "status": operator.status().as_str(),
+        "second_factor": operator.second_factor_since.is_some(),
         "created_at": time(Some(operator.created_at)),
         "disabled_at": time(operator.disabled_at),
         "last_sign_in_at": time(operator.last_sign_in_at),
@@ -227,13 +244,14 @@ fn record(operator: &Operator) -> Value {
 
 async fn list(cx: &Context) -> Result<Answer, Failure> {
     let operators = cx.read(operators::list).await?;
-    let rows: Vec<[String; 5]> = operators
+    let rows: Vec<[String; 6]> = operators
         .iter()
         .map(|o| {
             [
                 o.name.clone(),
                 o.role.as_str().to_owned(),
                 o.status().as_str().to_owned(),
+                if o.second_factor_since.is_some() { "on" } else { "off" }.to_owned(),
                 moment(o.last_sign_in_at, cx.now),
                 moment(Some(o.created_at), cx.now),
             ]
@@ -242,7 +260,7 @@ async fn list(cx: &Context) -> Result<Answer, Failure> {
     let text = if rows.is_empty() {
         "There is no operator yet; the set-up link that `serve` prints makes the first owner.".to_owned()
     } else {
-        table(["NAME", "ROLE", "STATUS", "LAST SIGN-IN", "MADE"], &rows)
+        table(["NAME", "ROLE", "STATUS", "SECOND FACTOR", "LAST SIGN-IN", "MADE"], &rows)
     };
     let records: Vec<Value> = operators.iter().map(record).collect();
     Ok(Answer { json: json!({ "operators": records }), text })
