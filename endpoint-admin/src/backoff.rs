@@ -95,17 +95,23 @@ impl Backoff {
         Ok(())
     }
 
-    /// Forgets the failures of an account that signed in, from this address.
-    pub(crate) fn succeeded(&self, account: &str, address: &str, now: i64) {
+    /// The attempt was none that failed, but there is another one to pass: failures before it stay, and the next step need
+    /// not wait.
+    pub(crate) fn passed(&self, account: &str, address: &str, now: i64) {
         let mut table = self.lock();
-        table.entries.remove(&key(PAIR, account, address));
-        for own in [key(ADDRESS, "", address), key(ACCOUNT, account, "")] {
-            // This attempt was none that failed; those before it stay.
+        for own in [key(PAIR, account, address), key(ADDRESS, "", address), key(ACCOUNT, account, "")] {
             if let Some(entry) = table.entries.get_mut(&own) {
                 entry.failures = entry.failures.saturating_sub(1);
                 entry.open_at = now;
             }
         }
+    }
+
+    /// Forgets the failures of an account that signed in, from this address.
+    pub(crate) fn succeeded(&self, account: &str, address: &str, now: i64) {
+        self.passed(account, address, now);
+        let mut table = self.lock();
+        table.entries.remove(&key(PAIR, account, address));
         if table.known.len() >= ROOM {
             table.known.retain(|_, at| now - *at < KNOWN);
         }
@@ -214,6 +220,19 @@ mod tests {
         }
         assert!(matches!(backoff.admit("ann", "10.3.0.1", now), Ok(()) | Err(Wait(..=60))));
         assert_eq!(backoff.admit("ann", "10.0.0.1", now), Ok(()));
+    }
+
+    #[test]
+    fn the_second_step_does_not_wait_for_the_first() {
+        let backoff = Backoff::default();
+        for _ in 0..8 {
+            let _ = backoff.admit("ann", "a", 0);
+        }
+        assert_eq!(backoff.admit("ann", "a", 1000), Ok(()));
+        backoff.passed("ann", "a", 1000);
+        assert_eq!(backoff.admit("ann", "a", 1000), Ok(()));
+        // What failed before is not forgiven by it.
+        assert_eq!(backoff.admit("ann", "a", 1000), Err(Wait(2)));
     }
 
     #[test]

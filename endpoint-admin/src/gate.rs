@@ -74,6 +74,9 @@ async fn admit(rules: Rules, request: &HttpRequest, payload: &mut Payload) -> Re
         // Before anything else is looked at: the page of a refusal shows who asks.
         request.extensions_mut().insert(operator);
     }
+    if let (Some(operator), Some(slug)) = (&operator, request.match_info().get("slug")) {
+        operator.check_reach(slug).await?;
+    }
     let mut verdict = Verdict::Pass;
     if writes {
         let mut form = read(request, payload, rules.limit).await?;

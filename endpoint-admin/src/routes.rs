@@ -151,6 +151,7 @@ pub const ROUTES: &[Route] = &[
     post("/admin/operators", People, || web::to(operators::invite)).sensitive(),
     get ("/admin/operators/{operator}", People, || web::to(operators::show)),
     post("/admin/operators/{operator}/role", People, || web::to(operators::set_role)).sensitive(),
+    post("/admin/operators/{operator}/tenants", People, || web::to(operators::set_tenants)).sensitive(),
     post("/admin/operators/{operator}/disable", People, || web::to(operators::disable)).sensitive(),
     post("/admin/operators/{operator}/enable", People, || web::to(operators::enable)).sensitive(),
     post("/admin/operators/{operator}/reset", People, || web::to(operators::reset)).sensitive(),

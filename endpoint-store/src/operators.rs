@@ -3,6 +3,7 @@
 mod acts;
 mod links;
 mod manage;
+mod reach;
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub use acts::Act;
 pub use links::{LINK_LIFETIME, Link, SetupCode, invite, links, of_link, redeem_link, reset_by_link};
 pub(crate) use manage::end_sessions;
 pub use manage::{change_password, disable, enable, manageable, reset_password, set_role, sign_out};
+pub(crate) use reach::check_tenant;
+pub use reach::{Reach, set_reach};
 
 /// What an operator is; each role may all that the ones before it may. What that is, [`Act::TABLE`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +109,8 @@ pub struct Operator {
     pub has_password: bool,
     /// Since when a second factor is asked for at the sign-in.
     pub second_factor_since: Option<Millis>,
+    /// Which endpoints they see.
+    pub reach: Reach,
 }
 
 impl Operator {
@@ -142,6 +147,7 @@ pub(crate) struct Row {
     disabled_at: Option<i64>,
     last_sign_in_at: Option<i64>,
     totp_since: Option<i64>,
+    tenants: Option<String>,
 }
 
 impl TryFrom<Row> for Operator {
@@ -149,6 +155,7 @@ impl TryFrom<Row> for Operator {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         Ok(Self {
+            reach: Reach::from_kept(row.tenants.as_deref())?,
             role: row.role.parse().map_err(StoreError::Damaged)?,
             id: row.id,
             name: row.name,
@@ -161,7 +168,7 @@ impl TryFrom<Row> for Operator {
     }
 }
 
-/// Makes an account. `password_hash` is a PHC string; the password itself never reaches the store.
+/// Makes an account, limited to the tenants that whoever makes it is limited to. `password_hash` is a PHC string; the password itself never reaches the store.
 ///
 /// # Errors
 /// [`StoreError::Invalid`] for an unusable name, [`StoreError::Refused`] for a taken one, [`StoreError::Forbidden`].
@@ -174,15 +181,15 @@ pub fn create(
     now: Millis,
 ) -> Result<Operator, StoreError> {
     dialect::lock_operators(tx)?;
-    manage::check(tx, actor, role)?;
-    insert(tx, name, password_hash, role, actor, now)
+    let reach = manage::check_new(tx, actor, role)?;
+    insert(tx, name, password_hash, (role, reach), actor, now)
 }
 
 fn insert(
     tx: &mut Tx<'_>,
     name: &str,
     password_hash: &str,
-    role: Role,
+    (role, reach): (Role, Reach),
     actor: &Actor,
     now: Millis,
 ) -> Result<Operator, StoreError> {
@@ -200,6 +207,7 @@ fn insert(
         disabled_at: None,
         last_sign_in_at: None,
         totp_since: None,
+        tenants: reach.to_kept(),
     };
     diesel::insert_into(operators::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {
@@ -208,7 +216,10 @@ fn insert(
             e.into()
         }
     })?;
-    let after = json!({"role": role.as_str()});
+    let after = match reach.tenants() {
+        None => json!({"role": role.as_str()}),
+        Some(tenants) => json!({"role": role.as_str(), "tenants": tenants}),
+    };
     tx.note(Note::new(actor, now, Action::OperatorCreate, &row.name).after(after));
     row.try_into()
 }
@@ -316,7 +327,7 @@ pub fn redeem_setup(
     }
     let (id, label) = (String::new(), name.trim().to_owned());
     let own = Actor { kind: ActorKind::Operator, id, label, address: address.to_owned() };
-    insert(tx, name, password_hash, Role::Owner, &own, now)
+    insert(tx, name, password_hash, (Role::Owner, Reach::Everything), &own, now)
 }
 
 fn digest(code: &str) -> Vec<u8> {

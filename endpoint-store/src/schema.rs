@@ -90,7 +90,7 @@ diesel::table! {
     operators (id) {
         id -> Text, name -> Text, name_key -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
         disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>, totp_sealed -> Nullable<Text>,
-        totp_since -> Nullable<BigInt>, totp_step -> Nullable<BigInt>,
+        totp_since -> Nullable<BigInt>, totp_step -> Nullable<BigInt>, tenants -> Nullable<Text>,
     }
 }
 diesel::table! {

@@ -7,6 +7,7 @@ mod isolation;
 mod keys;
 mod openapi;
 mod operators;
+mod reach;
 mod rotation;
 mod schemas;
 mod tokens;

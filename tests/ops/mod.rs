@@ -16,6 +16,7 @@ mod jobs;
 mod keys;
 mod operators;
 mod proxies;
+mod reach;
 mod requests_log;
 mod roles;
 mod second_factor;

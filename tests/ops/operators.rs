@@ -131,6 +131,7 @@ both! {
     }
 
     async fn an_invited_owner_does_not_count(app: &App) {
+        signed_in(app, "olivia", PASSWORD).await;
         app.program(&["operator", "create", "later", "--role", "owner", "--link"]).await.done();
         let refused = app.program(&["operator", "disable", "olivia"]).await;
         assert!(refused.refused().contains("only owner"), "{refused:?}");

@@ -72,7 +72,7 @@ both! {
         app.advance(STEP * 3);
         let mut guesser = app.console();
         let mut slowed = false;
-        for _ in 0..4 {
+        for _ in 0..12 {
             let page = guesser.sign_in("olivia", PASSWORD).await;
             if page.answer.status == 429 {
                 slowed = true;

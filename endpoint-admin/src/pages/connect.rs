@@ -8,6 +8,7 @@ use endpoint_store::{
     Conn, StoreError,
     endpoints::{self, Endpoint, EndpointSummary},
     observations,
+    operators::Operator as Account,
     tokens::{self, Scope, TokenRecord},
     usage::{self, Cause, Refusal},
 };
@@ -122,7 +123,7 @@ struct Seen {
 }
 
 async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageError> {
-    let (id, now) = (endpoint.id.clone(), operator.now());
+    let (id, now, account) = (endpoint.id.clone(), operator.now(), operator.account().clone());
     operator
         .read(move |conn| {
             let tokens = tokens::list(conn, &id)?;
@@ -134,7 +135,7 @@ async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageErro
             let mut names: HashMap<_, _> =
                 tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
             for refusal in refusals.iter().filter(|refusal| refusal.cause == Cause::OtherEndpoint) {
-                if let Some(name) = owner(conn, &refusal.token_id)? {
+                if let Some(name) = owner(conn, &refusal.token_id, &account)? {
                     names.insert(refusal.token_id.clone(), name);
                 }
             }
@@ -144,11 +145,11 @@ async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageErro
         .await
 }
 
-/// The name of the endpoint that a token belongs to.
-fn owner(conn: &mut Conn, token_id: &str) -> Result<Option<String>, StoreError> {
+/// The name of the endpoint that a token belongs to, if whoever looks may know of it.
+fn owner(conn: &mut Conn, token_id: &str, account: &Account) -> Result<Option<String>, StoreError> {
     let found = tokens::endpoint_of(conn, token_id).and_then(|id| endpoints::find(conn, id.as_str()));
     match found {
-        Ok(endpoint) => Ok(Some(endpoint.name)),
+        Ok(endpoint) => Ok(account.sees(&endpoint).then_some(endpoint.name)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(other) => Err(other),
     }

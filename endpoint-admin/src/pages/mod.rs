@@ -116,6 +116,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
             "The second factor of the operator is removed and their sessions are ended: the password alone signs them in."
         }
         "operator-role" => "The role is changed, from the next request on.",
+        "operator-tenants" => "What the operator sees is changed, from the next request on.",
         "operator-disabled" => {
             "The account is disabled: it cannot sign in, its sessions are ended, and its API keys open nothing."
         }

@@ -7,7 +7,7 @@ use askama::Template;
 use endpoint_store::{
     StoreError, Tx,
     caller::Actor,
-    operators::{self, Act, Link, Operator as Account, Role, Status},
+    operators::{self, Act, Link, Operator as Account, Reach, Role, Status},
     second_factor, sessions,
 };
 
@@ -26,6 +26,7 @@ pub(crate) struct OperatorRow {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) role: &'static str,
+    pub(crate) tenants: Option<String>,
     pub(crate) state: State,
     pub(crate) link_ends: Option<When>,
     pub(crate) signed_in: Option<When>,
@@ -128,6 +129,7 @@ async fn page(operator: &Operator) -> Result<OperatorsPage, PageError> {
     let row = |account: Account| OperatorRow {
         state: state(account.status()),
         role: role_word(account.role),
+        tenants: account.reach.tenants().map(|tenants| tenants.join(", ")),
         link_ends: When::maybe(links.get(&account.id).copied(), now),
         signed_in: When::maybe(account.last_sign_in_at, now),
         second_factor: account.second_factor_since.is_some(),
@@ -195,6 +197,9 @@ pub(crate) struct OperatorPage {
     pub(crate) may: bool,
     pub(crate) is_me: bool,
     pub(crate) roles: Vec<Choice>,
+    /// The tenants that it is limited to, one a line; empty for no limit.
+    pub(crate) tenants: String,
+    pub(crate) is_owner: bool,
     pub(crate) refusal: Option<String>,
 }
 
@@ -226,9 +231,11 @@ async fn one(operator: &Operator, named: &str) -> Result<OperatorPage, PageError
         signed_in: When::maybe(account.last_sign_in_at, now),
         second_factor: When::maybe(account.second_factor_since, now),
         sessions: open.into_iter().map(|open| SessionRow::new(open, now)).collect(),
-        may: operator.role().may_manage(account.role),
+        may: operator.role().may_manage(account.role) && operator.reach().includes(&account.reach),
         is_me: account.id == operator.account().id,
         roles: roles(operator, account.role),
+        tenants: account.reach.tenants().unwrap_or_default().join("\n"),
+        is_owner: account.role == Role::Owner,
         refusal: None,
         id: account.id,
         name: account.name,
@@ -261,6 +268,16 @@ pub(crate) async fn set_role(operator: Operator, named: web::Path<String>, form:
         operators::set_role(tx, named, role, actor, now)
     };
     act(&operator, &named, "operator-role", set).await
+}
+
+/// Limits to the tenants of the form, one a line; an empty one lifts the limit.
+pub(crate) async fn set_tenants(operator: Operator, named: web::Path<String>, form: Form) -> Answer {
+    let lines = form.raw("tenants").lines().map(str::trim).filter(|line| !line.is_empty());
+    let tenants: Vec<String> = lines.map(str::to_owned).collect();
+    let set = move |tx: &mut Tx<'_>, named: &str, actor: &Actor, now| {
+        operators::set_reach(tx, named, &Reach::to_tenants(&tenants)?, actor, now)
+    };
+    act(&operator, &named, "operator-tenants", set).await
 }
 
 /// Switches off.

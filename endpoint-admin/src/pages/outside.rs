@@ -188,8 +188,10 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
         return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
     };
     if account.second_factor_since.is_none() {
-        // Otherwise whoever knows the password could guess codes without end.
         console.backoff.succeeded(&name, &address, now);
+    } else {
+        // Whoever knows the password must not guess codes without end.
+        console.backoff.passed(&name, &address, now);
     }
     let origin = visitor.origin.clone();
     let passed = console.store.write(move |tx| sign_in_code::pass(tx, &account, &origin, now)).await?;

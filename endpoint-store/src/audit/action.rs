@@ -44,6 +44,7 @@ actions! {
     KeyExpire = "key.expire",
     OperatorCreate = "operator.create",
     OperatorRole = "operator.role",
+    OperatorTenants = "operator.tenants",
     OperatorDisable = "operator.disable",
     OperatorEnable = "operator.enable",
     OperatorReset = "operator.reset",

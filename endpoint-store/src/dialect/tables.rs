@@ -150,7 +150,7 @@ kept! {
     operators as OperatorRow {
         id: String, name: String, name_key: String, password_hash: String, role: String, created_at: i64,
         disabled_at: Option<i64>, last_sign_in_at: Option<i64>, totp_sealed: Option<String>,
-        totp_since: Option<i64>, totp_step: Option<i64>,
+        totp_since: Option<i64>, totp_step: Option<i64>, tenants: Option<String>,
     }
     sessions as SessionRow {
         digest: Vec<u8>, operator_id: String, csrf: String, created_at: i64, last_seen_at: i64, address: String,

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::manage::{check, manageable, with_password_hash};
+use super::manage::{check_new, manageable, with_password_hash};
 use super::{Operator, Role, by_id, digest, insert, new_setup_code};
 use crate::audit::{Action, Note};
 use crate::caller::{Actor, ActorKind};
@@ -55,8 +55,8 @@ pub fn invite(
     now: Millis,
 ) -> Result<(Operator, Link), StoreError> {
     dialect::lock_operators(tx)?;
-    check(tx, actor, role)?;
-    let operator = insert(tx, name, "", role, actor, now)?;
+    let reach = check_new(tx, actor, role)?;
+    let operator = insert(tx, name, "", (role, reach), actor, now)?;
     let link = open(tx, &operator, actor, now)?;
     Ok((operator, link))
 }

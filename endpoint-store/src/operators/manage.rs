@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::{Act, Operator, Role, Status, by_id, find_by};
+use super::{Act, Operator, Reach, Role, Status, by_id, find_by, reach};
 use crate::api_keys;
 use crate::audit::{Action, Note};
 use crate::caller::{Actor, ActorKind};
@@ -18,7 +18,7 @@ use crate::schema::{operator_links, operators, sessions, sign_in_steps};
 use crate::writer::Tx;
 
 /// The account of an actor; `None` for the command line and the server itself, which may do everything.
-fn account_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Operator>, StoreError> {
+pub(super) fn account_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Operator>, StoreError> {
     let gone = || StoreError::Forbidden("the account that asks is not there any more".into());
     match actor.kind {
         ActorKind::Cli | ActorKind::System => Ok(None),
@@ -44,6 +44,12 @@ pub(super) fn check(tx: &mut Tx<'_>, actor: &Actor, role: Role) -> Result<(), St
     )))
 }
 
+/// The same for an account that is to be made; what it reaches is what its maker reaches.
+pub(super) fn check_new(tx: &mut Tx<'_>, actor: &Actor, role: Role) -> Result<Reach, StoreError> {
+    check(tx, actor, role)?;
+    Ok(account_of(tx, actor)?.map_or(Reach::Everything, |own| own.reach))
+}
+
 /// The account of this id or name, if the actor may manage it; nobody else changes accounts until the transaction ends.
 ///
 /// # Errors
@@ -53,7 +59,10 @@ pub fn manageable(tx: &mut Tx<'_>, named: &str, actor: &Actor) -> Result<Operato
     dialect::lock_operators(tx)?;
     let operator = find_by(tx, named)?;
     check(tx, actor, operator.role)?;
-    Ok(operator)
+    match account_of(tx, actor)? {
+        Some(own) if !own.reach.includes(&operator.reach) => Err(reach::beyond(&own.reach)),
+        _ => Ok(operator),
+    }
 }
 
 /// Refuses to do without the last owner who can sign in.
@@ -98,6 +107,9 @@ pub fn set_role(
         return Ok(operator);
     }
     keep_an_owner(tx, &operator)?;
+    if role == Role::Owner && operator.reach != Reach::Everything {
+        return Err(StoreError::refused("an owner is not limited to tenants; lift the limit first"));
+    }
     diesel::update(operators::table.filter(operators::id.eq(&operator.id)))
         .set(operators::role.eq(role.as_str()))
         .execute(&mut **tx)?;

@@ -1,3 +1,4 @@
+ALTER TABLE operators DROP COLUMN tenants;
 DROP TABLE sign_in_steps;
 DROP TABLE recovery_codes;
 ALTER TABLE operators DROP COLUMN totp_step;

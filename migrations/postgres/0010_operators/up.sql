@@ -29,3 +29,6 @@ CREATE TABLE sign_in_steps (
     operator_id  TEXT COLLATE "C" NOT NULL REFERENCES operators (id) ON DELETE CASCADE,
     created_at   BIGINT NOT NULL
 );
+
+-- The tenants to whose endpoints an operator is limited, as a JSON list; NULL for no limit.
+ALTER TABLE operators ADD COLUMN tenants TEXT;

@@ -29,7 +29,7 @@ use endpoint_admin::password::Hasher;
 use endpoint_admin::{Clock, PublicUrl};
 use endpoint_store::caller::Actor;
 use endpoint_store::idempotency::Once;
-use endpoint_store::operators::Operator;
+use endpoint_store::operators::{Operator, Reach};
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
 use serde::Serialize;
@@ -239,6 +239,9 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     {
         return Err(Problem::forbidden(holder.operator.role, act.least()));
     }
+    if let Some((_, named)) = segments.iter().find(|(name, _)| *name == "endpoint") {
+        check_reach(req, &api.store, &holder.operator, named).await?;
+    }
     api.rates.check_key(&holder.key_id).map_err(Problem::too_many)?;
     let query = Query::read(req.query_string(), route.query)?;
     let expected = if route.conditional { if_match(req)? } else { Expected::Anything };
@@ -256,6 +259,24 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     match route.work {
         Work::Handler(run) => run(&x).await,
         Work::Description => Reply::json(openapi::document()),
+    }
+}
+
+/// Refuses an endpoint that the operator does not see, exactly as one that is not there.
+async fn check_reach(
+    req: &HttpRequest,
+    store: &Store,
+    operator: &Operator,
+    named: &str,
+) -> Result<(), Problem> {
+    if operator.reach == Reach::Everything {
+        return Ok(());
+    }
+    let wanted = named.to_owned();
+    match store.read(move |conn| endpoint_store::endpoints::find(conn, &wanted)).await {
+        Ok(endpoint) if operator.sees(&endpoint) => Ok(()),
+        Ok(_) | Err(StoreError::NotFound(_)) => Err(endpoints::no_such(named)),
+        Err(error) => Err(Problem::of(error, &scim::request_id(req))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use endpoint_admin::password;
 use endpoint_store::caller::Actor;
-use endpoint_store::operators::{self, Link, Operator, Role};
+use endpoint_store::operators::{self, Link, Operator, Reach, Role};
 use endpoint_store::{Millis, api_keys, second_factor};
 use scim_core::time::format;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -27,6 +27,8 @@ pub(super) struct OperatorView {
     role: &'static str,
     /// `active`, `invited` (no password was set yet) or `disabled`.
     status: &'static str,
+    /// The tenants to whose endpoints the operator is limited; null for no limit.
+    tenants: Option<Vec<String>>,
     /// Whether signing in to the console asks for a code, too.
     second_factor: bool,
     #[schema(format = DateTime)]
@@ -45,6 +47,7 @@ impl OperatorView {
             name: operator.name.clone(),
             role: operator.role.as_str(),
             status: operator.status().as_str(),
+            tenants: operator.reach.tenants().map(<[String]>::to_vec),
             second_factor: operator.second_factor_since.is_some(),
             created_at: format(operator.created_at),
             disabled_at: operator.disabled_at.map(format),
@@ -100,6 +103,10 @@ pub(super) struct OperatorPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = RoleName, required = false)]
     role: Option<RoleName>,
+    /// The tenants to whose endpoints the operator is limited; `null` lifts the limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>, required = false)]
+    tenants: Option<Option<Vec<String>>>,
 }
 
 /// A new password.
@@ -189,9 +196,16 @@ pub(super) async fn patch(x: &Exchange) -> Outcome {
     let body: OperatorPatch = x.body()?;
     let (named, actor, now) = act(x);
     let changed = x
-        .write(move |tx| match body.role {
-            Some(RoleName(role)) => operators::set_role(tx, &named, role, &actor, now),
-            None => operators::find_by(tx, &named),
+        .write(move |tx| {
+            let mut changed = operators::manageable(tx, &named, &actor)?;
+            if let Some(RoleName(role)) = body.role {
+                changed = operators::set_role(tx, &changed.id, role, &actor, now)?;
+            }
+            if let Some(tenants) = &body.tenants {
+                let reach = Reach::to_tenants(tenants.as_deref().unwrap_or_default())?;
+                changed = operators::set_reach(tx, &changed.id, &reach, &actor, now)?;
+            }
+            Ok(changed)
         })
         .await?;
     Reply::json(&OperatorView::new(&changed))

@@ -278,7 +278,7 @@ pub static ROUTES: &[Route] = &[
         .takes(one::<NewOperatorBody>).gives(&[(201, Some(one::<OperatorWithLink>))]),
     route(GET, "/operators/{operator}", Admin, "One operator, by id or name", run!(operators::show))
         .gives(&[(200, Some(one::<OperatorView>))]),
-    route(PATCH, "/operators/{operator}", Admin, "Change the role", run!(operators::patch))
+    route(PATCH, "/operators/{operator}", Admin, "Change the role, or the tenants that the operator is limited to", run!(operators::patch))
         .takes(one::<OperatorPatch>).gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/enable", Admin, "Switch an account on again; its keys stay dead", run!(operators::enable))
         .gives(&[(200, Some(one::<OperatorView>))]),

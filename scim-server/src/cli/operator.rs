@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use clap::{Args, Subcommand};
 use endpoint_admin::password;
 use endpoint_store::caller::Actor;
-use endpoint_store::operators::{self, Link, Operator, Role};
+use endpoint_store::operators::{self, Link, Operator, Reach, Role};
 use endpoint_store::{Millis, StoreError, Tx, second_factor};
 use serde_json::{Value, json};
 
@@ -61,6 +61,18 @@ pub enum OperatorCommand {
         /// owner, admin, operator or auditor
         #[arg(long)]
         role: Role,
+    },
+    /// Limit an account to the endpoints of some tenants, or lift the limit
+    #[command(group(clap::ArgGroup::new("reach").required(true).multiple(false)))]
+    SetTenants {
+        /// Name of the account
+        name: String,
+        /// A tenant, compared without case; can be given several times
+        #[arg(long = "tenant", value_name = "T", group = "reach")]
+        tenants: Vec<String>,
+        /// Every endpoint
+        #[arg(long, group = "reach")]
+        all: bool,
     },
     /// End all sessions of an account
     SignOut {
@@ -136,6 +148,17 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
             };
             let changed = write(&Context::open(config)?, name, set).await?;
             Ok(done(&changed, &format!("`{}` has the role {}.", changed.name, changed.role.as_str())))
+        }
+        OperatorCommand::SetTenants { name, tenants, .. } => {
+            let set = move |tx: &mut Tx<'_>, name: &str, actor: &Actor, now| {
+                operators::set_reach(tx, name, &Reach::to_tenants(&tenants)?, actor, now)
+            };
+            let changed = write(&Context::open(config)?, name, set).await?;
+            let sees = changed.reach.tenants().map_or_else(
+                || "every endpoint".to_owned(),
+                |tenants| format!("the endpoints of {} and no others", tenants.join(", ")),
+            );
+            Ok(done(&changed, &format!("`{}` sees {sees}.", changed.name)))
         }
         OperatorCommand::SignOut { name } => {
             let out = write(&Context::open(config)?, name, operators::sign_out).await?;
@@ -235,6 +258,7 @@ fn record(operator: &Operator) -> Value {
         "name": operator.name,
         "role": operator.role.as_str(),
         "status": operator.status().as_str(),
+        "tenants": operator.reach.tenants(),
         "second_factor": operator.second_factor_since.is_some(),
         "created_at": time(Some(operator.created_at)),
         "disabled_at": time(operator.disabled_at),
