@@ -12,9 +12,11 @@ use endpoint_store::operators::{Act, Role};
 
 use crate::{
     confirm::{self, Verdict},
+    console::Console,
     csrf,
     error::PageError,
     forms::Form,
+    guest::Guest,
     routes::{Access, Route},
     session::{Operator, console_of},
 };
@@ -63,6 +65,9 @@ async fn admit(rules: Rules, request: &HttpRequest, payload: &mut Payload) -> Re
     if writes && !csrf::same_origin(request.headers(), &console.public_url) {
         return Err(PageError::Forged);
     }
+    if rules.access == Access::Guest {
+        return admit_guest(&console, rules, request, payload).await;
+    }
     let operator = match rules.act {
         None => None,
         Some(_) => {
@@ -94,6 +99,25 @@ async fn admit(rules: Rules, request: &HttpRequest, payload: &mut Payload) -> Re
         check_role(rules.act, operator.as_ref().map(Operator::role))?;
     }
     Ok(verdict)
+}
+
+/// Lets a guest through, whose session reaches the pages of guests and no others.
+async fn admit_guest(
+    console: &Console,
+    rules: Rules,
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Verdict, PageError> {
+    let guest = Guest::find(console, request).await?;
+    if request.method() == Method::POST {
+        let form = read(request, payload, rules.limit).await?;
+        if !csrf::token_matches(form.raw("csrf"), &guest.inner.csrf) {
+            return Err(PageError::Forged);
+        }
+        request.extensions_mut().insert(form);
+    }
+    request.extensions_mut().insert(guest);
+    Ok(Verdict::Pass)
 }
 
 /// Whether the role may do that, as the table of acts says.

@@ -18,9 +18,9 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate::{self, Rules},
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, operators,
-        outside, overview, own_password, rotation, schema, second_factor, settings, sign_in_code, tokens,
-        user, users,
+        account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
+        new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor, settings,
+        sign_in_code, tokens, user, users,
     },
 };
 
@@ -48,7 +48,7 @@ impl Method {
 pub enum Access {
     /// Anybody.
     Public,
-    /// Whoever holds the one-use set-up code in the path.
+    /// Whoever holds the one-use code in the path, of a set-up or of a guest's link.
     SetUp,
     /// Whoever is signed in; a POST also needs a role that may write.
     Session,
@@ -58,13 +58,15 @@ pub enum Access {
     SelfService,
     /// Whoever is signed in and may manage operators, also to read.
     People,
+    /// Whoever opened a set-up link in this browser, for its endpoint.
+    Guest,
 }
 
 impl Access {
     /// What a request with this access does, for the table of roles; `None` where nobody is signed in.
     pub fn act(self, method: Method) -> Option<Act> {
         match (self, method) {
-            (Self::Public | Self::SetUp, _) => None,
+            (Self::Public | Self::SetUp | Self::Guest, _) => None,
             (Self::Session, Method::Get) | (Self::Poll, _) => Some(Act::See),
             (Self::Session, Method::Post) => Some(Act::Work),
             (Self::SelfService, _) => Some(Act::Own),
@@ -122,7 +124,7 @@ const fn post(path: &'static str, access: Access, handler: fn() -> actix_web::Ro
     Route { method: Method::Post, path, access, sensitive: false, limit: FORM_LIMIT, handler }
 }
 
-use Access::{People, Poll, Public, SelfService, Session, SetUp};
+use Access::{Guest, People, Poll, Public, SelfService, Session, SetUp};
 
 /// The table.
 #[rustfmt::skip]
@@ -130,6 +132,11 @@ pub const ROUTES: &[Route] = &[
     get ("/", Public, || web::to(outside::home)),
     get ("/setup/{code}", SetUp, || web::to(outside::set_up)),
     post("/setup/{code}", SetUp, || web::to(outside::redeem)),
+    get ("/guest/open/{code}", SetUp, || web::to(guest_pages::door)),
+    post("/guest/open/{code}", SetUp, || web::to(guest_pages::open)),
+    get ("/guest/", Guest, || web::to(guest_pages::show)),
+    get ("/guest/progress", Guest, || web::to(guest_pages::progress)),
+    post("/guest/token", Guest, || web::to(guest_pages::issue)),
     get ("/admin", Public, || web::to(outside::home)),
     get ("/admin/assets/{hash}/{file}", Public, || web::to(assets::serve)),
     get ("/admin/sign-in", Public, || web::to(outside::sign_in)),
@@ -168,6 +175,9 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/endpoints/{slug}", Session, || web::to(connect::door)),
     get ("/admin/endpoints/{slug}/connect", Session, || web::to(connect::show)),
     get ("/admin/endpoints/{slug}/connect/progress", Poll, || web::to(connect::progress)),
+    get ("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::list)),
+    post("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::create)).sensitive(),
+    post("/admin/endpoints/{slug}/guest-links/{guest}/revoke", Session, || web::to(guest_links::revoke)),
     get ("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::list)),
     post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),
@@ -201,11 +211,24 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)).sensitive(),
 ];
 
-/// Mounts the console: `/`, `/setup/…` and `/admin/…`.
+/// Mounts the console: `/`, `/setup/…`, `/admin/…` and `/guest/…`.
 pub fn configure(cfg: &mut ServiceConfig, console: Console) {
     cfg.app_data(console);
     cfg.service(resource("/", "/").wrap(from_fn(dress)));
-    for prefix in ["/setup", "/admin"] {
+    mount(cfg, &["/setup", "/admin", "/guest"]);
+}
+
+/// Mounts `/guest/…` alone, with the style of its pages, where the console itself is not to be reached: guests come from
+/// outside.
+pub fn configure_guests(cfg: &mut ServiceConfig, console: Console) {
+    cfg.app_data(console);
+    mount(cfg, &["/guest"]);
+    const ASSETS: &str = "/admin/assets/{hash}/{file}";
+    cfg.service(resource(ASSETS, ASSETS).wrap(from_fn(dress)));
+}
+
+fn mount(cfg: &mut ServiceConfig, prefixes: &[&'static str]) {
+    for prefix in prefixes.iter().copied() {
         let mut scope = web::scope(prefix).default_service(web::to(outside::nothing_here));
         for path in paths().filter(|path| path.starts_with(prefix)) {
             scope = scope.service(resource(path, path.strip_prefix(prefix).unwrap_or(path)));
@@ -281,6 +304,8 @@ mod tests {
                 "/",
                 "/setup/{code}",
                 "/setup/{code}",
+                "/guest/open/{code}",
+                "/guest/open/{code}",
                 "/admin",
                 "/admin/assets/{hash}/{file}",
                 "/admin/sign-in",

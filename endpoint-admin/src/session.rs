@@ -88,7 +88,8 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn of(request: &HttpRequest) -> Self {
+    /// That of a request.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("");
         Self {
             address: ClientAddress::of(request).map(|address| address.to_string()).unwrap_or_default(),

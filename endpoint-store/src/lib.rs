@@ -17,6 +17,7 @@ pub mod directory;
 pub mod endpoints;
 mod error;
 mod filter_sql;
+pub mod guests;
 pub mod history;
 pub mod idempotency;
 pub mod ids;

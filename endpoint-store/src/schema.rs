@@ -105,6 +105,14 @@ diesel::table! {
     }
 }
 diesel::table! {
+    guest_links (id) {
+        id -> Text, endpoint_id -> Text, digest -> Binary, may_issue -> Bool, created_at -> BigInt,
+        created_by -> Text, expires_at -> BigInt, opened_at -> Nullable<BigInt>, opened_from -> Nullable<Text>,
+        session_digest -> Nullable<Binary>, csrf -> Nullable<Text>, token_id -> Nullable<Text>,
+        revoked_at -> Nullable<BigInt>, revoked_by -> Nullable<Text>,
+    }
+}
+diesel::table! {
     recovery_codes (operator_id, digest) { operator_id -> Text, digest -> Binary, }
 }
 diesel::table! {

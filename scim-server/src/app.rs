@@ -218,7 +218,9 @@ fn serve(
                 scim::configure(cfg, parts.scim);
                 cfg.default_service(web::to(elsewhere));
             }
-            if mount != Mount::Scim {
+            if mount == Mount::Scim {
+                endpoint_admin::configure_guests(cfg, parts.console);
+            } else {
                 api::configure(cfg, parts.api);
                 endpoint_admin::configure(cfg, parts.console);
             }

@@ -126,5 +126,8 @@ fn loggable(path: &str) -> String {
     if path.starts_with("/setup/") {
         return "/setup/…".to_owned();
     }
+    if path.starts_with("/guest/open/") {
+        return "/guest/open/…".to_owned();
+    }
     redact(path).chars().filter(|c| !c.is_control()).take(300).collect()
 }

@@ -43,6 +43,10 @@ impl Furnished {
         let hidden = hidden(&app, &scim).await;
         let create = ["operator", "create", "ottokar", "--role", "operator", "--password-stdin"];
         program_with_input(&app, &create, PASSWORD).done();
+        for options in [&["--may-issue-token"][..], &["--expires-in", "1h"]] {
+            let link = [&["endpoint", "guest-link", &app.furniture().onelogin.slug], options].concat();
+            app.program(&link).await.done();
+        }
         app.program(&["operator", "create", "ines", "--role", "auditor", "--link"]).await.done();
         app.program(&["endpoint", "pause", &app.furniture().generic.slug]).await.done();
         // So that something on the pages lies further back than just now.
@@ -115,6 +119,12 @@ impl Furnished {
                 ("connect-okta", of(foreign)),
                 ("no-such-endpoint", of("nowhere")),
             ],
+            "/endpoints/{slug}/guest-links" => {
+                vec![("guest-links", at("")), ("guest-links-none", of(foreign))]
+            }
+            // Looked at by the walk of a guest.
+            "/guest/" | "/guest/progress" => vec![],
+            "/guest/open/{code}" => vec![("guest-used", "/guest/open/used-before".to_owned())],
             "/endpoints/{slug}/tokens" => vec![("tokens", at(""))],
             "/endpoints/{slug}/tokens/{token}/revoke" => vec![("revoke", at(""))],
             "/endpoints/{slug}/tokens/{token}/rotate" => vec![("rotate", at(""))],

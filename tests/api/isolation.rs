@@ -35,6 +35,7 @@ pub(super) struct Scene {
     group: String,
     pub(super) operator: String,
     pub(super) key: String,
+    link: String,
 }
 
 impl Scene {
@@ -52,9 +53,20 @@ impl Scene {
         let definitions = json!({"extensions": [extension()], "resourceTypes": [device()]});
         owner.put(&format!("/endpoints/{endpoint}/schemas"), &definitions).await.expect(200);
         let token = owner.post(&format!("/endpoints/{endpoint}/tokens"), &json!({})).await.expect(201).json();
+        let links = format!("/endpoints/{endpoint}/guest-links");
+        let link =
+            text(&owner.post(&links, &json!({"may_issue_token": true})).await.expect(201).json()["id"]);
         let body = json!({"name": format!("mary-{number}"), "role": "auditor", "password": PASSWORD});
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
-        Self { endpoint, token: text(&token["id"]), user, group, operator, key: "000000000000".to_owned() }
+        Self {
+            endpoint,
+            token: text(&token["id"]),
+            user,
+            group,
+            operator,
+            key: "000000000000".to_owned(),
+            link,
+        }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -69,6 +81,7 @@ impl Scene {
             "{id}" => self.user.as_str(),
             "{operator}" => self.operator.as_str(),
             "{key}" => self.key.as_str(),
+            "{link}" => self.link.as_str(),
             other if other.contains('{') => panic!("{route:?}: {other} needs an example here"),
             other => other,
         });
@@ -116,6 +129,7 @@ impl Scene {
             ("PUT", path) if path.ends_with("/schemas") => json!({}),
             ("PUT", path) if path.ends_with("{urn}") => extension(),
             ("PUT", path) if path.ends_with("{name}") => device(),
+            ("POST", path) if path.ends_with("/guest-links") => json!({"expires_in_hours": 24}),
             ("POST", path) if path.ends_with("/tokens") => json!({"label": "intruder"}),
             ("POST", "/operators") => {
                 json!({"name": format!("in-{}", self.operator), "role": "auditor", "password": PASSWORD})

@@ -31,6 +31,7 @@ impl Places {
         let path = pattern.replace("{slug}", &generic.slug).replace("{token}", &generic.token_id);
         let path = path
             .replace("{operator}", "arthur")
+            .replace("{guest}", "nobody")
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");

@@ -12,6 +12,7 @@ mod confirm;
 mod console;
 mod floors;
 mod forms;
+mod guests;
 mod jobs;
 mod keys;
 mod operators;

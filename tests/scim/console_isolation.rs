@@ -41,6 +41,7 @@ impl Scene {
             "{id}" if route.path.contains("/groups/") => self.group.as_str(),
             "{token}" => self.token_id.as_str(),
             "{operator}" => self.operator.as_str(),
+            "{guest}" => "nobody",
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",
@@ -158,7 +159,7 @@ both! {
                 assert!(answer.status < 500, "{what}: {answer:#}");
                 match route.access {
                     Access::Public => {}
-                    Access::SetUp | Access::Session | Access::Poll | Access::SelfService | Access::People => {
+                    Access::SetUp | Access::Session | Access::Poll | Access::SelfService | Access::People | Access::Guest => {
                         assert!(answer.status >= 300, "{what}: {answer:#}");
                         let leads_in =
                             answer.header("location").is_some_and(|to| !to.contains("/admin/sign-in"));
@@ -188,7 +189,7 @@ both! {
                     let inside = answer.header("location").is_some_and(|to| to.contains(&scene.slug));
                     assert!(answer.status == 200 || inside, "{route:?}: {answer:#}");
                 }
-                Access::Public | Access::SetUp | Access::SelfService => {
+                Access::Public | Access::SetUp | Access::SelfService | Access::Guest => {
                     assert!(answer.status < 500, "{answer:#}");
                 }
             }
@@ -206,7 +207,7 @@ both! {
                 .header("Origin", "https://evil.example")
                 .header("Sec-Fetch-Site", "cross-site");
             match route.access {
-                Access::Session | Access::Poll | Access::SelfService | Access::People => {
+                Access::Session | Access::Poll | Access::SelfService | Access::People | Access::Guest => {
                     for forged in [with(&request, Some(&cookie)), with(&elsewhere, Some(&cookie))] {
                         let answer = send(app.address(), &forged).await;
                         assert!((400..500).contains(&answer.status), "{route:?}: {answer:#}");

@@ -31,6 +31,11 @@ impl Authenticator {
         Self::of(rest.split('<').next().unwrap())
     }
 
+    /// The key.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
     /// The code at a time in milliseconds.
     pub(crate) fn code(&self, now: i64) -> String {
         let mut mac = Hmac::<Sha1>::new_from_slice(&self.key).unwrap();

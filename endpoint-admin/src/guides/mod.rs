@@ -37,8 +37,13 @@ pub(crate) struct Values<'a> {
 impl Guide {
     /// The guide for the identity provider of an endpoint.
     pub(crate) fn of(operator: &Operator, endpoint: &Endpoint) -> Result<Self, PageError> {
+        Self::at(operator.public_url().scim_base(&endpoint.slug), endpoint)
+    }
+
+    /// The same for whoever is no operator.
+    pub(crate) fn at(base_url: String, endpoint: &Endpoint) -> Result<Self, PageError> {
         let values = Values {
-            base_url: operator.public_url().scim_base(&endpoint.slug),
+            base_url,
             name: &endpoint.name,
             deactivates: endpoint.settings.delete == DeletePolicy::Deactivate,
         };

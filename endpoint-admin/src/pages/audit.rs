@@ -108,6 +108,7 @@ impl Row {
         let (who, how) = match entry.actor_kind.as_str() {
             "operator" => (entry.actor_name.clone(), "in the console"),
             "api-key" => (entry.actor_name.clone(), "by API key"),
+            "guest" => ("A guest".to_owned(), "through a set-up link"),
             "cli" if entry.actor_name.is_empty() => ("Somebody".to_owned(), "at the command line"),
             "cli" => (entry.actor_name.clone(), "at the command line"),
             _ => ("The server".to_owned(), "by itself"),

@@ -13,6 +13,8 @@ mod facts;
 mod failures;
 pub(crate) mod group;
 pub(crate) mod groups;
+pub(crate) mod guest_links;
+pub(crate) mod guest_pages;
 mod history;
 mod likeness;
 pub(crate) mod new_endpoint;
@@ -122,6 +124,9 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         }
         "operator-enabled" => "The account is switched on. Its API keys from before stay dead.",
         "operator-signed-out" => "The sessions of the operator are ended.",
+        "guest-link-revoked" => {
+            "The set-up link is revoked: whoever opened it sees nothing any more. A token that was issued through it stays; revoke it under Tokens."
+        }
         "session-ended" => "That session is ended.",
         "idp-changed" => {
             "The endpoint is set up for this identity provider now: the steps below and the settings are for it."

@@ -186,6 +186,11 @@ kept! {
         created_by: String, expires_at: Option<i64>, revoked_at: Option<i64>, revoked_by: Option<String>,
         request_key: Option<String>,
     }
+    guest_links as GuestLinkRow {
+        id: String, endpoint_id: String, digest: Vec<u8>, may_issue: bool, created_at: i64, created_by: String,
+        expires_at: i64, opened_at: Option<i64>, opened_from: Option<String>, session_digest: Option<Vec<u8>>,
+        csrf: Option<String>, token_id: Option<String>, revoked_at: Option<i64>, revoked_by: Option<String>,
+    }
     token_usage as TokenUsage {
         token_id: String, endpoint_id: String, requests: i64, first_at: Option<i64>, last_at: Option<i64>,
         last_address: Option<String>, last_agent: Option<String>, last_operation: Option<String>,

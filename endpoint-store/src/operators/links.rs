@@ -31,6 +31,11 @@ pub struct Link {
 pub struct SetupCode(zeroize::Zeroizing<String>);
 
 impl SetupCode {
+    /// Takes a code over.
+    pub(crate) fn new(code: String) -> Self {
+        Self(zeroize::Zeroizing::new(code))
+    }
+
     /// The code, for the one address that carries it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -89,7 +94,7 @@ pub fn reset_by_link(
 }
 
 fn open(tx: &mut Tx<'_>, operator: &Operator, actor: &Actor, now: Millis) -> Result<Link, StoreError> {
-    let code = SetupCode(zeroize::Zeroizing::new(new_setup_code()));
+    let code = SetupCode::new(new_setup_code());
     let expires_at = now + LINK_LIFETIME;
     diesel::delete(operator_links::table.filter(operator_links::operator_id.eq(&operator.id)))
         .execute(&mut **tx)?;

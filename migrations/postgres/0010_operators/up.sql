@@ -32,3 +32,22 @@ CREATE TABLE sign_in_steps (
 
 -- The tenants to whose endpoints an operator is limited, as a JSON list; NULL for no limit.
 ALTER TABLE operators ADD COLUMN tenants TEXT;
+
+-- Links for the administrator of a customer's identity provider. Of the code and of the session's secret only digests are kept.
+CREATE TABLE guest_links (
+    id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    endpoint_id     TEXT COLLATE "C" NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+    digest          BYTEA NOT NULL UNIQUE,
+    may_issue       BOOLEAN NOT NULL,
+    created_at      BIGINT NOT NULL,
+    created_by      TEXT NOT NULL,
+    expires_at      BIGINT NOT NULL,
+    opened_at       BIGINT,
+    opened_from     TEXT,
+    session_digest  BYTEA UNIQUE,
+    csrf            TEXT,
+    token_id        TEXT COLLATE "C",
+    revoked_at      BIGINT,
+    revoked_by      TEXT
+);
+CREATE INDEX guest_links_of ON guest_links (endpoint_id, created_at);

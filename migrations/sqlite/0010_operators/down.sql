@@ -1,3 +1,4 @@
+DROP TABLE guest_links;
 ALTER TABLE operators DROP COLUMN tenants;
 DROP TABLE sign_in_steps;
 DROP TABLE recovery_codes;

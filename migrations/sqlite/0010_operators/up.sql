@@ -32,3 +32,22 @@ CREATE TABLE sign_in_steps (
 
 -- The tenants to whose endpoints an operator is limited, as a JSON list; NULL for no limit.
 ALTER TABLE operators ADD COLUMN tenants TEXT;
+
+-- Links for the administrator of a customer's identity provider. Of the code and of the session's secret only digests are kept.
+CREATE TABLE guest_links (
+    id              TEXT NOT NULL PRIMARY KEY,
+    endpoint_id     TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+    digest          BLOB NOT NULL UNIQUE,
+    may_issue       INTEGER NOT NULL CHECK (may_issue IN (0, 1)),
+    created_at      INTEGER NOT NULL,
+    created_by      TEXT NOT NULL,
+    expires_at      INTEGER NOT NULL,
+    opened_at       INTEGER,
+    opened_from     TEXT,
+    session_digest  BLOB UNIQUE,
+    csrf            TEXT,
+    token_id        TEXT,
+    revoked_at      INTEGER,
+    revoked_by      TEXT
+) STRICT;
+CREATE INDEX guest_links_of ON guest_links (endpoint_id, created_at);

@@ -9,6 +9,7 @@ mod body;
 mod directory;
 mod endpoints;
 mod evidence;
+mod guests;
 mod me;
 mod openapi;
 mod operators;

@@ -14,7 +14,8 @@ use endpoint_store::operators::Role;
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, me, operators, rotation, schemas, tokens,
+    Exchange, Outcome, audit, directory, endpoints, evidence, guests, me, operators, rotation, schemas,
+    tokens,
 };
 
 /// What all paths begin with.
@@ -163,6 +164,7 @@ const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
 use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
+use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
 use operators::{NewOperatorBody, OperatorPatch, OperatorView, OperatorWithLink, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
@@ -240,6 +242,12 @@ pub static ROUTES: &[Route] = &[
         .query(&[CONFIRM]).gives(&[(200, Some(one::<TokenView>))]),
     route(POST, "/endpoints/{endpoint}/tokens/{token}/unretire", Operator, "Open a token again that retired within 24 hours", run!(rotation::unretire))
         .gives(&[(200, Some(one::<TokenView>))]),
+
+    route(GET, "/endpoints/{endpoint}/guest-links", Auditor, "Set-up links for the customer's administrator, dead ones too", run!(guests::list))
+        .gives(&[(200, Some(page::<GuestLinkView>))]),
+    route(POST, "/endpoints/{endpoint}/guest-links", Operator, "Make a one-use set-up link; it is shown once", run!(guests::create))
+        .takes(one::<NewGuestLinkBody>).gives(&[(201, Some(one::<MadeGuestLink>))]),
+    route(DELETE, "/endpoints/{endpoint}/guest-links/{link}", Operator, "Take a set-up link back", run!(guests::revoke)),
 
     route(GET, "/endpoints/{endpoint}/users", Auditor, "Users by name, hidden ones too", run!(directory::users))
         .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),

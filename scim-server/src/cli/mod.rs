@@ -4,6 +4,7 @@
 
 pub mod database;
 pub mod endpoint;
+mod guest;
 pub mod key;
 pub mod operator;
 pub mod output;
