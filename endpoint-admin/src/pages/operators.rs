@@ -83,7 +83,7 @@ pub(crate) fn role_sentence(role: Role) -> String {
     let own = Act::TABLE.iter().filter(|(_, least, _)| *least == role).map(|(.., words)| *words);
     let own = own.collect::<Vec<_>>().join(", ");
     match role {
-        Role::Auditor => own,
+        Role::Auditor => format!("{own}, and changes nothing else"),
         _ => format!("{own}, and may all that {} may", below(role)),
     }
 }

@@ -20,7 +20,7 @@ pub enum Act {
 impl Act {
     /// The table: the least role that may, and what it is in words. Each role may all that the ones before it may.
     pub const TABLE: [(Self, Role, &'static str); 5] = [
-        (Self::See, Role::Auditor, "reads everything and changes nothing"),
+        (Self::See, Role::Auditor, "reads everything"),
         (Self::Own, Role::Auditor, "manages the own account"),
         (Self::Work, Role::Operator, "manages endpoints, tokens and directories"),
         (Self::People, Role::Admin, "manages operators, except owners"),
