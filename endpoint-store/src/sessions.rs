@@ -5,6 +5,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::audit::{Action, Note};
+use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -145,13 +146,21 @@ pub fn list(
 }
 
 /// Ends one of an operator's own sessions; `false` when it had ended already.
-pub fn end_by_handle(tx: &mut Tx<'_>, operator: &Operator, wanted: &str) -> Result<bool, StoreError> {
+pub fn end_by_handle(
+    tx: &mut Tx<'_>,
+    operator: &Operator,
+    wanted: &str,
+    actor: &Actor,
+    now: Millis,
+) -> Result<bool, StoreError> {
     let digests: Vec<Vec<u8>> = sessions::table
         .filter(sessions::operator_id.eq(&operator.id))
         .select(sessions::digest)
         .load(&mut **tx)?;
     let Some(found) = digests.into_iter().find(|digest| handle(digest) == wanted) else { return Ok(false) };
     diesel::delete(sessions::table.filter(sessions::digest.eq(found))).execute(&mut **tx)?;
+    let note = Note::new(actor, now, Action::OperatorEndSessions, &operator.name);
+    tx.note(note.before(json!({"sessions": 1})));
     Ok(true)
 }
 
@@ -191,9 +200,11 @@ pub fn end(tx: &mut Tx<'_>, secret: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Ends every session of an operator.
-pub fn end_all(tx: &mut Tx<'_>, operator: &Operator) -> Result<(), StoreError> {
-    diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+/// Ends every session of one's own.
+pub fn end_all(tx: &mut Tx<'_>, operator: &Operator, actor: &Actor, now: Millis) -> Result<(), StoreError> {
+    let ended = operators::end_sessions(tx, operator)?;
+    let note = Note::new(actor, now, Action::OperatorEndSessions, &operator.name);
+    tx.note(note.before(json!({"sessions": ended})));
     Ok(())
 }
 

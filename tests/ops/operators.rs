@@ -137,6 +137,7 @@ both! {
         assert!(refused.refused().contains("only owner"), "{refused:?}");
         let refused = app.program(&["operator", "set-role", "olivia", "--role", "admin"]).await;
         assert!(refused.refused().contains("only owner"), "{refused:?}");
+        app.program(&["operator", "disable", "later"]).await.done();
     }
 
     async fn ones_own_password_is_changed(app: &App) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::api::Api;
 use crate::ops::program_with_input;
 use crate::support::app::App;
+use crate::support::backend::Backend;
 use crate::support::both;
 use crate::support::console::{Console, Page};
 use crate::support::furniture::PASSWORD;
@@ -179,4 +180,35 @@ both! {
         assert!(give(&mut ann, &page, &device.code(app.now())).await.path.starts_with("/admin/"));
         assert_eq!(ann.cookies.len(), 1);
     }
+}
+
+/// With SQLite the key is a file beside the database; another one seals, the former is taken away.
+#[tokio::test]
+async fn it_outlives_its_key_when_sealed_anew_and_recovery_codes_need_none() {
+    let app = App::furnished(Backend::Sqlite).await.expect("SQLite is always there");
+    let mut console = signed_in(&app, "olivia").await;
+    let (device, page) = enrol(&mut console, app.now()).await;
+    let codes = recovery_codes(&page);
+    let done = app.program(&["rekey", "--new-key", "--json"]).await.json();
+    assert_eq!((&done["resealed"], &done["failed"]), (&1.into(), &serde_json::json!([])), "{done}");
+    let file = app.database().sqlite_file().with_extension("db.key");
+    let keys = std::fs::read_to_string(&file).unwrap();
+    let (newest, former) = keys.trim_end().split_once('\n').expect("two keys");
+    std::fs::write(&file, newest).unwrap();
+    app.advance(STEP * 2);
+    let mut one = app.console();
+    let asked_again = asked(&mut one, "olivia").await;
+    assert_eq!(give(&mut one, &asked_again, &device.code(app.now())).await.path, "/admin/");
+    // With the wrong key alone nothing opens, `check` says so, and a recovery code is a way in.
+    std::fs::write(&file, former).unwrap();
+    app.advance(STEP * 2);
+    let mut two = app.console();
+    let page = asked(&mut two, "olivia").await;
+    let refused = give(&mut two, &page, &device.code(app.now())).await;
+    assert_eq!(refused.answer.status, 409, "{}", refused.answer);
+    let check = app.program(&["check"]).await;
+    assert!(check.stdout.contains("the second factor of an operator"), "{check:?}");
+    assert_eq!(give(&mut two, &page, &codes[0]).await.path, "/admin/account?done=recovery");
+    std::fs::write(&file, keys).unwrap();
+    app.stop().await;
 }

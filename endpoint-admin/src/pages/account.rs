@@ -113,11 +113,11 @@ pub(crate) async fn sign_out(operator: Operator) -> Answer {
 /// Ends one of one's own sessions, in another browser or in this one.
 pub(crate) async fn end_session(operator: Operator, form: Form) -> Answer {
     let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
-    let handle = form.text("session").to_owned();
+    let (handle, actor) = (form.text("session").to_owned(), operator.actor());
     let own = operator
         .write(move |tx| {
             let open = sessions::list(tx, &account, &secret, session::LIFETIME, now)?;
-            sessions::end_by_handle(tx, &account, &handle)?;
+            sessions::end_by_handle(tx, &account, &handle, &actor, now)?;
             Ok(open.iter().any(|open| open.is_this && open.handle == handle))
         })
         .await?;
@@ -130,8 +130,8 @@ pub(crate) async fn end_session(operator: Operator, form: Form) -> Answer {
 
 /// Ends every session of whoever asks.
 pub(crate) async fn sign_out_everywhere(operator: Operator) -> Answer {
-    let account = operator.account().clone();
-    operator.write(move |tx| sessions::end_all(tx, &account)).await?;
+    let (account, actor, now) = (operator.account().clone(), operator.actor(), operator.now());
+    operator.write(move |tx| sessions::end_all(tx, &account, &actor, now)).await?;
     Ok(outside("/admin/sign-in?out=all", &operator))
 }
 

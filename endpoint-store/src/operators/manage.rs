@@ -65,18 +65,19 @@ pub fn manageable(tx: &mut Tx<'_>, named: &str, actor: &Actor) -> Result<Operato
     }
 }
 
-/// Refuses to do without the last owner who can sign in.
+/// Refuses to do without this owner when no other one can sign in.
 fn keep_an_owner(tx: &mut Tx<'_>, operator: &Operator) -> Result<(), StoreError> {
-    if operator.role != Role::Owner || operator.status() != Status::Active {
+    if operator.role != Role::Owner || operator.status() == Status::Disabled {
         return Ok(());
     }
-    let owners: i64 = operators::table
+    let others: i64 = operators::table
         .filter(operators::role.eq(Role::Owner.as_str()))
+        .filter(operators::id.ne(&operator.id))
         .filter(operators::disabled_at.is_null())
         .filter(operators::password_hash.ne(""))
         .count()
         .get_result(&mut **tx)?;
-    if owners == 1 {
+    if others == 0 {
         let name = &operator.name;
         return Err(StoreError::refused(format!("`{name}` is the only owner; make another owner first")));
     }

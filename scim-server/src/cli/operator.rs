@@ -125,61 +125,59 @@ pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Fai
             let hash = password.read()?;
             create(&Context::open(config)?, name, role, hash).await
         }
+        OperatorCommand::ResetPassword { name, password } => {
+            let hash = password.read()?;
+            reset(&Context::open(config)?, name, hash).await
+        }
         OperatorCommand::Key(args) => key::run(args.command, &Context::open(config)?).await,
         OperatorCommand::List => list(&Context::open(config)?).await,
-        OperatorCommand::Disable { name } => {
-            let off = write(&Context::open(config)?, name, operators::disable).await?;
-            Ok(done(
-                &off,
-                &format!(
-                    "`{}` can no longer sign in, is signed out everywhere, and has API keys that open nothing. \
-                     `operator enable` and `operator reset-password` switch the account on again.",
-                    off.name
-                ),
-            ))
+        other => change(&Context::open(config)?, other).await,
+    }
+}
+
+/// What changes one account and says so in a sentence.
+async fn change(cx: &Context, command: OperatorCommand) -> Result<Answer, Failure> {
+    let (changed, sentence) = match command {
+        OperatorCommand::Disable { name } => (
+            write(cx, name, operators::disable).await?,
+            "can no longer sign in, is signed out everywhere, and has API keys that open nothing. \
+             `operator enable` and `operator reset-password` switch the account on again."
+                .to_owned(),
+        ),
+        OperatorCommand::Enable { name } => (
+            write(cx, name, operators::enable).await?,
+            "is switched on. API keys from before stay dead.".to_owned(),
+        ),
+        OperatorCommand::SignOut { name } => {
+            (write(cx, name, operators::sign_out).await?, "is signed out everywhere.".to_owned())
         }
-        OperatorCommand::Enable { name } => {
-            let on = write(&Context::open(config)?, name, operators::enable).await?;
-            Ok(done(&on, &format!("`{}` is switched on. API keys from before stay dead.", on.name)))
-        }
+        OperatorCommand::ResetSecondFactor { name } => (
+            write(cx, name, second_factor::reset).await?,
+            "signs in with the password alone, and is signed out everywhere. A new second factor is set up on the \
+             console's account page."
+                .to_owned(),
+        ),
         OperatorCommand::SetRole { name, role } => {
             let set = move |tx: &mut Tx<'_>, name: &str, actor: &Actor, now| {
                 operators::set_role(tx, name, role, actor, now)
             };
-            let changed = write(&Context::open(config)?, name, set).await?;
-            Ok(done(&changed, &format!("`{}` has the role {}.", changed.name, changed.role.as_str())))
+            (write(cx, name, set).await?, format!("has the role {}.", role.as_str()))
         }
         OperatorCommand::SetTenants { name, tenants, .. } => {
             let set = move |tx: &mut Tx<'_>, name: &str, actor: &Actor, now| {
                 operators::set_reach(tx, name, &Reach::to_tenants(&tenants)?, actor, now)
             };
-            let changed = write(&Context::open(config)?, name, set).await?;
+            let changed = write(cx, name, set).await?;
             let sees = changed.reach.tenants().map_or_else(
-                || "every endpoint".to_owned(),
-                |tenants| format!("the endpoints of {} and no others", tenants.join(", ")),
+                || "sees every endpoint.".to_owned(),
+                |tenants| format!("sees the endpoints of {} and no others.", tenants.join(", ")),
             );
-            Ok(done(&changed, &format!("`{}` sees {sees}.", changed.name)))
+            (changed, sees)
         }
-        OperatorCommand::SignOut { name } => {
-            let out = write(&Context::open(config)?, name, operators::sign_out).await?;
-            Ok(done(&out, &format!("`{}` is signed out everywhere.", out.name)))
-        }
-        OperatorCommand::ResetSecondFactor { name } => {
-            let reset = write(&Context::open(config)?, name, second_factor::reset).await?;
-            Ok(done(
-                &reset,
-                &format!(
-                    "`{}` signs in with the password alone, and is signed out everywhere. A new second factor is set up on the \
-                     console's account page.",
-                    reset.name
-                ),
-            ))
-        }
-        OperatorCommand::ResetPassword { name, password } => {
-            let hash = password.read()?;
-            reset(&Context::open(config)?, name, hash).await
-        }
-    }
+        _ => return Err(Failure::new("this command is another one's business")),
+    };
+    let sentence = format!("`{}` {sentence}", changed.name);
+    Ok(done(&changed, &sentence))
 }
 
 /// Something that is done to one account.
