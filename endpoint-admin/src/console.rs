@@ -67,6 +67,7 @@ impl ClientAddress {
 pub struct Console {
     pub(crate) store: Store,
     pub(crate) public_url: PublicUrl,
+    pub(crate) own_url: PublicUrl,
     pub(crate) clock: Clock,
     pub(crate) cookies_secure: bool,
     pub(crate) hasher: Hasher,
@@ -77,7 +78,15 @@ impl Console {
     /// Make one per process and clone it for every worker. `cookies_secure` is true when browsers
     /// reach the console by https, whether TLS ends here or at a proxy.
     pub fn new(store: Store, public_url: PublicUrl, clock: Clock, cookies_secure: bool) -> Self {
-        Self { store, public_url, clock, cookies_secure, hasher: Hasher::default(), backoff: Arc::default() }
+        let own_url = public_url.clone();
+        let (hasher, backoff) = (Hasher::default(), Arc::default());
+        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff }
+    }
+
+    /// The same with pages that have another prefix than the addresses for SCIM.
+    #[must_use]
+    pub fn reached_at(self, own_url: PublicUrl) -> Self {
+        Self { own_url, ..self }
     }
 
     /// What hashes passwords here, for whoever else in the process has to: one bound for all.

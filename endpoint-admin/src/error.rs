@@ -8,7 +8,10 @@ use std::fmt;
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 use endpoint_store::StoreError;
 
-use crate::forms::{FORM_LIMIT, capitalise};
+use crate::{
+    forms::{FORM_LIMIT, capitalise},
+    password::PasswordError,
+};
 
 /// Why a page is not shown.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub(crate) enum PageError {
         /// The most bytes the form may have.
         limit: usize,
     },
+    /// More passwords are to be checked than there is room for. Nothing was done.
+    Busy,
     /// The database is away or busy. Nothing was done.
     Unavailable(String),
     /// A fault of ours.
@@ -60,6 +65,7 @@ impl PageError {
             Self::Bad(_) => "That request made no sense",
             Self::Refused(_) => "That cannot be done",
             Self::TooLarge { .. } => "That was too much",
+            Self::Busy => "Too many at once",
             Self::Unavailable(_) => "The database does not answer",
             Self::Internal(_) => "Something went wrong here",
         }
@@ -74,6 +80,9 @@ impl PageError {
                              Open the page again and repeat what you did."
                 .into(),
             Self::TooLarge { limit } => format!("This form may have {} KiB. Nothing was changed.", limit / 1024),
+            Self::Busy => {
+                "More passwords are being checked than there is room for. Nothing was changed; wait a few seconds and try again.".into()
+            }
             Self::Unavailable(_) => {
                 "Nothing was half done. Wait a moment and try again; if it stays like this, look at the server's log.".into()
             }
@@ -95,11 +104,18 @@ impl PageError {
     }
 }
 
+impl From<PasswordError> for PageError {
+    fn from(error: PasswordError) -> Self {
+        if error == PasswordError::Busy { Self::Busy } else { Self::internal(error) }
+    }
+}
+
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(sentence) => Self::NotFound(sentence),
             StoreError::Refused(sentence) | StoreError::Invalid { sentence, .. } => Self::Refused(sentence),
+            StoreError::Forbidden(sentence) => Self::Forbidden(sentence),
             StoreError::InUse(_) | StoreError::Stale => Self::Refused(error.to_string()),
             StoreError::Scim(error) if error.status() == 404 => Self::NotFound(error.detail().to_owned()),
             StoreError::Scim(error) if error.status() < 500 => Self::Refused(error.detail().to_owned()),
@@ -127,7 +143,7 @@ impl ResponseError for PageError {
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

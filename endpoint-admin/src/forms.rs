@@ -29,6 +29,17 @@ impl Form {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Every field as it was sent, in its order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Takes a field out, if it was sent.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Zeroizing<String>> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.remove(at).1)
+    }
+
     /// The field without blanks around it.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.raw(name).trim()

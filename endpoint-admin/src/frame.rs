@@ -3,7 +3,7 @@
 use actix_web::http::header::{COOKIE, HeaderMap};
 use endpoint_store::{
     endpoints::{EndpointSummary, Status},
-    operators::Role,
+    operators::{Act, Role},
     settings::Idp,
 };
 
@@ -81,6 +81,8 @@ pub(crate) enum Section {
     Overview,
     /// A new endpoint.
     New,
+    /// The people who run the platform.
+    Operators,
     /// Who did what.
     Audit,
     /// The account of whoever is signed in.
@@ -99,6 +101,11 @@ impl Section {
     /// For the navigation.
     pub(crate) fn is_new(&self) -> bool {
         *self == Self::New
+    }
+
+    /// For the navigation.
+    pub(crate) fn is_operators(&self) -> bool {
+        *self == Self::Operators
     }
 
     /// For the navigation.
@@ -124,6 +131,11 @@ pub(crate) struct Who {
 }
 
 impl Who {
+    /// Whether the page about operators is shown.
+    pub(crate) fn may_people(&self) -> bool {
+        self.role.may(Act::People)
+    }
+
     /// Whether anything may be changed; forms are left out otherwise, and refused by the gate.
     pub(crate) fn may_write(&self) -> bool {
         self.role.may_write()
@@ -149,6 +161,16 @@ impl Frame {
     /// The token for a form; empty outside, where there is none.
     pub(crate) fn csrf(&self) -> &str {
         self.who.as_ref().map_or("", |who| who.csrf.as_str())
+    }
+
+    /// The page that was asked for, or this one where a form was sent.
+    pub(crate) fn here_or<'a>(&'a self, other: &'a str) -> &'a str {
+        if self.here == "/admin/" { other } else { &self.here }
+    }
+
+    /// Who is signed in; empty outside.
+    pub(crate) fn name(&self) -> &str {
+        self.who.as_ref().map_or("", |who| who.name.as_str())
     }
 
     /// Whether forms are shown.

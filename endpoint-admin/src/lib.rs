@@ -13,6 +13,7 @@
 mod assets;
 pub mod audit_file;
 mod backoff;
+mod confirm;
 mod console;
 mod csrf;
 mod dress;
@@ -20,6 +21,7 @@ mod error;
 mod forms;
 mod frame;
 mod gate;
+mod guest;
 mod guides;
 mod pages;
 pub mod password;
@@ -28,7 +30,7 @@ mod session;
 mod ui;
 
 pub use console::{ClientAddress, Console, PublicUrl, RequestId};
-pub use routes::{Access, Method, ROUTES, Route, configure};
+pub use routes::{Access, Method, ROUTES, Route, configure, configure_guests};
 pub use ui::Clock;
 
 /// The release, as the footer shows it.

@@ -19,6 +19,9 @@ pub const MAX_LENGTH: usize = 1000;
 /// Hashes computed at the same time: each takes 19 MiB and a processor for some 50 ms.
 const PARALLEL: usize = 2;
 
+/// Who may wait for that at the same time; more are told to come again.
+const WAITING: usize = 64;
+
 /// What compares to no password: checked when nobody has the name, so that it takes as long.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash("nobody has this password").ok());
 
@@ -34,6 +37,9 @@ pub enum PasswordError {
     /// The hash could not be computed.
     #[error("the password could not be hashed")]
     Failed,
+    /// More are waiting than [`Hasher`] lets.
+    #[error("too many passwords are being checked; wait a few seconds and try again")]
+    Busy,
 }
 
 /// Whether the password may be used at all.
@@ -70,14 +76,17 @@ fn verify(password: &str, stored: Option<&str>) -> bool {
     known && matches
 }
 
-/// Hashes and checks passwords for the pages, a bounded number at a time.
+/// Hashes and checks passwords for the pages, a bounded number at a time; a bounded number waits.
 #[derive(Clone)]
-pub struct Hasher(Arc<Semaphore>);
+pub struct Hasher {
+    working: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
 
 impl Default for Hasher {
     /// One for the process; clones share its bound.
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(PARALLEL)))
+        Self { working: Arc::new(Semaphore::new(PARALLEL)), waiting: Arc::new(Semaphore::new(WAITING)) }
     }
 }
 
@@ -85,16 +94,36 @@ impl Hasher {
     /// [`hash`] on the blocking pool.
     ///
     /// # Errors
-    /// As [`hash`].
+    /// As [`hash`], and [`PasswordError::Busy`].
     pub async fn hash(&self, password: Zeroizing<String>) -> Result<String, PasswordError> {
-        let _permit = self.0.acquire().await.map_err(|_| PasswordError::Failed)?;
-        tokio::task::spawn_blocking(move || hash(&password)).await.map_err(|_| PasswordError::Failed)?
+        self.turn(move || hash(&password)).await?
     }
 
-    /// Whether the password belongs to the stored hash; `None` takes as long and is never true.
-    pub(crate) async fn verify(&self, password: Zeroizing<String>, stored: Option<String>) -> bool {
-        let Ok(_permit) = self.0.acquire().await else { return false };
-        tokio::task::spawn_blocking(move || verify(&password, stored.as_deref())).await.unwrap_or(false)
+    /// Whether the password belongs to the stored hash; `None` and an empty one take as long and are never true.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`], [`PasswordError::Failed`].
+    pub(crate) async fn verify(
+        &self,
+        password: Zeroizing<String>,
+        stored: Option<String>,
+    ) -> Result<bool, PasswordError> {
+        let stored = stored.filter(|hash| !hash.is_empty());
+        self.turn(move || verify(&password, stored.as_deref())).await
+    }
+
+    async fn turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let place = self.waiting.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
+        let turn = self.working.clone().acquire_owned().await.map_err(|_| PasswordError::Failed)?;
+        // Both last as long as the work, also when nobody waits for the answer any more.
+        let work = move || {
+            let _held = (place, turn);
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Failed)
     }
 }
 
@@ -118,5 +147,16 @@ mod tests {
         assert!(verify("correct horse battery", Some(&stored)));
         assert!(!verify("correct horse batterz", Some(&stored)));
         assert!(!verify("nobody has this password", None));
+    }
+
+    #[tokio::test]
+    async fn more_than_may_wait_are_told_so() {
+        let hasher = super::Hasher::default();
+        let places: Vec<_> =
+            (0..super::WAITING).map(|_| hasher.waiting.clone().try_acquire_owned().unwrap()).collect();
+        let asked = async || hasher.verify("x".to_owned().into(), None).await;
+        assert_eq!(asked().await, Err(PasswordError::Busy));
+        drop(places);
+        assert_eq!(asked().await, Ok(false));
     }
 }

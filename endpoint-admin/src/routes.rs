@@ -9,15 +9,18 @@ use actix_web::{
     web::{self, PayloadConfig, ServiceConfig},
 };
 
+use endpoint_store::operators::Act;
+
 use crate::{
     assets,
     console::Console,
     dress::dress,
     forms::{FORM_LIMIT, SCHEMA_FORM},
-    gate,
+    gate::{self, Rules},
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, group, groups, networks, new_endpoint,
-        outside, overview, rotation, schema, settings, tokens, user, users,
+        account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
+        networks, new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor,
+        settings, sign_in_code, tokens, user, users,
     },
 };
 
@@ -45,14 +48,31 @@ impl Method {
 pub enum Access {
     /// Anybody.
     Public,
-    /// Whoever holds the one-use set-up code in the path.
+    /// Whoever holds the one-use code in the path, of a set-up or of a guest's link.
     SetUp,
     /// Whoever is signed in; a POST also needs a role that may write.
     Session,
     /// The same, but asked for by a page by itself: it does not keep the session alive.
     Poll,
-    /// Whoever is signed in, auditors too: it changes nothing but their own session.
+    /// Whoever is signed in, auditors too: it changes nothing but what is their own.
     SelfService,
+    /// Whoever is signed in and may manage operators, also to read.
+    People,
+    /// Whoever opened a set-up link in this browser, for its endpoint.
+    Guest,
+}
+
+impl Access {
+    /// What a request with this access does, for the table of roles; `None` where nobody is signed in.
+    pub fn act(self, method: Method) -> Option<Act> {
+        match (self, method) {
+            (Self::Public | Self::SetUp | Self::Guest, _) => None,
+            (Self::Session, Method::Get) | (Self::Poll, _) => Some(Act::See),
+            (Self::Session, Method::Post) => Some(Act::Work),
+            (Self::SelfService, _) => Some(Act::Own),
+            (Self::People, _) => Some(Act::People),
+        }
+    }
 }
 
 /// One line of the table.
@@ -64,6 +84,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who.
     pub access: Access,
+    /// Whether the password is asked for again, when it was last given a while ago.
+    pub sensitive: bool,
     /// The most bytes of its form.
     limit: usize,
     handler: fn() -> actix_web::Route,
@@ -75,6 +97,17 @@ impl Route {
         self.limit = limit;
         self
     }
+
+    /// The most bytes of its form.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The same, only for whoever gave the password lately.
+    const fn sensitive(mut self) -> Self {
+        self.sensitive = true;
+        self
+    }
 }
 
 impl std::fmt::Debug for Route {
@@ -84,14 +117,14 @@ impl std::fmt::Debug for Route {
 }
 
 const fn get(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
-    Route { method: Method::Get, path, access, limit: FORM_LIMIT, handler }
+    Route { method: Method::Get, path, access, sensitive: false, limit: FORM_LIMIT, handler }
 }
 
 const fn post(path: &'static str, access: Access, handler: fn() -> actix_web::Route) -> Route {
-    Route { method: Method::Post, path, access, limit: FORM_LIMIT, handler }
+    Route { method: Method::Post, path, access, sensitive: false, limit: FORM_LIMIT, handler }
 }
 
-use Access::{Poll, Public, SelfService, Session, SetUp};
+use Access::{Guest, People, Poll, Public, SelfService, Session, SetUp};
 
 /// The table.
 #[rustfmt::skip]
@@ -99,38 +132,62 @@ pub const ROUTES: &[Route] = &[
     get ("/", Public, || web::to(outside::home)),
     get ("/setup/{code}", SetUp, || web::to(outside::set_up)),
     post("/setup/{code}", SetUp, || web::to(outside::redeem)),
+    get ("/guest/open/{code}", SetUp, || web::to(guest_pages::door)),
+    post("/guest/open/{code}", SetUp, || web::to(guest_pages::open)),
+    get ("/guest/", Guest, || web::to(guest_pages::show)),
+    get ("/guest/progress", Guest, || web::to(guest_pages::progress)),
+    post("/guest/token", Guest, || web::to(guest_pages::issue)),
     get ("/admin", Public, || web::to(outside::home)),
     get ("/admin/assets/{hash}/{file}", Public, || web::to(assets::serve)),
     get ("/admin/sign-in", Public, || web::to(outside::sign_in)),
     post("/admin/sign-in", Public, || web::to(outside::enter)),
+    post("/admin/sign-in/code", Public, || web::to(sign_in_code::enter)),
     post("/admin/sign-out", SelfService, || web::to(account::sign_out)),
     post("/admin/sign-out-everywhere", SelfService, || web::to(account::sign_out_everywhere)),
     post("/admin/sessions/end", SelfService, || web::to(account::end_session)),
     post("/admin/theme", SelfService, || web::to(account::theme)),
     get ("/admin/account", Session, || web::to(account::show)),
-    post("/admin/account/keys", SelfService, || web::to(api_keys::issue)),
+    post("/admin/account/keys", SelfService, || web::to(api_keys::issue)).sensitive(),
     post("/admin/account/keys/revoke", SelfService, || web::to(api_keys::revoke)),
+    post("/admin/account/second-factor/begin", SelfService, || web::to(second_factor::begin)).sensitive(),
+    post("/admin/account/second-factor/confirm", SelfService, || web::to(second_factor::confirm)),
+    post("/admin/account/second-factor/codes", SelfService, || web::to(second_factor::codes)).sensitive(),
+    post("/admin/account/second-factor/remove", SelfService, || web::to(second_factor::remove)).sensitive(),
+    post("/admin/account/password", SelfService, || web::to(own_password::change)),
+    get ("/admin/operators", People, || web::to(operators::list)),
+    post("/admin/operators", People, || web::to(operators::invite)).sensitive(),
+    get ("/admin/operators/{operator}", People, || web::to(operators::show)),
+    post("/admin/operators/{operator}/role", People, || web::to(operators::set_role)).sensitive(),
+    post("/admin/operators/{operator}/tenants", People, || web::to(operators::set_tenants)).sensitive(),
+    post("/admin/operators/{operator}/disable", People, || web::to(operators::disable)).sensitive(),
+    post("/admin/operators/{operator}/enable", People, || web::to(operators::enable)).sensitive(),
+    post("/admin/operators/{operator}/reset", People, || web::to(operators::reset)).sensitive(),
+    post("/admin/operators/{operator}/reset-second-factor", People, || web::to(operators::reset_second_factor)).sensitive(),
+    post("/admin/operators/{operator}/sign-out", People, || web::to(operators::sign_out)).sensitive(),
     get ("/admin/", Session, || web::to(overview::show)),
     get ("/admin/audit", Session, || web::to(audit::show)),
     get ("/admin/audit/file", Session, || web::to(audit::file)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
-    post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)),
-    post("/admin/endpoints/import", Session, || web::to(copies::import)).up_to(SCHEMA_FORM),
+    post("/admin/endpoints/new", Session, || web::to(new_endpoint::create)).sensitive(),
+    post("/admin/endpoints/import", Session, || web::to(copies::import)).up_to(SCHEMA_FORM).sensitive(),
     get ("/admin/bin", Session, || web::to(bin::show)),
     post("/admin/bin/undelete", Session, || web::to(bin::undelete)),
     get ("/admin/endpoints/{slug}", Session, || web::to(connect::door)),
     get ("/admin/endpoints/{slug}/connect", Session, || web::to(connect::show)),
     get ("/admin/endpoints/{slug}/connect/progress", Poll, || web::to(connect::progress)),
+    get ("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::list)),
+    post("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::create)).sensitive(),
+    post("/admin/endpoints/{slug}/guest-links/{guest}/revoke", Session, || web::to(guest_links::revoke)),
     get ("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::list)),
-    post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)),
+    post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),
-    post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)),
+    post("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::revoke)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/networks", Session, || web::to(networks::show)),
-    post("/admin/endpoints/{slug}/tokens/{token}/networks", Session, || web::to(networks::save)),
+    post("/admin/endpoints/{slug}/tokens/{token}/networks", Session, || web::to(networks::save)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::show)),
-    post("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::rotate)),
+    post("/admin/endpoints/{slug}/tokens/{token}/rotate", Session, || web::to(rotation::rotate)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/rotate/progress", Poll, || web::to(rotation::progress)),
-    post("/admin/endpoints/{slug}/tokens/{token}/retire", Session, || web::to(rotation::retire)),
+    post("/admin/endpoints/{slug}/tokens/{token}/retire", Session, || web::to(rotation::retire)).sensitive(),
     post("/admin/endpoints/{slug}/tokens/{token}/cancel-rotation", Session, || web::to(rotation::cancel)),
     post("/admin/endpoints/{slug}/tokens/{token}/unretire", Session, || web::to(rotation::unretire)),
     get ("/admin/endpoints/{slug}/users", Session, || web::to(users::list)),
@@ -152,15 +209,28 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/rename", Session, || web::to(settings::rename)),
     post("/admin/endpoints/{slug}/status", Session, || web::to(settings::status)),
     get ("/admin/endpoints/{slug}/export", Session, || web::to(copies::export)),
-    post("/admin/endpoints/{slug}/clone", Session, || web::to(copies::clone)),
-    post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)),
+    post("/admin/endpoints/{slug}/clone", Session, || web::to(copies::clone)).sensitive(),
+    post("/admin/endpoints/{slug}/delete", Session, || web::to(settings::delete)).sensitive(),
 ];
 
-/// Mounts the console: `/`, `/setup/…` and `/admin/…`.
+/// Mounts the console: `/`, `/setup/…`, `/admin/…` and `/guest/…`.
 pub fn configure(cfg: &mut ServiceConfig, console: Console) {
     cfg.app_data(console);
     cfg.service(resource("/", "/").wrap(from_fn(dress)));
-    for prefix in ["/setup", "/admin"] {
+    mount(cfg, &["/setup", "/admin", "/guest"]);
+}
+
+/// Mounts `/guest/…` alone, with the style of its pages, where the console itself is not to be reached: guests come from
+/// outside.
+pub fn configure_guests(cfg: &mut ServiceConfig, console: Console) {
+    cfg.app_data(console);
+    mount(cfg, &["/guest"]);
+    const ASSETS: &str = "/admin/assets/{hash}/{file}";
+    cfg.service(resource(ASSETS, ASSETS).wrap(from_fn(dress)));
+}
+
+fn mount(cfg: &mut ServiceConfig, prefixes: &[&'static str]) {
+    for prefix in prefixes.iter().copied() {
         let mut scope = web::scope(prefix).default_service(web::to(outside::nothing_here));
         for path in paths().filter(|path| path.starts_with(prefix)) {
             scope = scope.service(resource(path, path.strip_prefix(prefix).unwrap_or(path)));
@@ -181,11 +251,11 @@ fn resource(path: &'static str, below: &str) -> actix_web::Resource {
     let mut resource = web::resource(below).app_data(PayloadConfig::new(room.unwrap_or(FORM_LIMIT)));
     let mut allowed: Vec<&str> = Vec::new();
     for route in ROUTES.iter().filter(|route| route.path == path) {
-        let (access, method, limit) = (route.access, route.method, route.limit);
+        let (rules, method) = (Rules::of(route), route.method);
         resource = resource.route(
             (route.handler)()
                 .guard(Asks(method))
-                .wrap(from_fn(move |request, next| gate::pass(access, limit, request, next))),
+                .wrap(from_fn(move |request, next| gate::pass(rules, request, next))),
         );
         allowed.push(method.as_str());
     }
@@ -236,10 +306,13 @@ mod tests {
                 "/",
                 "/setup/{code}",
                 "/setup/{code}",
+                "/guest/open/{code}",
+                "/guest/open/{code}",
                 "/admin",
                 "/admin/assets/{hash}/{file}",
                 "/admin/sign-in",
-                "/admin/sign-in"
+                "/admin/sign-in",
+                "/admin/sign-in/code"
             ]
         );
     }

@@ -14,7 +14,7 @@ use endpoint_store::{
     Conn, Store, StoreError, Tx,
     caller::{Actor, Caller},
     endpoints::{self, Endpoint, EndpointSummary},
-    operators::{Operator as Account, Role},
+    operators::{Operator as Account, Reach, Role},
     sessions::{self, Lifetime, Session},
 };
 use std::future::{Ready, ready};
@@ -88,7 +88,8 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn of(request: &HttpRequest) -> Self {
+    /// That of a request.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("");
         Self {
             address: ClientAddress::of(request).map(|address| address.to_string()).unwrap_or_default(),
@@ -167,6 +168,21 @@ impl Operator {
         &self.0.secret
     }
 
+    /// When the password was last given in this session.
+    pub(crate) fn checked_at(&self) -> i64 {
+        self.0.session.checked_at
+    }
+
+    /// Where the request comes from.
+    pub(crate) fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// The console, with its back-off and hasher.
+    pub(crate) fn console(&self) -> &Console {
+        &self.0.console
+    }
+
     /// For the audit log.
     pub(crate) fn actor(&self) -> Actor {
         self.account().actor().at(&self.0.address)
@@ -218,6 +234,25 @@ impl Operator {
         &self.0.console.store
     }
 
+    /// What they see of the endpoints.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.account().reach
+    }
+
+    /// Refuses an endpoint that is beyond what they see, exactly as one that is not there. The gate asks this for every
+    /// address with an endpoint in it.
+    pub(crate) async fn check_reach(&self, slug: &str) -> Result<(), PageError> {
+        if *self.reach() == Reach::Everything {
+            return Ok(());
+        }
+        let wanted = slug.to_owned();
+        match self.store().read(move |conn| endpoints::find(conn, &wanted)).await {
+            Ok(endpoint) if self.account().sees(&endpoint) => Ok(()),
+            Ok(_) | Err(StoreError::NotFound(_)) => Err(no_endpoint(slug)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
     /// The endpoint in the address, by slug, former slug or id. One in the bin is not found.
     pub(crate) async fn endpoint(&self, slug: &str) -> Result<EndpointSummary, PageError> {
         let wanted = slug.to_owned();
@@ -226,7 +261,7 @@ impl Operator {
             endpoints::summary(conn, endpoint)
         });
         let summary = found.await.map_err(|error| match error {
-            PageError::NotFound(_) => PageError::NotFound(format!("No endpoint has the address “{slug}”")),
+            PageError::NotFound(_) => no_endpoint(slug),
             other => other,
         })?;
         if summary.endpoint.deleted_at.is_some() {
@@ -258,6 +293,10 @@ impl Operator {
     pub(crate) fn desk(&self, summary: &EndpointSummary, tab: Tab) -> (Frame, Head) {
         (self.frame(Section::Elsewhere), Head::new(summary, tab, self.now()))
     }
+}
+
+fn no_endpoint(slug: &str) -> PageError {
+    PageError::NotFound(format!("No endpoint has the address “{slug}”"))
 }
 
 impl FromRequest for Operator {

@@ -23,6 +23,8 @@ pub struct Glance {
     pub slug: String,
     /// What operators call it.
     pub name: String,
+    /// The customer.
+    pub tenant: Option<String>,
     /// The identity provider it is made for.
     pub idp: Idp,
     /// Whether it answers.
@@ -133,15 +135,24 @@ pub fn glance(conn: &mut Conn, turned_away_since: Millis, now: Millis) -> Result
 }
 
 fn skeletons(conn: &mut Conn) -> Result<Vec<(String, Glance)>, StoreError> {
-    let rows: Vec<(String, String, String, String, String)> = endpoints::table
+    type Skeleton = (String, String, String, Option<String>, String, String);
+    let rows: Vec<Skeleton> = endpoints::table
         .filter(endpoints::deleted_at.is_null())
         .order((endpoints::name_key, endpoints::id))
-        .select((endpoints::id, endpoints::slug, endpoints::name, endpoints::idp, endpoints::status))
+        .select((
+            endpoints::id,
+            endpoints::slug,
+            endpoints::name,
+            endpoints::tenant,
+            endpoints::idp,
+            endpoints::status,
+        ))
         .load(conn)?;
-    let glance = |(id, slug, name, idp, status): (String, String, String, String, String)| {
+    let glance = |(id, slug, name, tenant, idp, status): Skeleton| {
         let glance = Glance {
             slug,
             name,
+            tenant,
             idp: idp.parse().map_err(StoreError::Damaged)?,
             status: Status::parse(&status)?,
             last_heard: None,

@@ -15,13 +15,15 @@ pub enum ActorKind {
     Cli,
     /// A program with an operator's key for the management API.
     ApiKey,
+    /// The administrator of a customer's identity provider, through a set-up link.
+    Guest,
     /// The server itself: a date has come, or somebody who is not known was turned away.
     System,
 }
 
 impl ActorKind {
     /// Whoever can be found in the audit log.
-    pub const AUDITED: [Self; 4] = [Self::Operator, Self::Cli, Self::ApiKey, Self::System];
+    pub const AUDITED: [Self; 5] = [Self::Operator, Self::Cli, Self::ApiKey, Self::Guest, Self::System];
 
     /// As stored in the change log and in the audit log.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +32,7 @@ impl ActorKind {
             Self::Operator => "operator",
             Self::Cli => "cli",
             Self::ApiKey => "api-key",
+            Self::Guest => "guest",
             Self::System => "system",
         }
     }
@@ -40,7 +43,7 @@ impl ActorKind {
 pub struct Actor {
     /// What kind of hand.
     pub kind: ActorKind,
-    /// Public id of the token or API key, id of the operator, or empty.
+    /// Public id of the token or API key, id of the operator or of the guest's link, or empty.
     pub id: String,
     /// Label of the token, name of the operator (also of whose API key it is), or the operating system's user.
     pub label: String,

@@ -229,12 +229,11 @@ pub(crate) fn lock_operator(conn: &mut Conn, id: &str) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Makes whoever changes who is an owner wait for each other until the transaction ends.
-pub(crate) fn lock_owners(conn: &mut Conn, owner: &str) -> Result<(), StoreError> {
+/// Makes whoever changes accounts wait for each other until the transaction ends. Accounts are few.
+pub(crate) fn lock_operators(conn: &mut Conn) -> Result<(), StoreError> {
     use crate::schema::operators;
     if let Conn::Postgres(c) = conn {
-        let owners = operators::table.filter(operators::role.eq(owner)).order(operators::id);
-        owners.select(operators::id).for_update().load::<String>(c)?;
+        operators::table.order(operators::id).select(operators::id).for_update().load::<String>(c)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use scim_core::error::ScimError;
 ///
 /// The upper floors decide how it is told: a SCIM body, a page, or a sentence on stderr. `Display` is a
 /// sentence for the operator's log; only [`StoreError::Scim`], [`StoreError::Refused`],
-/// [`StoreError::Invalid`], [`StoreError::InUse`], [`StoreError::Stale`] and [`StoreError::NotFound`] are meant for the person who asked.
+/// [`StoreError::Forbidden`], [`StoreError::Invalid`], [`StoreError::InUse`], [`StoreError::Stale`] and [`StoreError::NotFound`] are meant for the person who asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The protocol refuses the request (RFC 7644 §3.12).
@@ -16,6 +16,9 @@ pub enum StoreError {
     /// An operator's wish cannot be granted; the sentence says why and what to do.
     #[error("{0}")]
     Refused(String),
+    /// The role of whoever asks does not allow it; the sentence says which one does.
+    #[error("{0}")]
+    Forbidden(String),
     /// A value that was given cannot be taken; the sentence says why and what to do.
     #[error("{sentence}")]
     Invalid {
@@ -96,6 +99,7 @@ impl StoreError {
             self,
             Self::Scim(_)
                 | Self::Refused(_)
+                | Self::Forbidden(_)
                 | Self::Invalid { .. }
                 | Self::InUse(_)
                 | Self::Stale

@@ -20,6 +20,7 @@ mod error;
 mod filter_sql;
 mod flush;
 pub mod gauges;
+pub mod guests;
 pub mod history;
 pub mod idempotency;
 pub mod ids;
@@ -33,11 +34,14 @@ pub mod registry;
 mod retry;
 pub mod rotation;
 mod schema;
+pub mod sealed;
+pub mod second_factor;
 mod server_keys;
 pub mod sessions;
 pub mod settings;
 mod statements;
 pub mod tokens;
+mod totp;
 pub mod transfer;
 mod turns;
 pub mod usage;
@@ -62,6 +66,7 @@ pub use writer::Tx;
 use lock::FileLock;
 use pool::{Health, Pool};
 use registry::Registry;
+use sealed::{KeySource, Keyring};
 use turns::{Turn, Turns};
 use usage::Usage;
 use writer::Writer;
@@ -95,6 +100,7 @@ struct Inner {
     /// Writes that were asked for and are not answered yet.
     waiting: AtomicUsize,
     cursor_key: [u8; 32],
+    keyring: Keyring,
     /// Keeps a restore from replacing the file under us.
     _in_use: Option<FileLock>,
 }
@@ -138,6 +144,14 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
+        Self::open_sealed(url, connections, KeySource::default())
+    }
+
+    /// The same with keys, for secrets that must be read again, from elsewhere than the file beside the database.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; the keys are not read before they are needed.
+    pub fn open_sealed(url: &DatabaseUrl, connections: u32, keys: KeySource) -> Result<Self, StoreError> {
         let half = (connections / 2).max(1);
         let health = Arc::new(Health::default());
         let mut in_use = None;
@@ -163,6 +177,7 @@ impl Store {
             (Writes::Pooled(Pool::new(url, conn::open_to_write, half, &health)?), WRITING_AT_ONCE)
         };
         let readers = Pool::new(url, conn::open, half, &health)?;
+        let keyring = Keyring::new(keys, url);
         let (url, usage, turns) = (url.clone(), Usage::default(), Turns::new(at_once));
         Ok(Self(Arc::new(Inner {
             url,
@@ -175,6 +190,7 @@ impl Store {
             usage,
             waiting: AtomicUsize::new(0),
             cursor_key,
+            keyring,
             _in_use: in_use,
         })))
     }
@@ -326,6 +342,11 @@ impl Store {
     /// What seals the cursors of lists; the same on every node and after a restart.
     pub fn cursor_key(&self) -> &[u8; 32] {
         &self.0.cursor_key
+    }
+
+    /// What seals and opens secrets that must be read again.
+    pub fn keyring(&self) -> &Keyring {
+        &self.0.keyring
     }
 
     /// Where uses and refusals are counted until [`Store::flush_usage`].

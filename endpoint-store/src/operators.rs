@@ -1,5 +1,10 @@
 //! The people who run the platform, and the one-use code that makes the first of them.
 
+mod acts;
+mod links;
+mod manage;
+mod reach;
+
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -7,7 +12,6 @@ use scim_core::fold::fold;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::api_keys;
 use crate::audit::{Action, Note};
 use crate::caller::{Actor, ActorKind, Caller};
 use crate::conn::Conn;
@@ -15,11 +19,17 @@ use crate::dialect;
 use crate::endpoints::Endpoint;
 use crate::error::StoreError;
 use crate::ids::{Millis, entropy, new_id};
-use crate::schema::{operators, sessions, setup_codes};
+use crate::schema::{operators, setup_codes};
 use crate::writer::Tx;
 
-/// What an operator may do; each role may all that the ones before it may. This is the one place that says so:
-/// the console's gate and the table of the management API's routes name the least role, and ask here.
+pub use acts::Act;
+pub use links::{LINK_LIFETIME, Link, SetupCode, invite, links, of_link, redeem_link, reset_by_link};
+pub(crate) use manage::end_sessions;
+pub use manage::{change_password, disable, enable, manageable, reset_password, set_role, sign_out};
+pub(crate) use reach::check_tenant;
+pub use reach::{Reach, set_reach};
+
+/// What an operator is; each role may all that the ones before it may. What that is, [`Act::TABLE`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads only.
@@ -45,21 +55,6 @@ impl Role {
             Self::Auditor => "auditor",
         }
     }
-
-    /// Whether the role may change anything at all.
-    pub fn may_write(self) -> bool {
-        self.includes(Self::Operator)
-    }
-
-    /// Whether the role may what `least` may.
-    pub fn includes(self, least: Self) -> bool {
-        self >= least
-    }
-
-    /// Whether the role may make, disable or let in again an operator of another one.
-    pub fn may_manage(self, other: Self) -> bool {
-        self.includes(Self::Admin) && self.includes(other)
-    }
 }
 
 impl std::str::FromStr for Role {
@@ -70,6 +65,28 @@ impl std::str::FromStr for Role {
             .into_iter()
             .find(|r| r.as_str() == text)
             .ok_or_else(|| format!("`{text}` is no role; it is owner, admin, operator or auditor"))
+    }
+}
+
+/// Whether somebody can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Yes.
+    Active,
+    /// Not before they set a password through their link.
+    Invited,
+    /// Switched off.
+    Disabled,
+}
+
+impl Status {
+    /// As shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Invited => "invited",
+            Self::Disabled => "disabled",
+        }
     }
 }
 
@@ -88,9 +105,24 @@ pub struct Operator {
     pub disabled_at: Option<Millis>,
     /// Last successful sign-in.
     pub last_sign_in_at: Option<Millis>,
+    /// Whether there is a password; without one there is, or was, a link to set it.
+    pub has_password: bool,
+    /// Since when a second factor is asked for at the sign-in.
+    pub second_factor_since: Option<Millis>,
+    /// Which endpoints they see.
+    pub reach: Reach,
 }
 
 impl Operator {
+    /// Whether they can sign in.
+    pub fn status(&self) -> Status {
+        match (self.disabled_at, self.has_password) {
+            (Some(_), _) => Status::Disabled,
+            (None, true) => Status::Active,
+            (None, false) => Status::Invited,
+        }
+    }
+
     /// As the change log keeps it.
     pub fn actor(&self) -> Actor {
         let (id, label) = (self.id.clone(), self.name.clone());
@@ -114,6 +146,8 @@ pub(crate) struct Row {
     created_at: i64,
     disabled_at: Option<i64>,
     last_sign_in_at: Option<i64>,
+    totp_since: Option<i64>,
+    tenants: Option<String>,
 }
 
 impl TryFrom<Row> for Operator {
@@ -121,25 +155,41 @@ impl TryFrom<Row> for Operator {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         Ok(Self {
+            reach: Reach::from_kept(row.tenants.as_deref())?,
             role: row.role.parse().map_err(StoreError::Damaged)?,
             id: row.id,
             name: row.name,
             created_at: row.created_at,
             disabled_at: row.disabled_at,
             last_sign_in_at: row.last_sign_in_at,
+            has_password: !row.password_hash.is_empty(),
+            second_factor_since: row.totp_since,
         })
     }
 }
 
-/// Makes an account. `password_hash` is a PHC string; the password itself never reaches the store.
+/// Makes an account, limited to the tenants that whoever makes it is limited to. `password_hash` is a PHC string; the password itself never reaches the store.
 ///
 /// # Errors
-/// [`StoreError::Refused`] for an empty or taken name.
+/// [`StoreError::Invalid`] for an unusable name, [`StoreError::Refused`] for a taken one, [`StoreError::Forbidden`].
 pub fn create(
     tx: &mut Tx<'_>,
     name: &str,
     password_hash: &str,
     role: Role,
+    actor: &Actor,
+    now: Millis,
+) -> Result<Operator, StoreError> {
+    dialect::lock_operators(tx)?;
+    let reach = manage::check_new(tx, actor, role)?;
+    insert(tx, name, password_hash, (role, reach), actor, now)
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    name: &str,
+    password_hash: &str,
+    (role, reach): (Role, Reach),
     actor: &Actor,
     now: Millis,
 ) -> Result<Operator, StoreError> {
@@ -156,6 +206,8 @@ pub fn create(
         created_at: now,
         disabled_at: None,
         last_sign_in_at: None,
+        totp_since: None,
+        tenants: reach.to_kept(),
     };
     diesel::insert_into(operators::table).values(&row).execute(&mut **tx).map_err(|e| {
         if StoreError::is_unique_violation(&e) {
@@ -164,12 +216,15 @@ pub fn create(
             e.into()
         }
     })?;
-    let after = json!({"role": role.as_str()});
+    let after = match reach.tenants() {
+        None => json!({"role": role.as_str()}),
+        Some(tenants) => json!({"role": role.as_str(), "tenants": tenants}),
+    };
     tx.note(Note::new(actor, now, Action::OperatorCreate, &row.name).after(after));
     row.try_into()
 }
 
-/// An account by name, with the hash to check a password against.
+/// An account by name, with the hash to check a password against; an empty one fits no password.
 pub fn with_password(conn: &mut Conn, name: &str) -> Result<Option<(Operator, String)>, StoreError> {
     let row: Option<Row> = operators::table
         .filter(operators::name_key.eq(fold(name.trim())))
@@ -214,65 +269,6 @@ pub fn find_by(conn: &mut Conn, id_or_name: &str) -> Result<Operator, StoreError
 pub fn list(conn: &mut Conn) -> Result<Vec<Operator>, StoreError> {
     let rows: Vec<Row> = operators::table.order(operators::name_key).select(Row::as_select()).load(conn)?;
     rows.into_iter().map(Operator::try_from).collect()
-}
-
-/// Switches an account off, and ends its sessions; its API keys open nothing from the next request on.
-///
-/// # Errors
-/// [`StoreError::Refused`] for the last owner: nobody could let anyone in any more.
-pub fn disable(tx: &mut Tx<'_>, name: &str, actor: &Actor, now: Millis) -> Result<Operator, StoreError> {
-    // Two owners that switch each other off at the same moment must not both succeed.
-    dialect::lock_owners(tx, Role::Owner.as_str())?;
-    let operator = find(tx, name)?;
-    if operator.role == Role::Owner && operator.disabled_at.is_none() {
-        let owners: i64 = operators::table
-            .filter(operators::role.eq(Role::Owner.as_str()))
-            .filter(operators::disabled_at.is_null())
-            .count()
-            .get_result(&mut **tx)?;
-        if owners == 1 {
-            return Err(StoreError::refused(format!("`{name}` is the only owner; make another owner first")));
-        }
-    }
-    diesel::update(operators::table.filter(operators::id.eq(&operator.id)))
-        .set(operators::disabled_at.eq(Some(now)))
-        .execute(&mut **tx)?;
-    diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
-    tx.note(
-        Note::new(actor, now, Action::OperatorDisable, &operator.name)
-            .change(&json!({"status": status(&operator)}), &json!({"status": "disabled"})),
-    );
-    tx.registry_changed();
-    Ok(Operator { disabled_at: Some(now), ..operator })
-}
-
-/// Sets a new password, switches the account on, and ends its sessions. The API keys of an account that was off are
-/// revoked: whoever lets a person in again does not know who still has them.
-pub fn reset_password(
-    tx: &mut Tx<'_>,
-    name: &str,
-    password_hash: &str,
-    actor: &Actor,
-    now: Millis,
-) -> Result<Operator, StoreError> {
-    let operator = find(tx, name)?;
-    if operator.disabled_at.is_some() {
-        api_keys::revoke_all(tx, &operator, actor, now)?;
-    }
-    diesel::update(operators::table.filter(operators::id.eq(&operator.id)))
-        .set((operators::password_hash.eq(password_hash), operators::disabled_at.eq(None::<i64>)))
-        .execute(&mut **tx)?;
-    diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
-    tx.note(
-        Note::new(actor, now, Action::OperatorResetPassword, &operator.name)
-            .change(&json!({"status": status(&operator)}), &json!({"status": "active"})),
-    );
-    tx.registry_changed();
-    Ok(Operator { disabled_at: None, ..operator })
-}
-
-fn status(operator: &Operator) -> &'static str {
-    if operator.disabled_at.is_some() { "disabled" } else { "active" }
 }
 
 /// True until the first operator exists.
@@ -331,7 +327,7 @@ pub fn redeem_setup(
     }
     let (id, label) = (String::new(), name.trim().to_owned());
     let own = Actor { kind: ActorKind::Operator, id, label, address: address.to_owned() };
-    create(tx, name, password_hash, Role::Owner, &own, now)
+    insert(tx, name, password_hash, (Role::Owner, Reach::Everything), &own, now)
 }
 
 fn digest(code: &str) -> Vec<u8> {

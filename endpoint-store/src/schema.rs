@@ -100,14 +100,34 @@ diesel::table! {
 diesel::table! {
     operators (id) {
         id -> Text, name -> Text, name_key -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
-        disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>, totp_sealed -> Nullable<Text>,
+        totp_since -> Nullable<BigInt>, totp_step -> Nullable<BigInt>, tenants -> Nullable<Text>,
     }
 }
 diesel::table! {
     sessions (digest) {
         digest -> Binary, operator_id -> Text, csrf -> Text, created_at -> BigInt, last_seen_at -> BigInt,
-        address -> Text, agent -> Text,
+        address -> Text, agent -> Text, checked_at -> BigInt,
     }
+}
+diesel::table! {
+    operator_links (operator_id) {
+        operator_id -> Text, digest -> Binary, created_at -> BigInt, created_by -> Text, expires_at -> BigInt,
+    }
+}
+diesel::table! {
+    guest_links (id) {
+        id -> Text, endpoint_id -> Text, digest -> Binary, may_issue -> Bool, created_at -> BigInt,
+        created_by -> Text, expires_at -> BigInt, opened_at -> Nullable<BigInt>, opened_from -> Nullable<Text>,
+        session_digest -> Nullable<Binary>, csrf -> Nullable<Text>, token_id -> Nullable<Text>,
+        revoked_at -> Nullable<BigInt>, revoked_by -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    recovery_codes (operator_id, digest) { operator_id -> Text, digest -> Binary, }
+}
+diesel::table! {
+    sign_in_steps (digest) { digest -> Binary, operator_id -> Text, created_at -> BigInt, }
 }
 diesel::table! {
     api_keys (id) {

@@ -5,11 +5,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::audit::{Action, Note};
+use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::operators::{self, Operator};
-use crate::schema::{operators as operator_table, sessions};
+use crate::schema::{operators as operator_table, sessions, sign_in_steps};
 use crate::writer::Tx;
 
 /// How long a session lives.
@@ -30,9 +31,12 @@ pub struct Session {
     pub csrf: String,
     /// When it was last seen; callers touch it when that is a while ago.
     pub last_seen_at: Millis,
+    /// When the password was last given: at the sign-in, or since.
+    pub checked_at: Millis,
 }
 
-fn digest(secret: &str) -> Vec<u8> {
+/// What is kept of a session's secret.
+pub fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
@@ -59,6 +63,7 @@ pub fn create(
             sessions::last_seen_at.eq(now),
             sessions::address.eq(address),
             sessions::agent.eq(agent),
+            sessions::checked_at.eq(now),
         ))
         .execute(&mut **tx)?;
     diesel::update(operator_table::table.filter(operator_table::id.eq(&operator.id)))
@@ -76,16 +81,16 @@ pub fn find(
     lifetime: Lifetime,
     now: Millis,
 ) -> Result<Option<Session>, StoreError> {
-    let row: Option<(String, String, i64)> = sessions::table
+    let row: Option<(String, String, i64, i64)> = sessions::table
         .filter(sessions::digest.eq(digest(secret)))
         .filter(sessions::created_at.gt(now - lifetime.absolute))
         .filter(sessions::last_seen_at.gt(now - lifetime.idle))
-        .select((sessions::operator_id, sessions::csrf, sessions::last_seen_at))
+        .select((sessions::operator_id, sessions::csrf, sessions::last_seen_at, sessions::checked_at))
         .get_result(conn)
         .optional()?;
-    let Some((operator_id, csrf, last_seen_at)) = row else { return Ok(None) };
+    let Some((operator_id, csrf, last_seen_at, checked_at)) = row else { return Ok(None) };
     let operator = operators::by_id(conn, &operator_id)?.filter(|o| o.disabled_at.is_none());
-    Ok(operator.map(|operator| Session { operator, csrf, last_seen_at }))
+    Ok(operator.map(|operator| Session { operator, csrf, last_seen_at, checked_at }))
 }
 
 /// One of an operator's own sessions, as shown to them.
@@ -141,13 +146,21 @@ pub fn list(
 }
 
 /// Ends one of an operator's own sessions; `false` when it had ended already.
-pub fn end_by_handle(tx: &mut Tx<'_>, operator: &Operator, wanted: &str) -> Result<bool, StoreError> {
+pub fn end_by_handle(
+    tx: &mut Tx<'_>,
+    operator: &Operator,
+    wanted: &str,
+    actor: &Actor,
+    now: Millis,
+) -> Result<bool, StoreError> {
     let digests: Vec<Vec<u8>> = sessions::table
         .filter(sessions::operator_id.eq(&operator.id))
         .select(sessions::digest)
         .load(&mut **tx)?;
     let Some(found) = digests.into_iter().find(|digest| handle(digest) == wanted) else { return Ok(false) };
     diesel::delete(sessions::table.filter(sessions::digest.eq(found))).execute(&mut **tx)?;
+    let note = Note::new(actor, now, Action::OperatorEndSessions, &operator.name);
+    tx.note(note.before(json!({"sessions": 1})));
     Ok(true)
 }
 
@@ -163,14 +176,69 @@ pub fn touch(tx: &mut Tx<'_>, secret: &str, now: Millis) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Notes that the password was given again.
+pub fn check(tx: &mut Tx<'_>, secret: &str, now: Millis) -> Result<(), StoreError> {
+    diesel::update(sessions::table.filter(sessions::digest.eq(digest(secret))))
+        .set(sessions::checked_at.eq(now))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// How many live sessions each operator has, by id; who has none is missing.
+pub fn counts(conn: &mut Conn, lifetime: Lifetime, now: Millis) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(sessions::table
+        .filter(sessions::created_at.gt(now - lifetime.absolute))
+        .filter(sessions::last_seen_at.gt(now - lifetime.idle))
+        .group_by(sessions::operator_id)
+        .select((sessions::operator_id, diesel::dsl::count_star()))
+        .load(conn)?)
+}
+
 /// Ends one session.
 pub fn end(tx: &mut Tx<'_>, secret: &str) -> Result<(), StoreError> {
     diesel::delete(sessions::table.filter(sessions::digest.eq(digest(secret)))).execute(&mut **tx)?;
     Ok(())
 }
 
-/// Ends every session of an operator.
-pub fn end_all(tx: &mut Tx<'_>, operator: &Operator) -> Result<(), StoreError> {
-    diesel::delete(sessions::table.filter(sessions::operator_id.eq(&operator.id))).execute(&mut **tx)?;
+/// Ends every session of one's own.
+pub fn end_all(tx: &mut Tx<'_>, operator: &Operator, actor: &Actor, now: Millis) -> Result<(), StoreError> {
+    let ended = operators::end_sessions(tx, operator)?;
+    let note = Note::new(actor, now, Action::OperatorEndSessions, &operator.name);
+    tx.note(note.before(json!({"sessions": ended})));
     Ok(())
+}
+
+/// How long somebody who gave the right password may take for the second factor, in milliseconds.
+pub const STEP_LIFETIME: Millis = 5 * 60 * 1000;
+
+/// Remembers that somebody gave the right password and has still to give the second factor.
+pub fn begin_step(tx: &mut Tx<'_>, operator: &Operator, secret: &str, now: Millis) -> Result<(), StoreError> {
+    diesel::delete(sign_in_steps::table.filter(sign_in_steps::created_at.le(now - STEP_LIFETIME)))
+        .execute(&mut **tx)?;
+    diesel::insert_into(sign_in_steps::table)
+        .values((
+            sign_in_steps::digest.eq(digest(secret)),
+            sign_in_steps::operator_id.eq(&operator.id),
+            sign_in_steps::created_at.eq(now),
+        ))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Who that was; `None` when it is too long ago, was finished, or the operator is disabled.
+pub fn step(conn: &mut Conn, secret: &str, now: Millis) -> Result<Option<Operator>, StoreError> {
+    let id: Option<String> = sign_in_steps::table
+        .filter(sign_in_steps::digest.eq(digest(secret)))
+        .filter(sign_in_steps::created_at.gt(now - STEP_LIFETIME))
+        .select(sign_in_steps::operator_id)
+        .get_result(conn)
+        .optional()?;
+    let operator = id.map(|id| operators::by_id(conn, &id)).transpose()?.flatten();
+    Ok(operator.filter(|operator| operator.disabled_at.is_none()))
+}
+
+/// Forgets it; `false` when it was forgotten before.
+pub fn end_step(tx: &mut Tx<'_>, secret: &str) -> Result<bool, StoreError> {
+    let own = sign_in_steps::table.filter(sign_in_steps::digest.eq(digest(secret)));
+    Ok(diesel::delete(own).execute(&mut **tx)? == 1)
 }

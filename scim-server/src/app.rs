@@ -51,6 +51,9 @@ pub enum StartError {
     /// What is counted for whoever watches.
     #[error("cannot count what is measured: {0}")]
     Metrics(String),
+    /// The keys for secrets that must be read again.
+    #[error("{0}")]
+    Keys(String),
     /// The certificate or its key.
     #[error("cannot serve TLS: {0}")]
     Tls(String),
@@ -96,7 +99,9 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let failed = |error| StartError::Database { url: config.database.to_string(), error };
     let listener = listen(config.listen)?;
     let console_listener = config.console_listen.map(listen).transpose()?;
-    let store = Store::open_with(&config.database, config.connections).map_err(failed)?;
+    let store =
+        Store::open_sealed(&config.database, config.connections, config.keys.clone()).map_err(failed)?;
+    store.keyring().check().map_err(|error| StartError::Keys(error.to_string()))?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let address = address_of(&listener, config.listen)?;
     let public_url = PublicUrl::new(&config.public_url_at(address));
@@ -107,7 +112,8 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
     let secure = public_url.is_https() || config.tls.is_some();
-    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure);
+    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure)
+        .reached_at(PublicUrl::new(&console_base));
     let counted = Counted {
         store: store.clone(),
         metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
@@ -123,6 +129,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
         api: web::Data::new(Api {
             store: store.clone(),
             public_url: public_url.clone(),
+            console_url: PublicUrl::new(&console_base),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
             addresses: counted.addresses.clone(),
@@ -255,7 +262,9 @@ fn serve(
                 scim::configure(cfg, parts.scim);
                 cfg.default_service(web::to(elsewhere));
             }
-            if mount != Mount::Scim {
+            if mount == Mount::Scim {
+                endpoint_admin::configure_guests(cfg, parts.console);
+            } else {
                 api::configure(cfg, parts.api);
                 endpoint_admin::configure(cfg, parts.console);
             }

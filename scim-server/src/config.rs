@@ -13,6 +13,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use endpoint_admin::Clock;
 use endpoint_store::DatabaseUrl;
+use endpoint_store::sealed::KeySource;
 use serde::Deserialize;
 
 use crate::proxies::Proxies;
@@ -49,6 +50,8 @@ pub struct Config {
     pub failed_rate: Option<u32>,
     /// Connections to the database for reading and writing together.
     pub connections: u32,
+    /// Where the keys come from for secrets that must be read again.
+    pub keys: KeySource,
     /// Which log lines are written.
     pub log: String,
     /// How they are written.
@@ -96,6 +99,15 @@ pub struct Common {
     /// [default: derived from --listen] [env: SCIM_PUBLIC_URL] [file: public_url]
     #[arg(long, global = true, help_heading = EVERY, value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
+    /// File with the keys for secrets that must be read again: passwords of targets, secrets of webhooks
+    ///
+    /// One key a line, 32 random bytes as base64 or hexadecimal (`openssl rand -base64 32`). The first one seals, all of
+    /// them open. Instead of a file SCIM_KEY can hold the keys themselves. With PostgreSQL it must be set before such a
+    /// secret can be stored, to the same keys on every server.
+    ///
+    /// [default: with SQLite a file .key beside the database, made at first need] [env: SCIM_KEY_FILE] [file: key_file]
+    #[arg(long, global = true, help_heading = EVERY, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// Options of `serve`.
@@ -183,6 +195,7 @@ Settings:
     rate = 50                             # or \"unlimited\"
     failed_rate = 10                      # or \"unlimited\"
     database_connections = 16
+    key_file = \"/etc/scim/keys\"
     log = \"info\"
     log_format = \"json\"
 
@@ -216,6 +229,7 @@ struct File {
     rate: Option<NumberInFile>,
     failed_rate: Option<NumberInFile>,
     database_connections: Option<NumberInFile>,
+    key_file: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
 }
@@ -292,6 +306,7 @@ impl Config {
                     connections,
                 )?
                 .unwrap_or(endpoint_store::CONNECTIONS),
+            keys: keys(common, &from, file.key_file)?,
             log: from.pick(flags.log.clone(), "LOG", file.log, text)?.unwrap_or_else(|| LOG.to_owned()),
             log_format: from
                 .pick(flags.log_format, "LOG_FORMAT", file.log_format, log_format)?
@@ -381,6 +396,23 @@ fn database(common: &Common, from: &Lower<'_>, file: Option<String>) -> Result<D
     match from.pick(flag, "DATABASE", file, str::parse)? {
         Some(url) => Ok(url),
         None => DATABASE.parse().map_err(ConfigError),
+    }
+}
+
+/// `SCIM_KEY` stands beside `SCIM_KEY_FILE`: it holds the keys themselves, which a flag or the settings file would show.
+fn keys(common: &Common, from: &Lower<'_>, file: Option<String>) -> Result<KeySource, ConfigError> {
+    if let Some(path) = &common.key_file {
+        return Ok(KeySource::File(path.clone()));
+    }
+    match ((from.env)("SCIM_KEY"), (from.env)("SCIM_KEY_FILE")) {
+        (Some(_), Some(_)) => {
+            Err(ConfigError("SCIM_KEY and SCIM_KEY_FILE are both set: leave one of them".into()))
+        }
+        (Some(text), None) => {
+            KeySource::from_text(&text).map_err(|why| ConfigError(format!("SCIM_KEY: {why}")))
+        }
+        (None, Some(path)) => Ok(KeySource::File(path.into())),
+        (None, None) => Ok(file.map_or(KeySource::Default, |path| KeySource::File(path.into()))),
     }
 }
 

@@ -141,6 +141,9 @@ fn loggable(path: &str) -> String {
     if path.starts_with("/setup/") {
         return "/setup/…".to_owned();
     }
+    if path.starts_with("/guest/open/") {
+        return "/guest/open/…".to_owned();
+    }
     let shown = redact(path);
     match shown.len() <= LONGEST && !shown.contains(char::is_control) {
         true => shown,

@@ -6,6 +6,7 @@ use endpoint_admin::{Method, ROUTES};
 use serde_json::json;
 
 use crate::idp::player::Player;
+use crate::ops::program_with_input;
 use crate::support::app::App;
 use crate::support::backend::Backend;
 use crate::support::browser::Browser;
@@ -40,6 +41,13 @@ impl Furnished {
         let (user, group) = people(&scim).await;
         let empty_group = id(&scim.group("Nobody yet", &[]).await);
         let hidden = hidden(&app, &scim).await;
+        let create = ["operator", "create", "ottokar", "--role", "operator", "--password-stdin"];
+        program_with_input(&app, &create, PASSWORD).done();
+        for options in [&["--may-issue-token"][..], &["--expires-in", "1h"]] {
+            let link = [&["endpoint", "guest-link", &app.furniture().onelogin.slug], options].concat();
+            app.program(&link).await.done();
+        }
+        app.program(&["operator", "create", "ines", "--role", "auditor", "--link"]).await.done();
         app.program(&["endpoint", "pause", &app.furniture().generic.slug]).await.done();
         // So that something on the pages lies further back than just now.
         app.advance(3 * HOUR);
@@ -64,7 +72,9 @@ impl Furnished {
         let furniture = self.app.furniture();
         let at = |id: &str| {
             let path = route.replace("{slug}", &furniture.onelogin.slug);
-            path.replace("{id}", id).replace("{token}", &furniture.onelogin.token_id)
+            path.replace("{id}", id)
+                .replace("{operator}", "ottokar")
+                .replace("{token}", &furniture.onelogin.token_id)
         };
         let of = |slug: &str| route.replace("{slug}", slug);
         let search = |query: &str| format!("{}?{query}", at(""));
@@ -83,6 +93,12 @@ impl Furnished {
             | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
             "/account" => vec![("account", at(""))],
+            "/operators" => vec![("operators", at(""))],
+            "/operators/{operator}" => vec![
+                ("operator", at("")),
+                ("operator-me", route.replace("{operator}", &furniture.owner)),
+                ("operator-invited", route.replace("{operator}", "ines")),
+            ],
             "/audit" => vec![
                 ("audit", at("")),
                 ("audit-verified", search("verify=1&action=token.issue")),
@@ -103,6 +119,12 @@ impl Furnished {
                 ("connect-okta", of(foreign)),
                 ("no-such-endpoint", of("nowhere")),
             ],
+            "/endpoints/{slug}/guest-links" => {
+                vec![("guest-links", at("")), ("guest-links-none", of(foreign))]
+            }
+            // Looked at by the walk of a guest.
+            "/guest/" | "/guest/progress" => vec![],
+            "/guest/open/{code}" => vec![("guest-used", "/guest/open/used-before".to_owned())],
             "/endpoints/{slug}/tokens" => vec![("tokens", at(""))],
             "/endpoints/{slug}/tokens/{token}/revoke" => vec![("revoke", at(""))],
             "/endpoints/{slug}/tokens/{token}/networks" => vec![("networks", at(""))],

@@ -3,5 +3,6 @@
 mod copies;
 mod furnished;
 mod pages;
+mod people;
 mod rotation;
 mod walk;

@@ -61,6 +61,9 @@ async fn from_the_button_to_the_buried_token() {
     browser.client.refresh().await.expect("the page loads again");
     browser.fill("confirm", "Winter").await;
     browser.click("Retire the old token now").await;
+    // Half an hour after signing in, it has to be said again who one is.
+    browser.fill("your_password", PASSWORD).await;
+    browser.click("Confirm and go on").await;
     browser.wait_for("#confirm-error").await;
     browser.shot("rotation-05-busy").await;
     old.get("/Users").await.expect(200);

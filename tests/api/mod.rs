@@ -7,6 +7,7 @@ mod isolation;
 mod keys;
 mod openapi;
 mod operators;
+mod reach;
 mod rotation;
 mod schemas;
 mod tokens;
@@ -34,8 +35,13 @@ impl Api {
         Self { address: app.address(), key: app.furniture().owner_key.clone() }
     }
 
+    /// The same with another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { address: self.address, key: key.to_owned() }
+    }
+
     /// With the key of a new operator of this role, once the server knows it.
-    async fn of_role(app: &App, role: &str) -> Self {
+    pub(crate) async fn of_role(app: &App, role: &str) -> Self {
         let name = format!("some-{role}");
         let create = ["operator", "create", &name, "--role", role, "--password-stdin"];
         program_with_input(app, &create, PASSWORD).done();
@@ -45,11 +51,11 @@ impl Api {
         api
     }
 
-    fn request(&self, method: &str, path: &str) -> Request {
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
         Request::new(method, &format!("/api/v1{path}")).bearer(&self.key)
     }
 
-    async fn send(&self, request: &Request) -> Answer {
+    pub(crate) async fn send(&self, request: &Request) -> Answer {
         let answer = send(self.address, request).await;
         assert!(answer.header("x-request-id").is_some_and(|id| id.len() >= 16), "{answer:#}");
         if answer.status >= 400 {
@@ -63,7 +69,7 @@ impl Api {
         answer
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(&self.request("GET", path)).await
     }
 
@@ -72,7 +78,7 @@ impl Api {
         self.send(&request.body(body.to_string())).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.with_body("POST", path, body).await
     }
 
@@ -80,11 +86,11 @@ impl Api {
         self.with_body("PUT", path, body).await
     }
 
-    async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.with_body("PATCH", path, body).await
     }
 
-    async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(&self.request("DELETE", path)).await
     }
 

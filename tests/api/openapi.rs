@@ -27,7 +27,7 @@ both! {
         for route in ROUTES {
             let path = format!("{BASE}{}", route.path);
             let operation = &document["paths"][&path][route.method.as_str().to_ascii_lowercase()];
-            assert_eq!(operation["x-least-role"].as_str(), route.least.map(|role| role.as_str()), "{route:?}");
+            assert_eq!(operation["x-least-role"].as_str(), route.least().map(|role| role.as_str()), "{route:?}");
             assert_eq!(operation.get("requestBody").is_some(), route.takes_body(), "{route:?}");
         }
         let mut references = BTreeSet::new();

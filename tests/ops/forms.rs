@@ -29,7 +29,11 @@ impl Places {
         let id = if pattern.contains("/users/") { &self.user } else { &self.group };
         let generic = &app.furniture().generic;
         let path = pattern.replace("{slug}", &generic.slug).replace("{token}", &generic.token_id);
-        let path = path.replace("{id}", id).replace("{code}", "0123456789abcdef0123456789abcdef");
+        let path = path
+            .replace("{operator}", "arthur")
+            .replace("{guest}", "nobody")
+            .replace("{id}", id)
+            .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");
         path
     }
@@ -39,7 +43,7 @@ impl Places {
         let member = &self.user;
         let body = format!(
             "name=Changed&label=Changed&tenant=Changed&idp=okta&displayName=Changed&delete=deactivate&status=paused\
-             &scope=write&expires=never&user={member}&member={member}&members={member}&confirm=first+token&theme=dark\
+             &scope=write&expires=never&user={member}&member={member}&members={member}&confirm=first+token&theme=dark&role=admin\
              &definitions=%7B%7D&copy_name=Changed\
              &document=%7B%22format%22%3A%22scim-endpoint%2F1%22%2C%22name%22%3A%22Changed%22%2C%22idp%22%3A%22okta%22%7D"
         );
@@ -96,7 +100,7 @@ fn tokens_in(page: &Page) -> Vec<String> {
     found
 }
 
-const SIGNED_IN: [Access; 2] = [Access::Session, Access::SelfService];
+const SIGNED_IN: [Access; 3] = [Access::Session, Access::SelfService, Access::People];
 
 both! {
     async fn a_form_without_the_token_of_the_session_is_refused(app: &App) {
@@ -123,7 +127,7 @@ both! {
         let mut console = signed_in(app, "olivia").await;
         let own = csrf(&mut console).await;
         let before = state(app).await;
-        let mut all = places.forms(app, &[Access::Session, Access::SelfService, Access::Public, Access::SetUp]);
+        let mut all = places.forms(app, &[Access::Session, Access::SelfService, Access::People, Access::Public, Access::SetUp]);
         for (_, body) in &mut all {
             body.push_str(&format!("&csrf={own}&password={PASSWORD}&again={PASSWORD}"));
         }
@@ -171,7 +175,7 @@ both! {
         let mut console = signed_in(app, "arthur").await;
         let own = csrf(&mut console).await;
         let before = state(app).await;
-        for (path, body) in places.forms(app, &[Access::Session]) {
+        for (path, body) in places.forms(app, &[Access::Session, Access::People]) {
             let answer = console.send(console.form_request(&path, &format!("{body}&csrf={own}"))).await;
             assert_eq!(answer.status, 403, "{answer:#}");
             assert!(answer.text().contains("auditor"), "{answer:#}");

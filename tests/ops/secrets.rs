@@ -1,6 +1,8 @@
 //! No secret is where it does not belong: a whole run of the real program with everything it logs, after which
 //! output, files, tables and answers are searched for every token, password, cookie and code that was used.
 
+mod people;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -25,11 +27,12 @@ struct Secret {
     answers: usize,
     /// How often the program may print it: the set-up link.
     printed: usize,
+    raw: Option<Vec<u8>>,
 }
 
 impl Secret {
     fn new(what: &str, secret: &str, answers: usize, printed: usize) -> Self {
-        Self { what: what.to_owned(), needles: needles(secret), answers, printed }
+        Self { what: what.to_owned(), needles: needles(secret), answers, printed, raw: None }
     }
 
     /// The random part of a token. A piece of it is a leak too, so pieces are looked for.
@@ -37,12 +40,28 @@ impl Secret {
         let secret = token.rsplit('_').next().unwrap();
         let pieces = [secret, &secret[..20], &secret[20..40]];
         let needles = pieces.iter().flat_map(|piece| needles(piece)).collect();
-        Self { what: what.to_owned(), needles, answers, printed: 0 }
+        Self { what: what.to_owned(), needles, answers, printed: 0, raw: None }
+    }
+
+    /// Bytes that are no text.
+    fn bytes(what: &str, bytes: &[u8]) -> Self {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut needles = vec![hex.to_uppercase(), hex];
+        for before in 0..3 {
+            let shifted = [&vec![0; before][..], bytes].concat();
+            let (from, to) = ((before * 8_usize).div_ceil(6), shifted.len() * 8 / 6);
+            needles.extend(
+                [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD]
+                    .map(|engine| engine.encode(&shifted)[from..to].to_owned()),
+            );
+        }
+        Self { what: what.to_owned(), needles, answers: 0, printed: 0, raw: Some(bytes.to_vec()) }
     }
 
     fn is_in(&self, bytes: &[u8]) -> bool {
         let text = String::from_utf8_lossy(bytes);
-        self.needles.iter().any(|needle| text.contains(needle))
+        let raw = self.raw.as_ref().is_some_and(|raw| bytes.windows(raw.len()).any(|part| part == raw));
+        raw || self.needles.iter().any(|needle| text.contains(needle))
     }
 }
 
@@ -280,6 +299,7 @@ async fn a_whole_run(backend: Backend) {
         assert_eq!(scene.console.visit(&format!("/admin/{path}")).await.answer.status, 200, "{path}");
     }
 
+    scene.people().await;
     let foreign = scene.token_by_command("a token of another endpoint", &["endpoint", "create", "Foreign"]);
     let revoked = scene.token_by_command("a revoked token", &["token", "issue", "onelogin"]);
     scene.command(&["token", "revoke", &revoked, "--yes"]);
@@ -325,7 +345,8 @@ async fn a_whole_run(backend: Backend) {
     for path in ["/metrics", "/healthz", "/readyz", "/admin/endpoints/onelogin/evidence"] {
         scene.console.visit(path).await;
     }
-    let found = scene.close().await;
+    let mut found = scene.backup();
+    found.extend(scene.close().await);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

@@ -278,7 +278,7 @@ fn nothing_is_half_copied() {
     }
     let target = Backend::Postgres.empty();
     // A row that PostgreSQL refuses, in one of the last tables.
-    let orphan = "PRAGMA foreign_keys = OFF; INSERT INTO change_subjects VALUES ('nobody', 'nothing', 1)";
+    let orphan = "PRAGMA foreign_keys = OFF; INSERT INTO change_floors VALUES ('nobody', 1)";
     write_into(&database.sqlite_file(), orphan);
     let failed = on(&database, &["copy", "--to", &target.url]);
     assert_eq!(failed.code, Some(1), "{failed:?}");

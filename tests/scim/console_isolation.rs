@@ -10,7 +10,7 @@ use crate::support::both;
 use crate::support::console::Console;
 use crate::support::furniture::PASSWORD;
 use crate::support::http::{Answer, Request, send};
-use crate::support::scim::{Scim, id};
+use crate::support::scim::{Scim, id, text};
 
 /// What there is to see and to destroy.
 struct Scene {
@@ -19,6 +19,7 @@ struct Scene {
     token_id: String,
     user: String,
     group: String,
+    operator: String,
 }
 
 impl Scene {
@@ -27,7 +28,9 @@ impl Scene {
         let scim = app.scim(endpoint);
         let user = id(&scim.user("robertt").await);
         let group = id(&scim.group("Secret Keepers", &[&user]).await);
-        Self { scim, slug: endpoint.slug.clone(), token_id: endpoint.token_id.clone(), user, group }
+        let operators = app.program(&["operator", "list", "--json"]).await.json();
+        let operator = text(&operators["operators"][0]["id"]);
+        Self { scim, slug: endpoint.slug.clone(), token_id: endpoint.token_id.clone(), user, group, operator }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -37,6 +40,8 @@ impl Scene {
             "{id}" if route.path.contains("/users/") => self.user.as_str(),
             "{id}" if route.path.contains("/groups/") => self.group.as_str(),
             "{token}" => self.token_id.as_str(),
+            "{operator}" => self.operator.as_str(),
+            "{guest}" => "nobody",
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",
@@ -53,7 +58,7 @@ impl Scene {
             Method::Get => Request::new("GET", &path),
             Method::Post => console.form_request(
                 &path,
-                "csrf=0000&name=Intruder&copy_name=Intruder&document=%7B%7D&endpoint=nobody&password=correct-horse-battery-staple-1&again=correct-horse-battery-staple-1&status=disabled&idp=okta\
+                "csrf=0000&name=Intruder&copy_name=Intruder&document=%7B%7D&endpoint=nobody&password=correct-horse-battery-staple-1&again=correct-horse-battery-staple-1&status=disabled&idp=okta&role=admin\
                  &confirm=OneLogin&displayName=Intruders&label=intruder&scope=write&expires=never&delete=deactivate&theme=dark",
             ),
         }
@@ -154,7 +159,7 @@ both! {
                 assert!(answer.status < 500, "{what}: {answer:#}");
                 match route.access {
                     Access::Public => {}
-                    Access::SetUp | Access::Session | Access::Poll | Access::SelfService => {
+                    Access::SetUp | Access::Session | Access::Poll | Access::SelfService | Access::People | Access::Guest => {
                         assert!(answer.status >= 300, "{what}: {answer:#}");
                         let leads_in =
                             answer.header("location").is_some_and(|to| !to.contains("/admin/sign-in"));
@@ -179,12 +184,12 @@ both! {
             let request = with(&scene.example(route, &app.console()), Some(&cookie));
             let answer = send(app.address(), &request).await;
             match route.access {
-                Access::Session | Access::Poll => {
+                Access::Session | Access::Poll | Access::People => {
                     // A door leads on to one of its rooms.
                     let inside = answer.header("location").is_some_and(|to| to.contains(&scene.slug));
                     assert!(answer.status == 200 || inside, "{route:?}: {answer:#}");
                 }
-                Access::Public | Access::SetUp | Access::SelfService => {
+                Access::Public | Access::SetUp | Access::SelfService | Access::Guest => {
                     assert!(answer.status < 500, "{answer:#}");
                 }
             }
@@ -202,7 +207,7 @@ both! {
                 .header("Origin", "https://evil.example")
                 .header("Sec-Fetch-Site", "cross-site");
             match route.access {
-                Access::Session | Access::Poll | Access::SelfService => {
+                Access::Session | Access::Poll | Access::SelfService | Access::People | Access::Guest => {
                     for forged in [with(&request, Some(&cookie)), with(&elsewhere, Some(&cookie))] {
                         let answer = send(app.address(), &forged).await;
                         assert!((400..500).contains(&answer.status), "{route:?}: {answer:#}");
@@ -222,7 +227,7 @@ both! {
     async fn a_bearer_token_is_no_session_and_a_session_no_bearer_token(app: &App) {
         let scene = Scene::new(app).await;
         let cookie = cookie(&sign_in(app).await);
-        for route in ROUTES.iter().filter(|route| route.access == Access::Session) {
+        for route in ROUTES.iter().filter(|route| [Access::Session, Access::People].contains(&route.access)) {
             let request = scene.example(route, &app.console()).bearer(&app.furniture().onelogin.token);
             let answer = send(app.address(), &request).await;
             scene.leaks_nothing(app, &answer, &format!("{route:?}"));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use endpoint_store::sealed::KeySource;
 use scim_server::config::{Config, LogFormat};
 use scim_server::proxies::Proxies;
 use scim_server::{Stopper, build};
@@ -167,6 +168,13 @@ impl App {
         Self::start_ahead(self.stop().await, furniture, ahead).await
     }
 
+    /// What the server's clock says, in milliseconds.
+    #[expect(clippy::disallowed_methods, reason = "a test's clock is the system's, moved by the test")]
+    pub(crate) fn now(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        i64::try_from(now).unwrap() + self.ahead.load(Ordering::SeqCst)
+    }
+
     /// Moves it back.
     pub(crate) fn retreat(&self, by: Duration) {
         self.ahead.fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
@@ -183,6 +191,17 @@ impl App {
         self.database
     }
 }
+
+/// On SQLite the file beside the database, as by default; on PostgreSQL, where one must be set, this one.
+pub(crate) fn keys(database: &str) -> KeySource {
+    if database.starts_with("sqlite:") {
+        return KeySource::Default;
+    }
+    KeySource::from_text(KEY).unwrap()
+}
+
+/// A key, as SCIM_KEY holds it.
+pub(crate) const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 #[expect(clippy::disallowed_methods, reason = "a test's clock is the system's, moved by the test")]
 fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
@@ -201,6 +220,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         rate: None,
         failed_rate: None,
         connections: endpoint_store::CONNECTIONS,
+        keys: keys(database),
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         clock: endpoint_admin::Clock(Arc::new(clock)),

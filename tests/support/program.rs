@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::app::KEY;
+
 /// After this long a program that should end, or answer, counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,6 +27,14 @@ fn prepared(mut command: Command, folder: &Path) -> Command {
         }
     }
     command
+}
+
+/// The arguments, and with PostgreSQL the key that must be set there; with SQLite it is the file beside the database.
+fn told<'a>(command: &'a mut Command, arguments: &[&str]) -> &'a mut Command {
+    if arguments.iter().any(|argument| argument.starts_with("postgres")) {
+        command.env("SCIM_KEY", KEY);
+    }
+    command.args(arguments)
 }
 
 /// What a command left behind.
@@ -71,8 +81,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 /// The same with something on stdin (passwords).
 pub(crate) fn run_with_input(folder: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = command(folder)
-        .args(arguments)
+    let mut child = told(&mut command(folder), arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -118,9 +127,8 @@ impl Server {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let output = folder.join(format!("output-{}", address.port()));
         let file = File::create(&output).expect("a file for the output");
-        let child = command
-            .args(["serve", "--listen", &address.to_string()])
-            .args(arguments)
+        command.args(["serve", "--listen", &address.to_string()]);
+        let child = told(&mut command, arguments)
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("one file for both"))
             .stderr(file)

@@ -9,7 +9,7 @@ use endpoint_store::{
     settings::{DeletePolicy, Idp},
 };
 
-use crate::{error::PageError, session::Operator};
+use crate::{console::PublicUrl, error::PageError, session::Operator};
 
 /// The guide of one endpoint.
 #[derive(Clone, Debug)]
@@ -39,12 +39,17 @@ pub(crate) struct Values<'a> {
 impl Guide {
     /// The guide for the identity provider of an endpoint.
     pub(crate) fn of(operator: &Operator, endpoint: &Endpoint) -> Result<Self, PageError> {
+        Self::at(operator.public_url(), endpoint)
+    }
+
+    /// The same for whoever is no operator.
+    pub(crate) fn at(public_url: &PublicUrl, endpoint: &Endpoint) -> Result<Self, PageError> {
         let values = Values {
-            base_url: operator.public_url().scim_base(&endpoint.slug),
+            base_url: public_url.scim_base(&endpoint.slug),
             name: &endpoint.name,
             deactivates: endpoint.settings.delete == DeletePolicy::Deactivate,
             token_url: match endpoint.idp {
-                Idp::Okta | Idp::Entra | Idp::SailPoint => operator.public_url().token_url(&endpoint.slug),
+                Idp::Okta | Idp::Entra | Idp::SailPoint => public_url.token_url(&endpoint.slug),
                 _ => String::new(),
             },
         };

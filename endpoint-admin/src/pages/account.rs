@@ -6,34 +6,38 @@ use actix_web::{
 };
 use askama::Template;
 use endpoint_store::{
-    operators::Role,
+    second_factor,
     sessions::{self, OpenSession},
 };
 
-use super::api_keys::KeysPart;
+use super::{
+    api_keys::KeysPart,
+    operators::{role_sentence, role_word},
+};
 use crate::{
     error::PageError,
-    forms::Form,
+    forms::{Errors, Form},
     frame::{Frame, Section, THEME_COOKIE, Theme},
     pages::{Answer, html, outside::local, see},
     session::{self, Operator},
     ui::When,
 };
 
-/// One of one's own sessions.
-struct SessionRow {
-    handle: String,
-    browser: String,
-    agent: String,
-    address: String,
-    opened: When,
-    seen: When,
-    ends: When,
-    is_this: bool,
+/// A session, one's own or another's.
+pub(crate) struct SessionRow {
+    pub(crate) handle: String,
+    pub(crate) browser: String,
+    pub(crate) agent: String,
+    pub(crate) address: String,
+    pub(crate) opened: When,
+    pub(crate) seen: When,
+    pub(crate) ends: When,
+    pub(crate) is_this: bool,
 }
 
 impl SessionRow {
-    fn new(open: OpenSession, now: i64) -> Self {
+    /// As it is at `now`.
+    pub(crate) fn new(open: OpenSession, now: i64) -> Self {
         let ends =
             (open.created_at + session::LIFETIME.absolute).min(open.last_seen_at + session::LIFETIME.idle);
         Self {
@@ -56,8 +60,18 @@ pub(crate) struct AccountPage {
     keys: KeysPart,
     name: String,
     role: &'static str,
-    may: &'static str,
+    may: String,
     sessions: Vec<SessionRow>,
+    second_factor: Option<When>,
+    codes_left: i64,
+    password_errors: Errors,
+}
+
+impl AccountPage {
+    /// The same with what was wrong with a new password.
+    pub(crate) fn with_password_errors(self, password_errors: Errors) -> Self {
+        Self { password_errors, ..self }
+    }
 }
 
 /// The page.
@@ -68,15 +82,14 @@ pub(crate) async fn show(operator: Operator) -> Answer {
 
 /// The page with this part about keys.
 pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountPage, PageError> {
-    let (role, may) = match operator.role() {
-        Role::Owner => ("Owner", "may do everything"),
-        Role::Admin => ("Admin", "may do everything but manage owners"),
-        Role::Operator => ("Operator", "manages endpoints, tokens and directories"),
-        Role::Auditor => ("Auditor", "reads everything and changes nothing"),
-    };
+    let (role, may) = (role_word(operator.role()), role_sentence(operator.role()));
     let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
-    let open =
-        operator.read(move |conn| sessions::list(conn, &account, &secret, session::LIFETIME, now)).await?;
+    let (open, codes_left) = operator
+        .read(move |conn| {
+            let open = sessions::list(conn, &account, &secret, session::LIFETIME, now)?;
+            Ok((open, second_factor::codes_left(conn, &account)?))
+        })
+        .await?;
     Ok(AccountPage {
         keys,
         sessions: open.into_iter().map(|open| SessionRow::new(open, now)).collect(),
@@ -84,6 +97,9 @@ pub(crate) async fn page(operator: &Operator, keys: KeysPart) -> Result<AccountP
         name: operator.account().name.clone(),
         role,
         may,
+        second_factor: When::maybe(operator.account().second_factor_since, now),
+        codes_left,
+        password_errors: Errors::default(),
     })
 }
 
@@ -97,11 +113,11 @@ pub(crate) async fn sign_out(operator: Operator) -> Answer {
 /// Ends one of one's own sessions, in another browser or in this one.
 pub(crate) async fn end_session(operator: Operator, form: Form) -> Answer {
     let (account, secret, now) = (operator.account().clone(), operator.secret().to_owned(), operator.now());
-    let handle = form.text("session").to_owned();
+    let (handle, actor) = (form.text("session").to_owned(), operator.actor());
     let own = operator
         .write(move |tx| {
             let open = sessions::list(tx, &account, &secret, session::LIFETIME, now)?;
-            sessions::end_by_handle(tx, &account, &handle)?;
+            sessions::end_by_handle(tx, &account, &handle, &actor, now)?;
             Ok(open.iter().any(|open| open.is_this && open.handle == handle))
         })
         .await?;
@@ -114,8 +130,8 @@ pub(crate) async fn end_session(operator: Operator, form: Form) -> Answer {
 
 /// Ends every session of whoever asks.
 pub(crate) async fn sign_out_everywhere(operator: Operator) -> Answer {
-    let account = operator.account().clone();
-    operator.write(move |tx| sessions::end_all(tx, &account)).await?;
+    let (account, actor, now) = (operator.account().clone(), operator.actor(), operator.now());
+    operator.write(move |tx| sessions::end_all(tx, &account, &actor, now)).await?;
     Ok(outside("/admin/sign-in?out=all", &operator))
 }
 

@@ -61,6 +61,7 @@ impl Asked {
             text: said(&self.text),
             from: day(&self.from),
             to: day(&self.to).map(|midnight| midnight + DAY),
+            reader: None,
         }
     }
 
@@ -107,6 +108,7 @@ impl Row {
         let (who, how) = match entry.actor_kind.as_str() {
             "operator" => (entry.actor_name.clone(), "in the console"),
             "api-key" => (entry.actor_name.clone(), "by API key"),
+            "guest" => ("A guest".to_owned(), "through a set-up link"),
             "cli" if entry.actor_name.is_empty() => ("Somebody".to_owned(), "at the command line"),
             "cli" => (entry.actor_name.clone(), "at the command line"),
             _ => ("The server".to_owned(), "by itself"),
@@ -164,7 +166,7 @@ impl AuditPage {
 /// The page.
 pub(crate) async fn show(operator: Operator) -> Answer {
     let asked = Asked::parse(operator.query());
-    let (filter, before) = (asked.filter(), asked.before);
+    let (filter, before) = (asked.filter().read_by(operator.account()), asked.before);
     let limit = usize::try_from(PAGE_SIZE).unwrap_or(50);
     let page = operator.read(move |conn| audit::page(conn, &filter, before, limit)).await?;
     let verdict = if asked.verify { Some(verdict(&operator).await?) } else { None };
@@ -193,7 +195,11 @@ async fn verdict(operator: &Operator) -> Result<Verdict, PageError> {
 /// All that is wanted, as a file.
 pub(crate) async fn file(operator: Operator) -> Answer {
     let asked = Asked::parse(operator.query());
-    Ok(audit_file::download(operator.store(), asked.filter(), asked.format.unwrap_or(Format::Csv)))
+    Ok(audit_file::download(
+        operator.store(),
+        asked.filter().read_by(operator.account()),
+        asked.format.unwrap_or(Format::Csv),
+    ))
 }
 
 #[cfg(test)]

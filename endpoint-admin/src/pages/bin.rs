@@ -50,11 +50,11 @@ pub(crate) struct BinPage {
 /// The page.
 pub(crate) async fn show(operator: Operator) -> Answer {
     let query = ListQuery::parse(operator.query());
-    let (asked, now) = (query.clone(), operator.now());
+    let (asked, now, reach) = (query.clone(), operator.now(), operator.reach().clone());
     let (rows, total) = operator
         .read(move |conn| {
             let offset = i64::try_from(asked.offset()).unwrap_or(0);
-            endpoints::list(conn, &asked.search, true, offset, PAGE_SIZE as i64)
+            endpoints::list_within(conn, &reach, &asked.search, true, (offset, PAGE_SIZE as i64))
         })
         .await?;
     html(&BinPage {
@@ -67,6 +67,8 @@ pub(crate) async fn show(operator: Operator) -> Answer {
 /// Takes an endpoint out of the bin.
 pub(crate) async fn undelete(operator: Operator, form: Form) -> Answer {
     let (named, actor, now) = (form.text("endpoint").to_owned(), operator.actor(), operator.now());
+    // The form names the endpoint, not the address.
+    operator.check_reach(&named).await?;
     let endpoint = operator
         .write(move |tx| {
             let id = endpoints::find(tx, &named)?.id;

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use endpoint_store::{
     Conn, StoreError,
-    endpoints::{self, Endpoint, EndpointSummary},
+    endpoints::{self, Endpoint, EndpointId, EndpointSummary},
     observations,
     tokens::{self, Kind, Scope, TokenRecord},
     usage::{self, Cause, Refusal},
@@ -72,7 +72,7 @@ pub(crate) async fn progress(operator: Operator, slug: web::Path<String>) -> Ans
     let seen = read(&operator, &endpoint).await?;
     let count_of = |name: &str| seen.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, n)| *n);
     html(&Fragment {
-        progress: arrived(&operator, &endpoint, &seen),
+        progress: arrived(&endpoint, &operator.public_url().scim_base(&endpoint.slug), &seen, operator.now()),
         heard: When::maybe(seen.heard, operator.now()),
         users: Num::of(count_of("User")),
         groups: Num::of(count_of("Group")),
@@ -100,69 +100,78 @@ pub(crate) async fn page(
         public: public_part(token),
     });
     let (frame, head) = operator.desk(summary, Tab::Connect);
+    let base_url = operator.public_url().scim_base(&summary.endpoint.slug);
     Ok(ConnectPage {
         frame,
         head,
-        base_url: operator.public_url().scim_base(&summary.endpoint.slug),
+        progress: arrived(&summary.endpoint, &base_url, &seen, now),
+        base_url,
         issued,
         shown,
         likeness: Likeness::of(summary.endpoint.idp, &noticed, now),
-        progress: arrived(operator, &summary.endpoint, &seen),
         guide,
     })
 }
 
 /// What the store knows of an endpoint's connection.
-struct Seen {
+pub(super) struct Seen {
     steps: usage::Progress,
     refusals: Vec<Refusal>,
-    tokens: Vec<TokenRecord>,
+    pub(super) tokens: Vec<TokenRecord>,
     heard: Option<i64>,
     counts: Vec<(String, i64)>,
     names: HashMap<String, String>,
 }
 
 async fn read(operator: &Operator, endpoint: &Endpoint) -> Result<Seen, PageError> {
-    let (id, tenant, now) = (endpoint.id.clone(), endpoint.tenant.clone(), operator.now());
-    operator
-        .read(move |conn| {
-            let tokens = tokens::list(conn, &id)?;
-            let used = tokens.iter().filter(|token| token.revoked_at.is_none());
-            let heard = used.filter_map(|token| Some(token.last_used.as_ref()?.at)).max();
-            let mut refusals = usage::refusals(conn, &id, 20)?;
-            refusals.retain(|refusal| failures::matters(refusal.cause, refusal.last.at, heard, now));
-            refusals.truncate(5);
-            let mut names: HashMap<_, _> =
-                tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
-            let foreign = |r: &&Refusal| r.cause == Cause::OtherEndpoint && !r.strayed;
-            for refusal in refusals.iter().filter(foreign) {
-                if let Some(name) = owner(conn, &refusal.token_id, tenant.as_deref())? {
-                    names.insert(refusal.token_id.clone(), name);
-                }
-            }
-            let (steps, counts) = (usage::progress(conn, &id)?, endpoints::counts(conn, &id)?);
-            Ok(Seen { steps, refusals, tokens, heard, counts, names })
-        })
-        .await
+    let (id, now, account) = (endpoint.id.clone(), operator.now(), operator.account().clone());
+    operator.read(move |conn| seen(conn, &id, &|other| account.sees(other), now)).await
 }
 
-/// The name of the endpoint that a token belongs to, unless it is another customer's: that is nobody's business here.
-fn owner(conn: &mut Conn, token_id: &str, tenant: Option<&str>) -> Result<Option<String>, StoreError> {
+/// The same for anybody; `knows` says of which other endpoints the name may be shown.
+pub(super) fn seen(
+    conn: &mut Conn,
+    id: &EndpointId,
+    knows: &dyn Fn(&Endpoint) -> bool,
+    now: i64,
+) -> Result<Seen, StoreError> {
+    let tokens = tokens::list(conn, id)?;
+    let used = tokens.iter().filter(|token| token.revoked_at.is_none());
+    let heard = used.filter_map(|token| Some(token.last_used.as_ref()?.at)).max();
+    let mut refusals = usage::refusals(conn, id, 20)?;
+    refusals.retain(|refusal| failures::matters(refusal.cause, refusal.last.at, heard, now));
+    refusals.truncate(5);
+    let mut names: HashMap<_, _> =
+        tokens.iter().map(|token| (token.id.clone(), token.label.clone())).collect();
+    let foreign = |r: &&Refusal| r.cause == Cause::OtherEndpoint && !r.strayed;
+    for refusal in refusals.iter().filter(foreign) {
+        if let Some(name) = owner(conn, &refusal.token_id, knows)? {
+            names.insert(refusal.token_id.clone(), name);
+        }
+    }
+    let (steps, counts) = (usage::progress(conn, id)?, endpoints::counts(conn, id)?);
+    Ok(Seen { steps, refusals, tokens, heard, counts, names })
+}
+
+/// The name of the endpoint that a token belongs to, if whoever looks may know of it.
+fn owner(
+    conn: &mut Conn,
+    token_id: &str,
+    knows: &dyn Fn(&Endpoint) -> bool,
+) -> Result<Option<String>, StoreError> {
     let found = tokens::endpoint_of(conn, token_id).and_then(|id| endpoints::find(conn, id.as_str()));
     match found {
-        Ok(Endpoint { tenant: Some(other), .. }) if tenant.is_some_and(|own| own != other) => Ok(None),
-        Ok(endpoint) => Ok(Some(endpoint.name)),
+        Ok(endpoint) => Ok(knows(&endpoint).then_some(endpoint.name)),
         Err(StoreError::NotFound(_)) => Ok(None),
         Err(other) => Err(other),
     }
 }
 
-fn arrived(operator: &Operator, endpoint: &Endpoint, seen: &Seen) -> Progress {
-    let now = operator.now();
+/// What of it is shown.
+pub(super) fn arrived(endpoint: &Endpoint, base_url: &str, seen: &Seen, now: i64) -> Progress {
     let (url_field, token_field) = Guide::fields(endpoint.idp);
-    let base_url = operator.public_url().scim_base(&endpoint.slug);
     let names = |id: &str| seen.names.get(id).cloned();
-    let around = Around { base_url: &base_url, url_field, token_field, shown: "below", names: &names };
+    let around = Around { base_url, url_field, token_field, shown: "below", names: &names };
     let failures = seen.refusals.iter().map(|refusal| Failure::new(refusal.clone(), &around, now)).collect();
     Progress::new(&seen.steps, failures, endpoint.idp, now)
 }

@@ -13,18 +13,24 @@ mod facts;
 mod failures;
 pub(crate) mod group;
 pub(crate) mod groups;
+pub(crate) mod guest_links;
+pub(crate) mod guest_pages;
 mod history;
 mod likeness;
 pub(crate) mod networks;
 pub(crate) mod new_endpoint;
+pub(crate) mod operators;
 pub(crate) mod outside;
 pub(crate) mod overview;
+pub(crate) mod own_password;
 mod policies;
 mod progress;
 pub(crate) mod rotation;
 mod rotation_watch;
 pub(crate) mod schema;
+pub(crate) mod second_factor;
 pub(crate) mod settings;
+pub(crate) mod sign_in_code;
 mod token_form;
 pub(crate) mod tokens;
 mod tolerances;
@@ -80,6 +86,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
     let code = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "done")?.1;
     Some(match code.as_ref() {
         "welcome" => "You are the owner of this console. Next: create an endpoint.",
+        "set-up" => "Your password is set, and you are signed in. The link is used up.",
         "revoked" => "The token is revoked: whoever still uses it gets 401.",
         "networks" => "The addresses are saved: a call from any other one gets 401 from now on.",
         "retired" => {
@@ -102,6 +109,26 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
             "The schema is saved and in force. The identity provider sees it the next time it reads it."
         }
         "key-revoked" => "The API key is revoked: whatever still uses it gets 401.",
+        "password-changed" => "Your password is changed. Your other sessions are ended.",
+        "second-factor-off" => {
+            "The second factor is off: the password alone signs you in. Its recovery codes are void."
+        }
+        "recovery" => {
+            "You are in with a recovery code, and it is used up. If the device is lost, remove the second factor here and set it up anew."
+        }
+        "operator-second-factor" => {
+            "The second factor of the operator is removed and their sessions are ended: the password alone signs them in."
+        }
+        "operator-role" => "The role is changed, from the next request on.",
+        "operator-tenants" => "What the operator sees is changed, from the next request on.",
+        "operator-disabled" => {
+            "The account is disabled: it cannot sign in, its sessions are ended, and its API keys open nothing."
+        }
+        "operator-enabled" => "The account is switched on. Its API keys from before stay dead.",
+        "operator-signed-out" => "The sessions of the operator are ended.",
+        "guest-link-revoked" => {
+            "The set-up link is revoked: whoever opened it sees nothing any more. A token that was issued through it stays; revoke it under Tokens."
+        }
         "session-ended" => "That session is ended.",
         "idp-changed" => {
             "The endpoint is set up for this identity provider now: the steps below and the settings are for it."

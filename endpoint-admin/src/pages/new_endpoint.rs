@@ -98,12 +98,15 @@ pub(crate) fn delete_policies(chosen: &str) -> Vec<Choice> {
 
 /// The form.
 pub(crate) async fn show(operator: Operator) -> Answer {
-    let page = NewEndpointPage::new(
+    let mut page = NewEndpointPage::new(
         operator.frame(Section::New),
         operator.public_url().as_str(),
         &Form::default(),
         Errors::default(),
     );
+    if let Some([only]) = operator.reach().tenants() {
+        page.tenant.clone_from(only);
+    }
     html(&page)
 }
 

@@ -5,11 +5,13 @@ use askama::Template;
 use endpoint_store::{StoreError, Tx, audit, operators};
 use zeroize::Zeroizing;
 
+use super::sign_in_code;
 use crate::{
+    console::Console,
     error::PageError,
     forms::{Errors, Form, capitalise},
     frame::Frame,
-    pages::{Answer, html, html_as, see},
+    pages::{Answer, html, html_as, see, told},
     password,
     session::{self, Visitor},
 };
@@ -29,28 +31,70 @@ pub(crate) async fn nothing_here() -> Answer {
 struct SetUpPage {
     frame: Frame,
     code: String,
+    /// For whom the link is; nobody, where it makes the first owner.
+    invited: bool,
     name: String,
     errors: Errors,
 }
 
-/// The form for the first owner, behind the link that the server printed.
-pub(crate) async fn set_up(visitor: Visitor, code: web::Path<String>) -> Answer {
-    let code = code.into_inner();
-    let (asked, now) = (code.clone(), visitor.console().clock.now());
-    let good = visitor.console().store.read(move |conn| operators::is_setup_code(conn, &asked, now)).await?;
-    if !good {
-        return Err(PageError::not_found(
-            "This set-up link was used or has expired. If you have an account, sign in; if nobody has, restart the server: it prints a new link",
-        ));
-    }
-    html(&SetUpPage { frame: visitor.frame, code, name: String::new(), errors: Errors::default() })
+/// What a link of `/setup/` is good for.
+enum SetUp {
+    FirstOwner,
+    Password(operators::Operator),
 }
 
-/// Makes the first owner and signs them in.
+impl SetUp {
+    async fn of(console: &Console, code: &str, now: i64) -> Result<Self, PageError> {
+        let code = code.to_owned();
+        let found = console
+            .store
+            .read(move |conn| {
+                if operators::is_setup_code(conn, &code, now)? {
+                    return Ok(Some(Self::FirstOwner));
+                }
+                Ok(operators::of_link(conn, &code, now)?.map(Self::Password))
+            })
+            .await?;
+        found.ok_or_else(|| {
+            PageError::not_found(
+                "This set-up link was used or has expired. If you have an account, sign in; otherwise ask whoever sent it for \
+                 another. If there is no account at all, restart the server: it prints a new link",
+            )
+        })
+    }
+
+    /// The name that is set already.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::FirstOwner => None,
+            Self::Password(account) => Some(&account.name),
+        }
+    }
+}
+
+/// The form for the first owner, behind the link that the server printed, or for an operator's own password.
+pub(crate) async fn set_up(visitor: Visitor, code: web::Path<String>) -> Answer {
+    let code = code.into_inner();
+    let now = visitor.console().clock.now();
+    let set_up = SetUp::of(visitor.console(), &code, now).await?;
+    html(&SetUpPage {
+        frame: visitor.frame,
+        code,
+        invited: set_up.name().is_some(),
+        name: set_up.name().unwrap_or_default().to_owned(),
+        errors: Errors::default(),
+    })
+}
+
+/// Makes the first owner, or sets an operator's password, and signs them in.
 pub(crate) async fn redeem(visitor: Visitor, code: web::Path<String>, form: Form) -> Answer {
-    let (code, name) = (code.into_inner(), form.text("name").to_owned());
+    let code = code.into_inner();
     let console = visitor.console().clone();
     let now = console.clock.now();
+    // Before the costly hash: whoever has no code gets no work done.
+    let set_up = SetUp::of(&console, &code, now).await?;
+    let invited = set_up.name().is_some();
+    let name = set_up.name().unwrap_or_else(|| form.text("name")).to_owned();
     let mut errors = Errors::default();
     if name.is_empty() {
         errors.add("name", "say what you want to be called");
@@ -61,25 +105,28 @@ pub(crate) async fn redeem(visitor: Visitor, code: web::Path<String>, form: Form
         errors.add("again", "the two passwords differ");
     }
     if errors.is_empty() {
-        // Before the costly hash: whoever has no code gets no work done.
-        let asked = code.clone();
-        if !console.store.read(move |conn| operators::is_setup_code(conn, &asked, now)).await? {
-            return Err(PageError::not_found("This set-up link was used or has expired"));
-        }
-        let hash = console.hasher.hash(Zeroizing::new(form.raw("password").to_owned())).await;
-        let hash = hash.map_err(PageError::internal)?;
+        let hash = console.hasher.hash(Zeroizing::new(form.raw("password").to_owned())).await?;
         let (redeemed, owner, origin) = (code.clone(), name.clone(), visitor.origin.clone());
         let made = console.store.write(move |tx| {
-            let account = operators::redeem_setup(tx, &redeemed, &owner, &hash, &origin.address, now)?;
-            session::open(tx, &account, &origin, now)
+            let account = if invited {
+                operators::redeem_link(tx, &redeemed, &hash, &origin.address, now)?
+            } else {
+                operators::redeem_setup(tx, &redeemed, &owner, &hash, &origin.address, now)?
+            };
+            sign_in_code::pass(tx, &account, &origin, now)
         });
+        let done = if invited { "set-up" } else { "welcome" };
         match made.await {
-            Ok(secret) => return Ok(enter_with(&secret, "/admin/?done=welcome", console.cookies_secure)),
-            Err(StoreError::Refused(sentence)) => errors.add("name", sentence),
-            Err(other) => return Err(other.into()),
+            Ok(passed) => {
+                let next = format!("/admin/?done={done}");
+                return sign_in_code::go_on(visitor.frame, passed, &next, console.cookies_secure);
+            }
+            Err(StoreError::Refused(sentence)) if invited => return Err(PageError::not_found(sentence)),
+            Err(error) => errors.add("name", told(error)?),
         }
     }
-    html_as(StatusCode::UNPROCESSABLE_ENTITY, &SetUpPage { frame: visitor.frame, code, name, errors })
+    let page = SetUpPage { frame: visitor.frame, code, invited, name, errors };
+    html_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 #[derive(Template)]
@@ -117,15 +164,10 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
         let (frame, name, next) = (visitor.frame.clone(), name.clone(), next.clone());
         html_as(status, &SignInPage { frame, name, next, reason: None, refusal: Some(capitalise(&sentence)) })
     };
-    if let Err(seconds) = console.backoff.admit(&name, &address, now) {
-        let wait = if seconds < 90 {
-            format!("{seconds} seconds")
-        } else {
-            format!("{} minutes", seconds.div_ceil(60))
-        };
+    if let Err(wait) = console.backoff.admit(&name, &address, now) {
         return again(
             StatusCode::TOO_MANY_REQUESTS,
-            format!("too many wrong passwords: wait {wait}, then try again"),
+            format!("too many wrong passwords: wait {}, then try again", wait.words()),
         );
     }
     if form.raw("password").len() > 4 * password::MAX_LENGTH || name.chars().count() > 100 {
@@ -135,7 +177,7 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
     let found = console.store.read(move |conn| operators::with_password(conn, &wanted)).await?;
     let known = found.as_ref().map(|(account, _)| account.clone());
     let (account, hash) = found.filter(|(account, _)| account.disabled_at.is_none()).unzip();
-    let right = console.hasher.verify(Zeroizing::new(form.raw("password").to_owned()), hash).await;
+    let right = console.hasher.verify(Zeroizing::new(form.raw("password").to_owned()), hash).await?;
     let Some(account) = account.filter(|_| right) else {
         tracing::warn!(%address, "a sign-in to the console failed");
         let note = move |tx: &mut Tx<'_>| {
@@ -145,13 +187,19 @@ pub(crate) async fn enter(visitor: Visitor, form: Form) -> Answer {
         console.store.write(note).await?;
         return again(StatusCode::UNPROCESSABLE_ENTITY, "name and password do not fit together".into());
     };
-    console.backoff.succeeded(&name, &address);
+    if account.second_factor_since.is_none() {
+        console.backoff.succeeded(&name, &address, now);
+    } else {
+        // Whoever knows the password must not guess codes without end.
+        console.backoff.passed(&name, &address, now);
+    }
     let origin = visitor.origin.clone();
-    let secret = console.store.write(move |tx| session::open(tx, &account, &origin, now)).await?;
-    Ok(enter_with(&secret, &next, console.cookies_secure))
+    let passed = console.store.write(move |tx| sign_in_code::pass(tx, &account, &origin, now)).await?;
+    sign_in_code::go_on(visitor.frame, passed, &next, console.cookies_secure)
 }
 
-fn enter_with(secret: &str, next: &str, secure: bool) -> HttpResponse {
+/// Hands the session to the browser and leads on.
+pub(crate) fn enter_with(secret: &str, next: &str, secure: bool) -> HttpResponse {
     let mut response = HttpResponse::SeeOther();
     session::set_cookie(&mut response, secret, secure);
     response.insert_header((actix_web::http::header::LOCATION, next)).finish()

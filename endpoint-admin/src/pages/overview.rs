@@ -82,12 +82,15 @@ impl OverviewPage {
 /// The page.
 pub(crate) async fn show(operator: Operator) -> Answer {
     let query = ListQuery::parse(operator.query());
-    let (asked, now) = (query.clone(), operator.now());
+    let (asked, now, reach) = (query.clone(), operator.now(), operator.reach().clone());
     let (rows, total, all) = operator
         .read(move |conn| {
             let offset = i64::try_from(asked.offset()).unwrap_or(0);
-            let (rows, total) = endpoints::list(conn, &asked.search, false, offset, PAGE_SIZE as i64)?;
-            Ok((rows, total, attention::glance(conn, now - failures::SHOWN, now)?))
+            let (rows, total) =
+                endpoints::list_within(conn, &reach, &asked.search, false, (offset, PAGE_SIZE as i64))?;
+            let mut all = attention::glance(conn, now - failures::SHOWN, now)?;
+            all.retain(|glance| reach.covers(glance.tenant.as_deref()));
+            Ok((rows, total, all))
         })
         .await?;
     let base_of = |slug: &str| operator.public_url().scim_base(slug);

@@ -83,7 +83,7 @@ async fn an_auditor_changes_nothing_but_may_leave() {
     for route in ROUTES.iter().filter(|r| r.method == Method::Post && r.access == Access::Session) {
         let page = browser.post(&route.path.replace(['{', '}'], ""), format!("csrf={csrf}")).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{route:?}");
-        assert!(page.text.contains("An auditor reads only"));
+        assert!(page.text.contains("needs the role operator"));
     }
     let themed = browser
         .send("/admin/account", "/admin/theme", &[("theme", "dark"), ("back", "/admin/account")])

@@ -5,11 +5,13 @@
 
 mod icon;
 mod list;
+mod qr;
 mod state;
 mod time;
 
 pub(crate) use icon::icon;
 pub(crate) use list::{ListQuery, PAGE_SIZE, Pager};
+pub(crate) use qr::Qr;
 pub(crate) use state::{State, Tone};
 pub use time::Clock;
 pub(crate) use time::{Days, When};

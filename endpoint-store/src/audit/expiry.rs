@@ -75,3 +75,8 @@ pub fn sign_in_failed(tx: &mut Tx<'_>, account: Option<&Operator>, address: &str
     let subject = account.map_or("", |account| account.name.as_str());
     tx.note(Note::new(&Actor::system().at(address), now, Action::SignInFailed, subject));
 }
+
+/// Notes that somebody with a session could not prove again who they are.
+pub fn confirm_failed(tx: &mut Tx<'_>, actor: &Actor, now: Millis) {
+    tx.note(Note::new(actor, now, Action::ConfirmFailed, &actor.label));
+}

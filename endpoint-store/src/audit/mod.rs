@@ -24,8 +24,8 @@ use crate::schema::{audit_head, audit_log};
 use crate::writer::Tx;
 
 pub use action::Action;
-pub use expiry::{expired, note_expired, sign_in_failed};
-pub use read::{Filter, Page, page};
+pub use expiry::{confirm_failed, expired, note_expired, sign_in_failed};
+pub use read::{Filter, Page, Reader, page};
 pub(crate) use verify::follow;
 pub use verify::{Broken, Chain, verify};
 

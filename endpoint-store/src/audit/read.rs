@@ -4,11 +4,13 @@ use diesel::prelude::*;
 use scim_core::fold::fold;
 
 use super::Entry;
+use crate::caller::ActorKind;
 use crate::conn::Conn;
 use crate::endpoints;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::audit_log;
+use crate::operators::{Operator, Reach};
+use crate::schema::{audit_log, endpoints as endpoint_table};
 
 /// Entries that are read at once.
 const PORTION: i64 = 500;
@@ -30,6 +32,24 @@ pub struct Filter {
     pub from: Option<Millis>,
     /// Before this moment.
     pub to: Option<Millis>,
+    /// For whose eyes: somebody who is limited to tenants sees what is about their endpoints, and what they did themselves.
+    pub reader: Option<Reader>,
+}
+
+/// Somebody who is limited to tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    id: String,
+    name: String,
+    reach: Reach,
+}
+
+impl Reader {
+    /// This operator, unless they see everything.
+    fn of(operator: &Operator) -> Option<Self> {
+        let (id, name, reach) = (operator.id.clone(), operator.name.clone(), operator.reach.clone());
+        (reach != Reach::Everything).then_some(Self { id, name, reach })
+    }
 }
 
 /// A part of the log.
@@ -42,9 +62,15 @@ pub struct Page {
 }
 
 impl Filter {
+    /// For the eyes of this operator.
+    #[must_use]
+    pub fn read_by(self, operator: &Operator) -> Self {
+        Self { reader: Reader::of(operator), ..self }
+    }
+
     /// Whether anything is asked for at all.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        Self { reader: None, ..self.clone() } == Self::default()
     }
 
     fn matches(&self, entry: &Entry) -> bool {
@@ -67,10 +93,14 @@ fn has(entry: &Entry, folded: &str) -> bool {
 /// As [`crate::Store::read`].
 pub fn page(conn: &mut Conn, filter: &Filter, before: Option<i64>, limit: usize) -> Result<Page, StoreError> {
     let endpoint = filter.endpoint.as_deref().map(|named| id_of(conn, named)).transpose()?;
+    let within = match &filter.reader {
+        Some(reader) => reader.reach.spellings(conn)?,
+        None => None,
+    };
     let (mut below, mut seen) = (before.unwrap_or(i64::MAX), 0);
     let mut entries = Vec::new();
     loop {
-        let portion = portion(conn, filter, endpoint.as_deref(), below)?;
+        let portion = portion(conn, filter, (endpoint.as_deref(), within.as_deref()), below)?;
         let last = i64::try_from(portion.len()).unwrap_or(i64::MAX) < PORTION;
         for entry in portion {
             if entries.len() == limit || seen == LOOKED_AT {
@@ -90,12 +120,24 @@ pub fn page(conn: &mut Conn, filter: &Filter, before: Option<i64>, limit: usize)
 fn portion(
     conn: &mut Conn,
     filter: &Filter,
-    endpoint: Option<&str>,
+    (endpoint, within): (Option<&str>, Option<&[String]>),
     below: i64,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut query = audit_log::table.into_boxed().filter(audit_log::position.lt(below));
     if let Some(endpoint) = endpoint {
         query = query.filter(audit_log::endpoint_id.eq(endpoint.to_owned()));
+    }
+    if let (Some(within), Some(reader)) = (within, &filter.reader) {
+        let own = endpoint_table::table
+            .filter(endpoint_table::tenant.is_not_null())
+            .filter(endpoint_table::tenant.assume_not_null().eq_any(within.to_vec()))
+            .select(endpoint_table::id);
+        let about =
+            audit_log::endpoint_id.is_not_null().and(audit_log::endpoint_id.assume_not_null().eq_any(own));
+        let by_key = audit_log::actor_kind
+            .eq(ActorKind::ApiKey.as_str())
+            .and(audit_log::actor_name.eq(reader.name.clone()));
+        query = query.filter(about.or(audit_log::actor_id.eq(reader.id.clone())).or(by_key));
     }
     if let Some(action) = &filter.action {
         query = query.filter(audit_log::action.eq(action.clone()));

@@ -149,12 +149,18 @@ kept! {
     leases as Lease { name: String, holder: String, until: i64 }
     operators as OperatorRow {
         id: String, name: String, name_key: String, password_hash: String, role: String, created_at: i64,
-        disabled_at: Option<i64>, last_sign_in_at: Option<i64>,
+        disabled_at: Option<i64>, last_sign_in_at: Option<i64>, totp_sealed: Option<String>,
+        totp_since: Option<i64>, totp_step: Option<i64>, tenants: Option<String>,
     }
     sessions as SessionRow {
         digest: Vec<u8>, operator_id: String, csrf: String, created_at: i64, last_seen_at: i64, address: String,
-        agent: String,
+        agent: String, checked_at: i64,
     }
+    operator_links as OperatorLink {
+        operator_id: String, digest: Vec<u8>, created_at: i64, created_by: String, expires_at: i64,
+    }
+    recovery_codes as RecoveryCode { operator_id: String, digest: Vec<u8> }
+    sign_in_steps as SignInStep { digest: Vec<u8>, operator_id: String, created_at: i64 }
     api_keys as ApiKeyRow {
         id: String, operator_id: String, digest: Vec<u8>, label: String, created_at: i64, created_by: String,
         expires_at: Option<i64>, revoked_at: Option<i64>, revoked_by: Option<String>, request_key: Option<String>,
@@ -180,6 +186,11 @@ kept! {
         created_by: String, expires_at: Option<i64>, revoked_at: Option<i64>, revoked_by: Option<String>,
         request_key: Option<String>, networks: Option<String>, warned_days: Option<i64>,
         kind: String,
+    }
+    guest_links as GuestLinkRow {
+        id: String, endpoint_id: String, digest: Vec<u8>, may_issue: bool, created_at: i64, created_by: String,
+        expires_at: i64, opened_at: Option<i64>, opened_from: Option<String>, session_digest: Option<Vec<u8>>,
+        csrf: Option<String>, token_id: Option<String>, revoked_at: Option<i64>, revoked_by: Option<String>,
     }
     token_usage as TokenUsage {
         token_id: String, endpoint_id: String, requests: i64, first_at: Option<i64>, last_at: Option<i64>,

@@ -9,6 +9,7 @@ use super::{Endpoint, EndpointId, Row, Status};
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::Millis;
+use crate::operators::Reach;
 use crate::schema::{endpoint_slugs, endpoints, resource_counts, token_rotations, token_usage, tokens};
 
 /// One line of the endpoint list.
@@ -35,12 +36,28 @@ pub fn list(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<EndpointSummary>, i64), StoreError> {
+    list_within(conn, &Reach::Everything, search, binned, (offset, limit))
+}
+
+/// The same of those that an operator sees.
+pub fn list_within(
+    conn: &mut Conn,
+    reach: &Reach,
+    search: &str,
+    binned: bool,
+    (offset, limit): (i64, i64),
+) -> Result<(Vec<EndpointSummary>, i64), StoreError> {
+    let within = reach.spellings(conn)?;
     let from = fold(search);
     let to = format!("{from}\u{10FFFF}");
     let tenants = tenants(conn, &from)?;
     macro_rules! matching {
         () => {{
             let mut q = endpoints::table.into_boxed();
+            if let Some(within) = &within {
+                let own = endpoints::tenant.assume_not_null().eq_any(within.clone());
+                q = q.filter(endpoints::tenant.is_not_null().and(own));
+            }
             if !from.is_empty() {
                 let slugs = endpoint_slugs::table
                     .filter(endpoint_slugs::slug.ge(from.clone()))
@@ -81,6 +98,8 @@ pub struct Selection {
     pub status: Option<Status>,
     /// Those in the bin instead.
     pub binned: bool,
+    /// Only what whoever asks sees.
+    pub within: Reach,
 }
 
 /// Endpoints by name, after the one at `after` (folded name and id), and whether more follow.
@@ -96,6 +115,10 @@ pub fn page(
     } else {
         q.filter(endpoints::deleted_at.is_null())
     };
+    if let Some(within) = wanted.within.spellings(conn)? {
+        let own = endpoints::tenant.assume_not_null().eq_any(within);
+        q = q.filter(endpoints::tenant.is_not_null().and(own));
+    }
     let from = fold(&wanted.search);
     if !from.is_empty() {
         let to = format!("{from}\u{10FFFF}");

@@ -18,6 +18,7 @@ use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::ids::{Millis, new_id};
+use crate::operators;
 use crate::registry;
 use crate::schema::{endpoint_progress, endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
@@ -27,7 +28,7 @@ use crate::writer::Tx;
 pub use life::{
     BIN_LIFETIME, Turn, delete, rename, set_definitions, set_idp, set_settings, set_status, turn, undelete,
 };
-pub use list::{EndpointSummary, Selection, counts, list, page, summary};
+pub use list::{EndpointSummary, Selection, counts, list, list_within, page, summary};
 pub use purge::{due as due_for_purge, purge};
 pub use update::{Change, create_with_token, update};
 
@@ -222,6 +223,7 @@ pub fn create(
 ) -> Result<Endpoint, StoreError> {
     let name = check_name(&new.name)?;
     let tenant = check_tenant(new.tenant.as_deref())?;
+    operators::check_tenant(tx, actor, tenant.as_deref())?;
     let mut settings = Settings::preset(new.idp);
     settings.set_all(&new.settings)?;
     catalog(new.definitions.as_deref()).map_err(|error| error.within("/definitions"))?;

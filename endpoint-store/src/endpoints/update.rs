@@ -10,6 +10,7 @@ use crate::dialect;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::observations;
+use crate::operators;
 use crate::schema::endpoints;
 use crate::settings::Idp;
 use crate::tokens::{self, NewToken, Secret, TokenRecord};
@@ -85,6 +86,7 @@ fn apply(
     }
     if let Some(tenant) = &change.tenant {
         let tenant = check_tenant(tenant.as_deref())?;
+        operators::check_tenant(tx, actor, tenant.as_deref())?;
         diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
             .set((endpoints::tenant.eq(tenant), endpoints::updated_at.eq(now)))
             .execute(&mut **tx)?;

@@ -138,7 +138,9 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
         text: asked("q"),
         from: moment(x, "from"),
         to: moment(x, "to"),
-    };
+        reader: None,
+    }
+    .read_by(&x.operator);
     if let Some(format) = x.query.get("format").and_then(Format::parse) {
         return Ok(Reply::file(audit_file::download(&x.api.store, filter, format)));
     }

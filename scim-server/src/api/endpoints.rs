@@ -316,6 +316,7 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
             .into_iter()
             .find(|known| Some(known.as_str()) == status),
         binned: status == Some("deleted"),
+        within: x.operator.reach.clone(),
     };
     let (found, more) = x.read(move |conn| endpoints::page(conn, &wanted, after.as_ref(), limit)).await?;
     let last = found.last().filter(|_| more);

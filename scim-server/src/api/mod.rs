@@ -9,6 +9,7 @@ mod body;
 mod directory;
 mod endpoints;
 mod evidence;
+mod guests;
 mod me;
 mod openapi;
 mod operators;
@@ -29,7 +30,7 @@ use endpoint_admin::password::Hasher;
 use endpoint_admin::{ClientAddress, Clock, PublicUrl};
 use endpoint_store::caller::Actor;
 use endpoint_store::idempotency::Once;
-use endpoint_store::operators::Operator;
+use endpoint_store::operators::{Operator, Reach};
 use endpoint_store::usage::Cause;
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
@@ -51,6 +52,8 @@ pub struct Api {
     pub store: Store,
     /// The prefix of every URL that is handed out.
     pub public_url: PublicUrl,
+    /// The same for pages of the console.
+    pub console_url: PublicUrl,
     /// The time.
     pub clock: Clock,
     /// Requests per second and key.
@@ -249,10 +252,13 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     let address = seen.address.clone();
     api.store.usage().key_used(&holder.key_id, seen);
     let (route, segments) = resolved.map_err(|allow| nowhere(req, &allow))?;
-    if let Some(least) = route.least
-        && !holder.operator.role.includes(least)
+    if let Some(act) = route.act
+        && !holder.operator.role.may(act)
     {
-        return Err(Problem::forbidden(holder.operator.role, least));
+        return Err(Problem::forbidden(holder.operator.role, act.least()));
+    }
+    if let Some((_, named)) = segments.iter().find(|(name, _)| *name == "endpoint") {
+        check_reach(req, &api.store, &holder.operator, named).await?;
     }
     api.rates.check_key(&holder.key_id).map_err(Problem::too_many)?;
     let query = Query::read(req.query_string(), route.query)?;
@@ -271,6 +277,24 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     match route.work {
         Work::Handler(run) => run(&x).await,
         Work::Description => Reply::json(openapi::document()),
+    }
+}
+
+/// Refuses an endpoint that the operator does not see, exactly as one that is not there.
+async fn check_reach(
+    req: &HttpRequest,
+    store: &Store,
+    operator: &Operator,
+    named: &str,
+) -> Result<(), Problem> {
+    if operator.reach == Reach::Everything {
+        return Ok(());
+    }
+    let wanted = named.to_owned();
+    match store.read(move |conn| endpoint_store::endpoints::find(conn, &wanted)).await {
+        Ok(endpoint) if operator.sees(&endpoint) => Ok(()),
+        Ok(_) | Err(StoreError::NotFound(_)) => Err(endpoints::no_such(named)),
+        Err(error) => Err(Problem::of(error, &scim::request_id(req))),
     }
 }
 

@@ -122,7 +122,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         "responses": responses(route, schemas),
     });
     if let Some(map) = operation.as_object_mut() {
-        match route.least {
+        match route.least() {
             Some(role) => {
                 map.insert("description".into(), json!(format!("Needs the role `{}`.", role.as_str())));
                 map.insert("x-least-role".into(), json!(role.as_str()));
@@ -164,8 +164,8 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
     };
     let refused = [
         (400, "A parameter or header is wrong, or the body is no JSON.", true),
-        (401, "No valid API key.", route.least.is_some()),
-        (403, "The operator's role does not allow it.", route.least.is_some()),
+        (401, "No valid API key.", route.least().is_some()),
+        (403, "The operator's role does not allow it.", route.least().is_some()),
         (404, "There is no such thing.", route.path.contains('{')),
         (405, "The path does not take this method.", true),
         (409, "The present state does not allow it.", route.method != actix_web::http::Method::GET),
@@ -173,8 +173,8 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
         (413, "The body is too large.", route.takes.is_some()),
         (415, "The body is not JSON.", route.takes.is_some()),
         (422, "The body is not what is wanted; `errors` has the places.", route.takes.is_some()),
-        (429, "Too many requests.", route.least.is_some()),
-        (503, "The database does not answer.", route.least.is_some()),
+        (429, "Too many requests.", route.least().is_some()),
+        (503, "The database does not answer.", route.least().is_some()),
     ];
     for (status, about, _) in refused.iter().filter(|(_, _, applies)| *applies) {
         responses.insert(status.to_string(), refusal(about));

@@ -1,8 +1,9 @@
 //! `/operators`: the people who run the platform, for admins; owners are managed by owners.
 
 use endpoint_admin::password;
-use endpoint_store::api_keys;
-use endpoint_store::operators::{self, Operator, Role};
+use endpoint_store::caller::Actor;
+use endpoint_store::operators::{self, Link, Operator, Reach, Role};
+use endpoint_store::{Millis, api_keys, second_factor};
 use scim_core::time::format;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -10,6 +11,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use zeroize::Zeroizing;
 
+use super::endpoints::present;
 use super::me::{KeyView, key_of};
 use super::problem::{Place, Problem};
 use super::route::BASE;
@@ -23,8 +25,12 @@ pub(super) struct OperatorView {
     name: String,
     /// `owner`, `admin`, `operator` or `auditor`.
     role: &'static str,
-    /// `active` or `disabled`.
+    /// `active`, `invited` (no password was set yet) or `disabled`.
     status: &'static str,
+    /// The tenants to whose endpoints the operator is limited; null for no limit.
+    tenants: Option<Vec<String>>,
+    /// Whether signing in to the console asks for a code, too.
+    second_factor: bool,
     #[schema(format = DateTime)]
     created_at: String,
     #[schema(format = DateTime)]
@@ -40,7 +46,9 @@ impl OperatorView {
             id: operator.id.clone(),
             name: operator.name.clone(),
             role: operator.role.as_str(),
-            status: if operator.disabled_at.is_some() { "disabled" } else { "active" },
+            status: operator.status().as_str(),
+            tenants: operator.reach.tenants().map(<[String]>::to_vec),
+            second_factor: operator.second_factor_since.is_some(),
             created_at: format(operator.created_at),
             disabled_at: operator.disabled_at.map(format),
             last_sign_in_at: operator.last_sign_in_at.map(format),
@@ -82,18 +90,56 @@ pub(super) struct NewOperatorBody {
     name: String,
     #[schema(inline, value_type = RoleName)]
     role: RoleName,
-    /// For the console; kept as an Argon2id hash.
-    #[schema(format = Password, min_length = 12, max_length = 1000, pattern = r"^[^\x00]*$")]
-    password: String,
+    /// For the console; kept as an Argon2id hash. Without one the answer has a link by which they set their own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, format = Password, min_length = 12, max_length = 1000, pattern = r"^[^\x00]*$")]
+    password: Option<String>,
+}
+
+/// What is to be different.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperatorPatch {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(inline, value_type = RoleName, required = false)]
+    role: Option<RoleName>,
+    /// The tenants to whose endpoints the operator is limited; `null` lifts the limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>, required = false)]
+    tenants: Option<Option<Vec<String>>>,
 }
 
 /// A new password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordBody {
-    /// For the console; kept as an Argon2id hash.
-    #[schema(format = Password, min_length = 12, max_length = 1000, pattern = r"^[^\x00]*$")]
-    password: String,
+    /// For the console; kept as an Argon2id hash. Without one the former password ends, and the answer has a link by which
+    /// they set their own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, format = Password, min_length = 12, max_length = 1000, pattern = r"^[^\x00]*$")]
+    password: Option<String>,
+}
+
+/// An account, with the link that was made for it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OperatorWithLink {
+    #[serde(flatten)]
+    operator: OperatorView,
+    /// Where they set their password: once, by whoever opens it. Shown this once; null when a password was given.
+    setup_url: Option<String>,
+    #[schema(format = DateTime)]
+    setup_url_expires_at: Option<String>,
+}
+
+impl OperatorWithLink {
+    fn new(x: &Exchange, (operator, link): &(Operator, Option<Link>)) -> Self {
+        let url = |link: &Link| format!("{}/setup/{}", x.api.console_url.as_str(), link.code.reveal());
+        Self {
+            operator: OperatorView::new(operator),
+            setup_url: link.as_ref().map(url),
+            setup_url_expires_at: link.as_ref().map(|link| format(link.expires_at)),
+        }
+    }
 }
 
 async fn hashed(x: &Exchange, password: Zeroizing<String>) -> Result<String, Problem> {
@@ -103,18 +149,6 @@ async fn hashed(x: &Exchange, password: Zeroizing<String>) -> Result<String, Pro
         tracing::error!(%error, "a password could not be hashed");
         Problem::internal()
     })
-}
-
-/// The operator of the path, if the one who asks may manage such a one.
-async fn wanted(x: &Exchange) -> Result<Operator, Problem> {
-    let named = x.segment("operator").to_owned();
-    let found = x.read(move |conn| operators::find_by(conn, &named)).await?;
-    // Roles do not change, so what was read stays true.
-    if x.operator.role.may_manage(found.role) {
-        Ok(found)
-    } else {
-        Err(Problem::forbidden(x.operator.role, found.role))
-    }
 }
 
 pub(super) async fn list(x: &Exchange) -> Outcome {
@@ -134,26 +168,87 @@ pub(super) async fn create(x: &Exchange) -> Outcome {
     if !x.operator.role.may_manage(role) {
         return Err(Problem::forbidden(x.operator.role, role));
     }
-    let hash = hashed(x, Zeroizing::new(body.password)).await?;
+    let hash = match body.password {
+        Some(password) => Some(hashed(x, Zeroizing::new(password)).await?),
+        None => None,
+    };
     let (name, actor, now) = (body.name, x.actor(), x.now);
-    let made = x.write(move |tx| operators::create(tx, &name, &hash, role, &actor, now)).await?;
-    let location = format!("{BASE}/operators/{}", made.id);
-    Ok(Reply::json(&OperatorView::new(&made))?.made_at(location))
+    let made = x
+        .write(move |tx| match &hash {
+            Some(hash) => Ok((operators::create(tx, &name, hash, role, &actor, now)?, None)),
+            None => operators::invite(tx, &name, role, &actor, now).map(with_link),
+        })
+        .await?;
+    let location = format!("{BASE}/operators/{}", made.0.id);
+    Ok(Reply::json(&OperatorWithLink::new(x, &made))?.made_at(location))
+}
+
+fn with_link((operator, link): (Operator, Link)) -> (Operator, Option<Link>) {
+    (operator, Some(link))
+}
+
+/// Who acts on whom, and when.
+fn act(x: &Exchange) -> (String, Actor, Millis) {
+    (x.segment("operator").to_owned(), x.actor(), x.now)
+}
+
+pub(super) async fn patch(x: &Exchange) -> Outcome {
+    let body: OperatorPatch = x.body()?;
+    let (named, actor, now) = act(x);
+    let changed = x
+        .write(move |tx| {
+            let mut changed = operators::manageable(tx, &named, &actor)?;
+            if let Some(RoleName(role)) = body.role {
+                changed = operators::set_role(tx, &changed.id, role, &actor, now)?;
+            }
+            if let Some(tenants) = &body.tenants {
+                let reach = Reach::to_tenants(tenants.as_deref().unwrap_or_default())?;
+                changed = operators::set_reach(tx, &changed.id, &reach, &actor, now)?;
+            }
+            Ok(changed)
+        })
+        .await?;
+    Reply::json(&OperatorView::new(&changed))
 }
 
 pub(super) async fn disable(x: &Exchange) -> Outcome {
-    let (name, actor, now) = (wanted(x).await?.name, x.actor(), x.now);
-    let off = x.write(move |tx| operators::disable(tx, &name, &actor, now)).await?;
+    let (named, actor, now) = act(x);
+    let off = x.write(move |tx| operators::disable(tx, &named, &actor, now)).await?;
     Reply::json(&OperatorView::new(&off))
+}
+
+pub(super) async fn enable(x: &Exchange) -> Outcome {
+    let (named, actor, now) = act(x);
+    let on = x.write(move |tx| operators::enable(tx, &named, &actor, now)).await?;
+    Reply::json(&OperatorView::new(&on))
+}
+
+pub(super) async fn sign_out(x: &Exchange) -> Outcome {
+    let (named, actor, now) = act(x);
+    x.write(move |tx| operators::sign_out(tx, &named, &actor, now)).await?;
+    Reply::done()
+}
+
+pub(super) async fn reset_second_factor(x: &Exchange) -> Outcome {
+    let (named, actor, now) = act(x);
+    let reset = x.write(move |tx| second_factor::reset(tx, &named, &actor, now)).await?;
+    Reply::json(&OperatorView::new(&reset))
 }
 
 pub(super) async fn reset_password(x: &Exchange) -> Outcome {
     let body: PasswordBody = x.body()?;
-    let name = wanted(x).await?.name;
-    let hash = hashed(x, Zeroizing::new(body.password)).await?;
-    let (actor, now) = (x.actor(), x.now);
-    let on = x.write(move |tx| operators::reset_password(tx, &name, &hash, &actor, now)).await?;
-    Reply::json(&OperatorView::new(&on))
+    let hash = match body.password {
+        Some(password) => Some(hashed(x, Zeroizing::new(password)).await?),
+        None => None,
+    };
+    let (named, actor, now) = act(x);
+    let on = x
+        .write(move |tx| match &hash {
+            Some(hash) => Ok((operators::reset_password(tx, &named, hash, &actor, now)?, None)),
+            None => operators::reset_by_link(tx, &named, &actor, now).map(with_link),
+        })
+        .await?;
+    Reply::json(&OperatorWithLink::new(x, &on))
 }
 
 pub(super) async fn keys(x: &Exchange) -> Outcome {
@@ -168,9 +263,9 @@ pub(super) async fn keys(x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn revoke_key(x: &Exchange) -> Outcome {
-    let operator = wanted(x).await?;
-    let (key, actor, now) = (key_of(x), x.actor(), x.now);
+    let (key, (named, actor, now)) = (key_of(x), act(x));
     x.write(move |tx| {
+        let operator = operators::manageable(tx, &named, &actor)?;
         let record = api_keys::get(tx, &operator, &key)?;
         if record.revoked_at.is_some() {
             // It is as it is wanted: asking again is no mistake.

@@ -131,6 +131,7 @@ impl Problem {
             StoreError::Scim(error) => error.into(),
             StoreError::NotFound(sentence) => Self::not_found(sentence),
             StoreError::Refused(sentence) => Self::new(StatusCode::CONFLICT, sentence),
+            StoreError::Forbidden(sentence) => Self::new(StatusCode::FORBIDDEN, sentence),
             StoreError::Invalid { pointer, sentence } => {
                 Self::unprocessable(vec![Place::at(pointer, sentence)])
             }

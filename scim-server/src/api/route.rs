@@ -1,4 +1,4 @@
-//! Every route of the management API, on one screen: method, path, the least role, what it takes and gives.
+//! Every route of the management API, on one screen: method, path, what it does (and so who may), what it takes and gives.
 //!
 //! The door, `Allow`, `/api/v1/openapi.json` and the tests that try every route with every credential read this table,
 //! and nothing else.
@@ -7,13 +7,15 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::http::Method;
+// What each role may do stands in one table, `Act::TABLE`; here its acts go by the least role that may.
+use endpoint_store::operators::Act::{self, People as Admin, See as Auditor, Work as Operator};
 use endpoint_store::operators::Role;
-use endpoint_store::operators::Role::{Admin, Auditor, Operator};
 
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, me, operators, rotation, schemas, tokens,
+    Exchange, Outcome, audit, directory, endpoints, evidence, guests, me, operators, rotation, schemas,
+    tokens,
 };
 
 /// What all paths begin with.
@@ -37,8 +39,8 @@ pub struct Route {
     pub method: Method,
     /// Where, behind [`BASE`]; `{…}` stands for one segment.
     pub path: &'static str,
-    /// The least role that may; `None` is for everybody, without a key.
-    pub least: Option<Role>,
+    /// What it does, which says who may; `None` is for everybody, without a key.
+    pub act: Option<Act>,
     pub(super) summary: &'static str,
     pub(super) query: &'static [Param],
     pub(super) conditional: bool,
@@ -57,6 +59,11 @@ impl std::fmt::Debug for Route {
 }
 
 impl Route {
+    /// The least role that may.
+    pub fn least(&self) -> Option<Role> {
+        self.act.map(Act::least)
+    }
+
     /// Whether it takes a body.
     pub fn takes_body(&self) -> bool {
         self.takes.is_some()
@@ -95,11 +102,11 @@ impl Route {
     }
 }
 
-const fn route(method: Method, path: &'static str, least: Role, summary: &'static str, run: Run) -> Route {
+const fn route(method: Method, path: &'static str, act: Act, summary: &'static str, run: Run) -> Route {
     Route {
         method,
         path,
-        least: Some(least),
+        act: Some(act),
         summary,
         query: &[],
         conditional: false,
@@ -115,7 +122,7 @@ const fn route(method: Method, path: &'static str, least: Role, summary: &'stati
 const DESCRIPTION: Route = Route {
     method: GET,
     path: "/openapi.json",
-    least: None,
+    act: None,
     summary: "This description",
     query: &[],
     conditional: false,
@@ -157,7 +164,8 @@ const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
 use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
-use operators::{NewOperatorBody, OperatorView, PasswordBody};
+use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
+use operators::{NewOperatorBody, OperatorPatch, OperatorView, OperatorWithLink, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
 use tokens::{IssuedToken, NewTokenBody, TokenPatchBody, TokenView};
@@ -169,7 +177,7 @@ pub static ROUTES: &[Route] = &[
     route(GET, "/me", Auditor, "Who the key acts for", run!(me::show)).gives(&[(200, Some(one::<me::MeView>))]),
     route(GET, "/me/keys", Auditor, "The operator's own API keys, dead ones too", run!(me::keys))
         .gives(&[(200, Some(page::<me::KeyView>))]),
-    route(DELETE, "/me/keys/{key}", Auditor, "Revoke one of the operator's own API keys", run!(me::revoke)),
+    route(DELETE, "/me/keys/{key}", Act::Own, "Revoke one of the operator's own API keys", run!(me::revoke)),
 
     route(GET, "/endpoints", Auditor, "Endpoints by name", run!(endpoints::list))
         .query(&[LIMIT, AFTER, SEARCH, TENANT, STATUS]).gives(&[(200, Some(page::<EndpointView>))]),
@@ -237,6 +245,12 @@ pub static ROUTES: &[Route] = &[
     route(POST, "/endpoints/{endpoint}/tokens/{token}/unretire", Operator, "Open a token again that retired within 24 hours", run!(rotation::unretire))
         .gives(&[(200, Some(one::<TokenView>))]),
 
+    route(GET, "/endpoints/{endpoint}/guest-links", Auditor, "Set-up links for the customer's administrator, dead ones too", run!(guests::list))
+        .gives(&[(200, Some(page::<GuestLinkView>))]),
+    route(POST, "/endpoints/{endpoint}/guest-links", Operator, "Make a one-use set-up link; it is shown once", run!(guests::create))
+        .takes(one::<NewGuestLinkBody>).gives(&[(201, Some(one::<MadeGuestLink>))]),
+    route(DELETE, "/endpoints/{endpoint}/guest-links/{link}", Operator, "Take a set-up link back", run!(guests::revoke)),
+
     route(GET, "/endpoints/{endpoint}/users", Auditor, "Users by name, hidden ones too", run!(directory::users))
         .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),
     route(GET, "/endpoints/{endpoint}/users/{id}", Auditor, "One user", run!(directory::user))
@@ -271,13 +285,20 @@ pub static ROUTES: &[Route] = &[
     route(GET, "/operators", Admin, "Operators by name", run!(operators::list))
         .gives(&[(200, Some(page::<OperatorView>))]),
     route(POST, "/operators", Admin, "Make an operator; owners are made by owners", run!(operators::create))
-        .takes(one::<NewOperatorBody>).gives(&[(201, Some(one::<OperatorView>))]),
+        .takes(one::<NewOperatorBody>).gives(&[(201, Some(one::<OperatorWithLink>))]),
     route(GET, "/operators/{operator}", Admin, "One operator, by id or name", run!(operators::show))
+        .gives(&[(200, Some(one::<OperatorView>))]),
+    route(PATCH, "/operators/{operator}", Admin, "Change the role, or the tenants that the operator is limited to", run!(operators::patch))
+        .takes(one::<OperatorPatch>).gives(&[(200, Some(one::<OperatorView>))]),
+    route(POST, "/operators/{operator}/enable", Admin, "Switch an account on again; its keys stay dead", run!(operators::enable))
+        .gives(&[(200, Some(one::<OperatorView>))]),
+    route(POST, "/operators/{operator}/sign-out", Admin, "End all sessions of an operator", run!(operators::sign_out)),
+    route(POST, "/operators/{operator}/reset-second-factor", Admin, "Remove the second factor of an operator who lost it; sessions end", run!(operators::reset_second_factor))
         .gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/disable", Admin, "Switch an account off: sessions end, keys open nothing", run!(operators::disable))
         .gives(&[(200, Some(one::<OperatorView>))]),
-    route(POST, "/operators/{operator}/reset-password", Admin, "Set a password and switch the account on", run!(operators::reset_password))
-        .takes(one::<PasswordBody>).gives(&[(200, Some(one::<OperatorView>))]),
+    route(POST, "/operators/{operator}/reset-password", Admin, "Set a password, or make a link to set one, and switch the account on", run!(operators::reset_password))
+        .takes(one::<PasswordBody>).gives(&[(200, Some(one::<OperatorWithLink>))]),
     route(GET, "/operators/{operator}/keys", Admin, "An operator's API keys, dead ones too", run!(operators::keys))
         .gives(&[(200, Some(page::<me::KeyView>))]),
     route(DELETE, "/operators/{operator}/keys/{key}", Admin, "Revoke an operator's API key", run!(operators::revoke_key)),

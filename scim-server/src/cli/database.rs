@@ -2,7 +2,7 @@
 
 use clap::Args;
 use endpoint_store::check::{self, Fault};
-use endpoint_store::{DatabaseUrl, Store};
+use endpoint_store::{DatabaseUrl, Store, sealed};
 use serde_json::json;
 
 use super::output::{Answer, clean, count};
@@ -58,20 +58,30 @@ pub async fn check(args: &CheckArgs, config: Config) -> Result<(), Failure> {
         Vec::new()
     };
     let faults = context.read(check::faults).await?;
+    let keyring = context.store.keyring().clone();
+    let unopened = context.read(move |conn| sealed::unopened(conn, &keyring)).await?;
     let mut lines: Vec<String> = repaired.iter().map(|line| clean(line)).collect();
     lines.extend(faults.iter().map(|fault| clean(&fault.sentence)));
+    lines.extend(unopened.iter().map(|sentence| clean(sentence)));
     if faults.is_empty() {
         lines.push(format!("The database {url} is sound."));
     }
     let sentences: Vec<&str> = faults.iter().map(|fault| fault.sentence.as_str()).collect();
-    let mut json = json!({ "sound": faults.is_empty(), "faults": sentences });
+    let mut json = json!({ "sound": faults.is_empty(), "faults": sentences, "unopened": unopened });
     if args.repair
         && let Some(document) = json.as_object_mut()
     {
         document.insert("repaired".to_owned(), json!(repaired));
     }
     print(&Answer { json, text: lines.join("\n") }, args.format.json)?;
-    verdict(&url, &faults)
+    verdict(&url, &faults)?;
+    if unopened.is_empty() {
+        return Ok(());
+    }
+    let secrets = count(i64::try_from(unopened.len()).unwrap_or(i64::MAX), "secret");
+    Err(Failure::new(&format!(
+        "the database {url} is sound, but {secrets} in it cannot be opened: put the missing keys back, or set them anew"
+    )))
 }
 
 fn verdict(url: &str, faults: &[Fault]) -> Result<(), Failure> {

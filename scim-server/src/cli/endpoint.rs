@@ -12,6 +12,7 @@ use endpoint_store::version::Expected;
 use endpoint_store::{Endpoint, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
+use super::guest::{self, GuestCommand};
 use super::output::{Answer, clean, count, fields, moment, table, time};
 use super::schema::{self, SchemaArgs};
 use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live};
@@ -88,6 +89,9 @@ pub enum EndpointCommand {
     },
     /// Show or replace the extensions and resource types of its own
     Schema(SchemaArgs),
+    /// Links for the customer's administrator.
+    #[command(flatten)]
+    Guest(GuestCommand),
     /// Give it another name and URL; the old URL keeps working
     Rename {
         /// Names the endpoint.
@@ -149,6 +153,7 @@ pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failu
             Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })
         }
         EndpointCommand::Set { which, settings } => set(cx, which, settings).await,
+        EndpointCommand::Guest(command) => guest::run(command, cx).await,
         EndpointCommand::Schema(args) => schema::run(args, cx).await,
         EndpointCommand::Rename { which, name } => rename(cx, which, name).await,
         EndpointCommand::Pause(which) => set_status(cx, which, Turn::Pause).await,

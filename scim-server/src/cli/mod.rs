@@ -4,11 +4,13 @@
 
 pub mod database;
 pub mod endpoint;
+mod guest;
 pub mod key;
 pub mod oauth;
 pub mod operator;
 pub mod output;
 mod people;
+mod rekey;
 mod rotation;
 mod schema;
 mod seed;
@@ -71,6 +73,8 @@ pub enum Command {
     Restore(transfer::RestoreArgs),
     /// Copy everything to another database, as from SQLite to PostgreSQL
     Copy(transfer::CopyArgs),
+    /// Seal every secret that must be read again with the first key
+    Rekey(rekey::RekeyArgs),
 }
 
 /// How the outcome is printed.
@@ -160,8 +164,13 @@ fn with_default(mut args: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
     while let Some(arg) = args.get(at).and_then(|arg| arg.to_str()) {
         at += match arg {
-            "--database" | "--config" | "--public-url" => 2,
-            a if ["--database=", "--config=", "--public-url="].iter().any(|f| a.starts_with(f)) => 1,
+            "--database" | "--config" | "--public-url" | "--key-file" => 2,
+            a if ["--database=", "--config=", "--public-url=", "--key-file="]
+                .iter()
+                .any(|f| a.starts_with(f)) =>
+            {
+                1
+            }
             _ => break,
         };
     }
@@ -188,7 +197,8 @@ impl Context {
     /// # Errors
     /// [`Failure`] when it cannot be used.
     pub fn open(config: Config) -> Result<Self, Failure> {
-        let store = Store::open(&config.database)
+        let keys = config.keys.clone();
+        let store = Store::open_sealed(&config.database, endpoint_store::CONNECTIONS, keys)
             .map_err(|error| Failure::of_database(&config.database.to_string(), &error))?;
         let now = config.clock.now();
         Ok(Self { store, config, now })
@@ -258,6 +268,7 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         Command::Backup(args) => (args.format.json, transfer::backup(&args, &config)),
         Command::Restore(args) => return print(&transfer::restore(&args, &config)?, args.format.json),
         Command::Copy(args) => (args.format.json, transfer::copy(&args, &config)),
+        Command::Rekey(args) => return rekey::run(&args, &Context::open(config)?).await,
         Command::Check(args) => return database::check(&args, config).await,
         Command::Serve(_) => return Err(Failure::new("serving is not a command that ends")),
     };

@@ -4,9 +4,9 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::{Args, Subcommand};
 use endpoint_admin::password;
-use endpoint_store::StoreError;
 use endpoint_store::caller::Actor;
-use endpoint_store::operators::{self, Operator, Role};
+use endpoint_store::operators::{self, Link, Operator, Reach, Role};
+use endpoint_store::{Millis, StoreError, Tx, second_factor};
 use serde_json::{Value, json};
 
 use super::key::{self, KeyArgs};
@@ -49,7 +49,37 @@ pub enum OperatorCommand {
         /// Name of the account
         name: String,
     },
-    /// Set a new password, switch the account on, and sign it out everywhere
+    /// Switch an account on again; its API keys stay dead
+    Enable {
+        /// Name of the account
+        name: String,
+    },
+    /// Give an account another role
+    SetRole {
+        /// Name of the account
+        name: String,
+        /// owner, admin, operator or auditor
+        #[arg(long)]
+        role: Role,
+    },
+    /// Limit an account to the endpoints of some tenants, or lift the limit
+    #[command(group(clap::ArgGroup::new("reach").required(true).multiple(false)))]
+    SetTenants {
+        /// Name of the account
+        name: String,
+        /// A tenant, compared without case; can be given several times
+        #[arg(long = "tenant", value_name = "T", group = "reach")]
+        tenants: Vec<String>,
+        /// Every endpoint
+        #[arg(long, group = "reach")]
+        all: bool,
+    },
+    /// End all sessions of an account
+    SignOut {
+        /// Name of the account
+        name: String,
+    },
+    /// Set a new password, or make a link to set one, switch the account on, and sign it out everywhere
     ResetPassword {
         /// Name of the account
         name: String,
@@ -57,16 +87,32 @@ pub enum OperatorCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Remove the second factor of an account, and sign it out everywhere
+    ResetSecondFactor {
+        /// Name of the account
+        name: String,
+    },
     /// Issue, list and revoke keys for the management API
     Key(KeyArgs),
 }
 
 /// Where the password comes from. Never the command line: every process of the machine can read that.
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 pub struct PasswordSource {
     /// Read the password from the first line of stdin
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub password_stdin: bool,
+    /// Make a one-use link, by which they set a password of their own
+    #[arg(long)]
+    pub link: bool,
+}
+
+impl PasswordSource {
+    /// The hash of the password; none where there will be a link.
+    fn read(&self) -> Result<Option<String>, Failure> {
+        if self.link { Ok(None) } else { read_hash().map(Some) }
+    }
 }
 
 /// Carries out one of them.
@@ -75,44 +121,113 @@ pub struct PasswordSource {
 /// [`Failure`].
 pub async fn run(command: OperatorCommand, config: Config) -> Result<Answer, Failure> {
     match command {
-        OperatorCommand::Create { name, role, .. } => {
-            let hash = read_hash()?;
-            let cx = Context::open(config)?;
-            let now = cx.now;
-            let made =
-                cx.write(move |tx| operators::create(tx, &name, &hash, role, &Actor::cli(), now)).await?;
-            Ok(done(&made, &format!("{} `{}` can sign in to the console.", role_name(role), made.name)))
+        OperatorCommand::Create { name, role, password } => {
+            let hash = password.read()?;
+            create(&Context::open(config)?, name, role, hash).await
+        }
+        OperatorCommand::ResetPassword { name, password } => {
+            let hash = password.read()?;
+            reset(&Context::open(config)?, name, hash).await
         }
         OperatorCommand::Key(args) => key::run(args.command, &Context::open(config)?).await,
         OperatorCommand::List => list(&Context::open(config)?).await,
-        OperatorCommand::Disable { name } => {
-            let cx = Context::open(config)?;
-            let now = cx.now;
-            let off =
-                cx.write(move |tx| operators::disable(tx, &name, &Actor::cli(), now).map_err(hint)).await?;
-            Ok(done(
-                &off,
-                &format!(
-                    "`{}` can no longer sign in, is signed out everywhere, and has API keys that open nothing. \
-                     `operator reset-password` switches the account on again.",
-                    off.name
-                ),
-            ))
-        }
-        OperatorCommand::ResetPassword { name, .. } => {
-            let hash = read_hash()?;
-            let cx = Context::open(config)?;
-            let now = cx.now;
-            let reset = cx.write(move |tx| {
-                operators::reset_password(tx, &name, &hash, &Actor::cli(), now).map_err(hint)
-            });
-            let on = reset.await?;
-            Ok(done(
-                &on,
-                &format!("`{}` can sign in with the new password, and is signed out everywhere.", on.name),
-            ))
-        }
+        other => change(&Context::open(config)?, other).await,
     }
+}
+
+/// What changes one account and says so in a sentence.
+async fn change(cx: &Context, command: OperatorCommand) -> Result<Answer, Failure> {
+    let (changed, sentence) = match command {
+        OperatorCommand::Disable { name } => (
+            write(cx, name, operators::disable).await?,
+            "can no longer sign in, is signed out everywhere, and has API keys that open nothing. \
+             `operator enable` and `operator reset-password` switch the account on again."
+                .to_owned(),
+        ),
+        OperatorCommand::Enable { name } => (
+            write(cx, name, operators::enable).await?,
+            "is switched on. API keys from before stay dead.".to_owned(),
+        ),
+        OperatorCommand::SignOut { name } => {
+            (write(cx, name, operators::sign_out).await?, "is signed out everywhere.".to_owned())
+        }
+        OperatorCommand::ResetSecondFactor { name } => (
+            write(cx, name, second_factor::reset).await?,
+            "signs in with the password alone, and is signed out everywhere. A new second factor is set up on the \
+             console's account page."
+                .to_owned(),
+        ),
+        OperatorCommand::SetRole { name, role } => {
+            let set = move |tx: &mut Tx<'_>, name: &str, actor: &Actor, now| {
+                operators::set_role(tx, name, role, actor, now)
+            };
+            (write(cx, name, set).await?, format!("has the role {}.", role.as_str()))
+        }
+        OperatorCommand::SetTenants { name, tenants, .. } => {
+            let set = move |tx: &mut Tx<'_>, name: &str, actor: &Actor, now| {
+                operators::set_reach(tx, name, &Reach::to_tenants(&tenants)?, actor, now)
+            };
+            let changed = write(cx, name, set).await?;
+            let sees = changed.reach.tenants().map_or_else(
+                || "sees every endpoint.".to_owned(),
+                |tenants| format!("sees the endpoints of {} and no others.", tenants.join(", ")),
+            );
+            (changed, sees)
+        }
+        _ => return Err(Failure::new("this command is another one's business")),
+    };
+    let sentence = format!("`{}` {sentence}", changed.name);
+    Ok(done(&changed, &sentence))
+}
+
+/// Something that is done to one account.
+async fn write(
+    cx: &Context,
+    name: String,
+    act: impl Fn(&mut Tx<'_>, &str, &Actor, Millis) -> Result<Operator, StoreError> + Send + 'static,
+) -> Result<Operator, Failure> {
+    let now = cx.now;
+    cx.write(move |tx| act(tx, &name, &Actor::cli(), now).map_err(hint)).await
+}
+
+async fn create(cx: &Context, name: String, role: Role, hash: Option<String>) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let Some(hash) = hash else {
+        let made = cx.write(move |tx| operators::invite(tx, &name, role, &Actor::cli(), now)).await?;
+        return Ok(linked(cx, &made));
+    };
+    let made = cx.write(move |tx| operators::create(tx, &name, &hash, role, &Actor::cli(), now)).await?;
+    Ok(done(&made, &format!("{} `{}` can sign in to the console.", role_name(role), made.name)))
+}
+
+async fn reset(cx: &Context, name: String, hash: Option<String>) -> Result<Answer, Failure> {
+    let now = cx.now;
+    let Some(hash) = hash else {
+        let reset = cx.write(move |tx| operators::reset_by_link(tx, &name, &Actor::cli(), now).map_err(hint));
+        return Ok(linked(cx, &reset.await?));
+    };
+    let set = move |tx: &mut Tx<'_>, name: &str, actor: &Actor, now| {
+        operators::reset_password(tx, name, &hash, actor, now)
+    };
+    let on = write(cx, name, set).await?;
+    Ok(done(&on, &format!("`{}` can sign in with the new password, and is signed out everywhere.", on.name)))
+}
+
+/// An account with the link by which its owner sets a password.
+fn linked(cx: &Context, (operator, link): &(Operator, Link)) -> Answer {
+    let url = format!("{}/setup/{}", cx.config.public_url_at(cx.config.listen), link.code.reveal());
+    let mut json = record(operator);
+    if let Some(map) = json.as_object_mut() {
+        map.insert("setup_url".into(), json!(url));
+        map.insert("setup_url_expires_at".into(), time(Some(link.expires_at)));
+    }
+    let text = format!(
+        "`{}` sets a password through this link. It works once, for whoever opens it, until {}; it is shown now and never \
+         again:\n{url}",
+        operator.name,
+        moment(Some(link.expires_at), cx.now)
+    );
+    Answer { json, text }
 }
 
 pub(super) fn hint(error: StoreError) -> StoreError {
@@ -140,26 +255,25 @@ fn record(operator: &Operator) -> Value {
         "id": operator.id,
         "name": operator.name,
         "role": operator.role.as_str(),
-        "status": status(operator),
+        "status": operator.status().as_str(),
+        "tenants": operator.reach.tenants(),
+        "second_factor": operator.second_factor_since.is_some(),
         "created_at": time(Some(operator.created_at)),
         "disabled_at": time(operator.disabled_at),
         "last_sign_in_at": time(operator.last_sign_in_at),
     })
 }
 
-fn status(operator: &Operator) -> &'static str {
-    if operator.disabled_at.is_some() { "disabled" } else { "active" }
-}
-
 async fn list(cx: &Context) -> Result<Answer, Failure> {
     let operators = cx.read(operators::list).await?;
-    let rows: Vec<[String; 5]> = operators
+    let rows: Vec<[String; 6]> = operators
         .iter()
         .map(|o| {
             [
                 o.name.clone(),
                 o.role.as_str().to_owned(),
-                status(o).to_owned(),
+                o.status().as_str().to_owned(),
+                if o.second_factor_since.is_some() { "on" } else { "off" }.to_owned(),
                 moment(o.last_sign_in_at, cx.now),
                 moment(Some(o.created_at), cx.now),
             ]
@@ -168,7 +282,7 @@ async fn list(cx: &Context) -> Result<Answer, Failure> {
     let text = if rows.is_empty() {
         "There is no operator yet; the set-up link that `serve` prints makes the first owner.".to_owned()
     } else {
-        table(["NAME", "ROLE", "STATUS", "LAST SIGN-IN", "MADE"], &rows)
+        table(["NAME", "ROLE", "STATUS", "SECOND FACTOR", "LAST SIGN-IN", "MADE"], &rows)
     };
     let records: Vec<Value> = operators.iter().map(record).collect();
     Ok(Answer { json: json!({ "operators": records }), text })

@@ -72,6 +72,26 @@ fn flag_wins_over_environment_over_file() {
 }
 
 #[test]
+fn keys_come_from_a_file_or_from_the_environment_and_are_not_repeated() {
+    let key = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let source = |file: &str, variables: &[(&str, &str)]| {
+        load(file, variables, Common::default(), &ServeFlags::default()).unwrap().keys.to_string()
+    };
+    assert_eq!(source("key_file = 'a'", &[]), "the key file a");
+    assert_eq!(source("key_file = 'a'", &[("SCIM_KEY_FILE", "b")]), "the key file b");
+    assert_eq!(source("key_file = 'a'", &[("SCIM_KEY", key)]), "SCIM_KEY");
+    let common = Common { key_file: Some("c".into()), ..Common::default() };
+    let config = load("", &[("SCIM_KEY", key)], common, &ServeFlags::default()).unwrap();
+    assert_eq!(format!("{:?}", config.keys), "the key file c");
+    assert!(refusal("", &[("SCIM_KEY", key), ("SCIM_KEY_FILE", "b")]).contains("both set"));
+    let sentence = refusal("", &[("SCIM_KEY", "c2VjcmV0")]);
+    assert!(
+        sentence.starts_with("SCIM_KEY: line 1 is no key") && !sentence.contains("c2VjcmV0"),
+        "{sentence}"
+    );
+}
+
+#[test]
 fn an_empty_variable_is_not_set() {
     let config = load("rate = 7", &[("SCIM_RATE", "")], Common::default(), &ServeFlags::default()).unwrap();
     assert_eq!(config.rate, Some(7));
