@@ -105,9 +105,15 @@ pub(super) struct OperatorPatch {
     role: Option<RoleName>,
     /// The tenants to whose endpoints the operator is limited; `null` lifts the limit.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Vec<String>>, required = false)]
+    #[schema(value_type = Option<Vec<TenantName>>, required = false, max_items = 100)]
     tenants: Option<Option<Vec<String>>>,
 }
+
+/// A tenant, as it stands on endpoints; compared without case.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[!-~][^\x00-\x1f\x7f-\x9f]*$")]
+#[expect(dead_code, reason = "describes the names in a list")]
+pub(super) struct TenantName(String);
 
 /// A new password.
 #[derive(Deserialize, ToSchema)]
