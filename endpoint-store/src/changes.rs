@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::caller::{ActorKind, Caller};
 use crate::conn::Conn;
-use crate::dialect;
 use crate::dialect::tables::{ChangeRow as Row, ChangeSubject, Kept as _};
+use crate::dialect::{self, on_each};
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -254,16 +254,18 @@ pub(crate) fn append(
     if dialect::at_once(tx, at_once)?.is_some() {
         return Ok(());
     }
-    row.seq = next_number(tx, &row.endpoint_id, ticks)?;
-    diesel::insert_into(changes::table).values(&row).execute(&mut **tx)?;
+    let number = statements::Number { endpoint: &row.endpoint_id, ticks };
+    let number = dialect::stated(tx, number)?.first().copied();
+    row.seq =
+        number.ok_or_else(|| StoreError::Damaged("an endpoint has no place in the change log".into()))?;
+    on_each!(&mut **tx, c => diesel::insert_into(changes::table).values(&row).execute(c))?;
     for subject in subjects {
-        diesel::insert_into(change_subjects::table)
-            .values((
-                change_subjects::endpoint_id.eq(&row.endpoint_id),
-                change_subjects::subject_id.eq(subject),
-                change_subjects::seq.eq(row.seq),
-            ))
-            .execute(&mut **tx)?;
+        let subject = (
+            change_subjects::endpoint_id.eq(&row.endpoint_id),
+            change_subjects::subject_id.eq(subject),
+            change_subjects::seq.eq(row.seq),
+        );
+        on_each!(&mut **tx, c => diesel::insert_into(change_subjects::table).values(subject).execute(c))?;
     }
     Ok(())
 }
@@ -279,26 +281,6 @@ pub(crate) fn ticks(caller: &Caller, new: &NewChange<'_>, now: Millis) -> Ticks 
         group: (new.resource_type == "Group").then_some(now),
         update: (!made).then_some(now),
     }
-}
-
-fn next_number(tx: &mut Tx<'_>, endpoint: &str, ticks: Ticks) -> Result<i64, StoreError> {
-    type Row = (String, i64, Option<i64>, Option<i64>, Option<i64>);
-    let own_row = || endpoint_progress::table.filter(endpoint_progress::endpoint_id.eq(endpoint));
-    let (_, seq, user_at, group_at, update_at): Row = diesel::update(own_row())
-        .set(endpoint_progress::last_change.eq(endpoint_progress::last_change + 1))
-        .returning(endpoint_progress::all_columns)
-        .get_result(&mut **tx)?;
-    let now = (user_at.or(ticks.user), group_at.or(ticks.group), update_at.or(ticks.update));
-    if now != (user_at, group_at, update_at) {
-        diesel::update(own_row())
-            .set((
-                endpoint_progress::first_user_at.eq(now.0),
-                endpoint_progress::first_group_at.eq(now.1),
-                endpoint_progress::first_update_at.eq(now.2),
-            ))
-            .execute(&mut **tx)?;
-    }
-    Ok(seq)
 }
 
 impl TryFrom<Row> for Change {

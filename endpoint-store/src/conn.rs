@@ -7,6 +7,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use crate::checkpoint::LONGEST;
+
+/// How much of a SQLite file is read where the system has it in memory already, in bytes: no copy and no system call per page.
+/// What lies behind is read the usual way.
+const MAPPED: u64 = 0x7fff_0000;
 use crate::error::StoreError;
 
 /// A connection to either database. One query text serves both; `dialect.rs` has the few exceptions.
@@ -75,6 +79,16 @@ pub(crate) fn prepare_file(path: &Path) -> Result<(), StoreError> {
     options.open(path).map(drop).map_err(|e| say("open", e))
 }
 
+/// Opens a connection that writes: its statements are few and find one row each, so that PostgreSQL plans each of them
+/// once and not for every execution, which takes as long as the writing.
+pub(crate) fn open_to_write(url: &DatabaseUrl) -> Result<Conn, StoreError> {
+    let mut conn = open(url)?;
+    if let Conn::Postgres(c) = &mut conn {
+        c.batch_execute("SET plan_cache_mode = 'force_generic_plan'")?;
+    }
+    Ok(conn)
+}
+
 /// Opens one connection and sets what every connection needs.
 pub(crate) fn open(url: &DatabaseUrl) -> Result<Conn, StoreError> {
     match url {
@@ -85,7 +99,8 @@ pub(crate) fn open(url: &DatabaseUrl) -> Result<Conn, StoreError> {
             // FULL: an answered write survives power loss. busy_timeout: the CLI may write while a server runs.
             conn.batch_execute(&format!(
                 "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = {LONGEST};",
+                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = {LONGEST}; \
+                 PRAGMA mmap_size = {MAPPED};",
             ))?;
             Ok(Conn::Sqlite(conn))
         }

@@ -12,6 +12,18 @@ use crate::writer::Tx;
 
 pub(crate) mod tables;
 
+/// Runs a query on the connection itself instead of through the common one. Diesel then finds its prepared statement by the
+/// type of the query; through the common one the text is built anew every time, to be looked up by. For what many requests run.
+macro_rules! on_each {
+    ($conn:expr, $c:ident => $run:expr) => {
+        match &mut *$conn {
+            $crate::conn::Conn::Sqlite($c) => $run,
+            $crate::conn::Conn::Postgres($c) => $run,
+        }
+    };
+}
+pub(crate) use on_each;
+
 /// Begins the one kind of write transaction.
 ///
 /// SQLite takes the write lock at once: a transaction that reads first and writes later fails with
@@ -193,6 +205,14 @@ where
         Conn::Sqlite(_) => Ok(None),
         Conn::Postgres(c) => statement.internal_load(c)?.collect::<QueryResult<_>>().map(Some),
     }
+}
+
+/// Runs a statement that both databases know by the same text, and gives its rows.
+pub(crate) fn stated<'q, S>(conn: &mut Conn, statement: S) -> Result<Vec<i64>, DieselError>
+where
+    S: LoadQuery<'q, SqliteConnection, i64> + LoadQuery<'q, PgConnection, i64>,
+{
+    on_each!(conn, c => statement.internal_load(c)?.collect())
 }
 
 /// Whether [`at_once`] does anything here.

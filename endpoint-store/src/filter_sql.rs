@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 use scim_core::filter::{CompareOp, Filter, Literal};
 use scim_core::fold::fold;
-use scim_core::index;
+use scim_core::index::{self, IndexKey};
 use scim_core::path::AttrPath;
 use scim_core::schema::{Resolved, ResourceType};
 
@@ -48,6 +48,16 @@ pub(crate) fn is_narrow(rt: &ResourceType, filter: &Filter) -> bool {
         Filter::Or(terms) => terms.iter().all(|term| is_narrow(rt, term)),
         _ => false,
     }
+}
+
+/// The key that all matches of a filter have and nothing else has, if it asks for one value of an indexed attribute.
+pub(crate) fn one_key(rt: &ResourceType, filter: &Filter) -> Option<IndexKey> {
+    let Filter::Compare { path, op: CompareOp::Eq, value } = filter else { return None };
+    let resolved = rt.resolve(path)?;
+    if rt.is_relation(&resolved) || rt.state.as_ref().is_some_and(|state| resolved.canonical() == *state) {
+        return None;
+    }
+    index::lookup(rt, path, &value.as_text()?)
 }
 
 /// Finds the resources that can match; more than `most` of them count as any.

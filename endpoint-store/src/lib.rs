@@ -160,9 +160,9 @@ impl Store {
             let writer = Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn))?;
             (Writes::Grouped(writer), QUEUED_AT_ONCE)
         } else {
-            (Writes::Pooled(Pool::new(url, half, &health)?), WRITING_AT_ONCE)
+            (Writes::Pooled(Pool::new(url, conn::open_to_write, half, &health)?), WRITING_AT_ONCE)
         };
-        let readers = Pool::new(url, half, &health)?;
+        let readers = Pool::new(url, conn::open, half, &health)?;
         let (url, usage, turns) = (url.clone(), Usage::default(), Turns::new(at_once));
         Ok(Self(Arc::new(Inner {
             url,

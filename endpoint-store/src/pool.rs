@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 
-use crate::conn::{self, Conn, DatabaseUrl};
+use crate::conn::{Conn, DatabaseUrl};
 use crate::error::StoreError;
 
 /// How long one waits for a connection that others are using.
@@ -83,9 +83,13 @@ impl DerefMut for Kept {
     }
 }
 
+/// How a pool opens its connections.
+pub(crate) type Open = fn(&DatabaseUrl) -> Result<Conn, StoreError>;
+
 /// r2d2's way to make connections. The derived one hides why opening failed.
 struct Manager {
     url: DatabaseUrl,
+    open: Open,
     health: Arc<Health>,
 }
 
@@ -99,7 +103,7 @@ impl r2d2::ManageConnection for Manager {
             return Err(StoreError::Unavailable("the store is closed".into()));
         }
         let epoch = self.health.epoch.load(Ordering::Acquire);
-        let opened = conn::open(&self.url);
+        let opened = (self.open)(&self.url);
         self.health.away.store(opened.is_err(), Ordering::Release);
         Ok(Kept { conn: opened?, epoch, used: Instant::now(), _counted: counted })
     }
@@ -150,7 +154,12 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Makes the pool and its first connection.
-    pub(crate) fn new(url: &DatabaseUrl, size: u32, health: &Arc<Health>) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        url: &DatabaseUrl,
+        open: Open,
+        size: u32,
+        health: &Arc<Health>,
+    ) -> Result<Self, StoreError> {
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(1))
@@ -158,7 +167,7 @@ impl Pool {
             .test_on_check_out(matches!(url, DatabaseUrl::Postgres(_)))
             .connection_timeout(BACK_OFF)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build(Manager { url: url.clone(), health: health.clone() })
+            .build(Manager { url: url.clone(), open, health: health.clone() })
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self { pool, health: health.clone() })
     }

@@ -1,13 +1,16 @@
-//! Statements that PostgreSQL carries out in one round trip where diesel's common language needs many.
+//! Statements of one text, prepared once per connection: diesel prepares the updates of its common language every time.
 //!
-//! On the other side of a network a round trip costs more than the work it asks for. Each statement has one text, so that it is
-//! prepared once per connection. They run through [`crate::dialect::at_once`]; SQLite, which is in the same process, goes the
-//! longer way, and the tests run both.
+//! Those on both databases run through [`crate::dialect::stated`]. The others are for PostgreSQL, on the other side of a
+//! network, where a round trip costs more than the work it asks for; they run through [`crate::dialect::at_once`]. SQLite, which
+//! is in the same process, goes the longer way, and the tests run both.
 
+use diesel::backend::Backend;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, Nullable, Text};
+use diesel::sqlite::Sqlite;
 
 use crate::dialect::tables::{ChangeRow, ResourceRow};
 
@@ -20,7 +23,7 @@ macro_rules! sql {
 }
 
 macro_rules! statement {
-    ($name:ident) => {
+    ($name:ident on $($connection:ty),+) => {
         impl QueryId for $name<'_> {
             type QueryId = $name<'static>;
             const HAS_STATIC_QUERY_ID: bool = true;
@@ -28,7 +31,24 @@ macro_rules! statement {
         impl Query for $name<'_> {
             type SqlType = BigInt;
         }
-        impl RunQueryDsl<PgConnection> for $name<'_> {}
+        $(impl RunQueryDsl<$connection> for $name<'_> {})+
+    };
+}
+
+/// The same text for both databases.
+macro_rules! on_both {
+    ($name:ident: |$this:ident, $out:ident| $walk:expr) => {
+        statement!($name on PgConnection, SqliteConnection);
+        on_both!(impl Pg, $name: |$this, $out| $walk);
+        on_both!(impl Sqlite, $name: |$this, $out| $walk);
+    };
+    (impl $backend:ty, $name:ident: |$this:ident, $out:ident| $walk:expr) => {
+        impl QueryFragment<$backend> for $name<'_> {
+            fn walk_ast<'b>(&'b self, mut $out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
+                let $this = self;
+                $walk
+            }
+        }
     };
 }
 
@@ -54,28 +74,34 @@ pub(crate) struct Append<'a> {
     pub(crate) subjects: &'a [&'a str],
     pub(crate) ticks: Ticks,
 }
-statement!(Append);
+statement!(Append on PgConnection);
 
 impl QueryFragment<Pg> for Append<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH n AS (");
-        self.number(out.reborrow())?;
+        number(&self.row.endpoint_id, &self.ticks, out.reborrow())?;
         out.push_sql(" RETURNING last_change), ");
         self.log(out.reborrow())?;
         sql!(out: " SELECT last_change FROM n")
     }
 }
 
-impl Append<'_> {
-    fn number<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        sql!(out:
-            "UPDATE endpoint_progress SET last_change = last_change + 1, first_user_at = COALESCE(first_user_at, " &self.ticks.user => Nullable<BigInt>,
-            "), first_group_at = COALESCE(first_group_at, " &self.ticks.group => Nullable<BigInt>,
-            "), first_update_at = COALESCE(first_update_at, " &self.ticks.update => Nullable<BigInt>,
-            ") WHERE endpoint_id = " &self.row.endpoint_id => Text,
-        )
-    }
+/// The update that takes a number.
+fn number<'b, DB>(endpoint: &'b str, ticks: &'b Ticks, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    DB: Backend + HasSqlType<Nullable<BigInt>> + HasSqlType<Text>,
+    Option<i64>: ToSql<Nullable<BigInt>, DB>,
+    str: ToSql<Text, DB>,
+{
+    sql!(out:
+        "UPDATE endpoint_progress SET last_change = last_change + 1, first_user_at = COALESCE(first_user_at, " &ticks.user => Nullable<BigInt>,
+        "), first_group_at = COALESCE(first_group_at, " &ticks.group => Nullable<BigInt>,
+        "), first_update_at = COALESCE(first_update_at, " &ticks.update => Nullable<BigInt>,
+        ") WHERE endpoint_id = " endpoint => Text,
+    )
+}
 
+impl Append<'_> {
     fn log<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let row = self.row;
         sql!(out:
@@ -109,13 +135,13 @@ pub(crate) struct Create<'a> {
     pub(crate) name: (&'a str, &'a str),
     pub(crate) append: Append<'a>,
 }
-statement!(Create);
+statement!(Create on PgConnection);
 
 impl QueryFragment<Pg> for Create<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let (endpoint, kind) = (&self.row.endpoint_id, &self.row.resource_type);
         out.push_sql("WITH n AS (");
-        self.append.number(out.reborrow())?;
+        number(&self.row.endpoint_id, &self.append.ticks, out.reborrow())?;
         sql!(out:
             " AND NOT EXISTS (SELECT 1 FROM resource_keys k JOIN resources r ON r.endpoint_id = k.endpoint_id \
              AND r.id = k.resource_id WHERE r.hidden AND k.endpoint_id = " endpoint => Text,
@@ -165,25 +191,21 @@ impl Create<'_> {
 
 /// Writes everything of a resource that can change.
 pub(crate) struct Update<'a>(pub(crate) &'a ResourceRow);
-statement!(Update);
-
-impl QueryFragment<Pg> for Update<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let row = self.0;
-        sql!(out:
-            "UPDATE resources SET version = " &row.version => BigInt,
-            ", modified_at = " &row.modified_at => BigInt,
-            ", hidden = " &row.hidden => Bool,
-            ", active = " &row.active => Bool,
-            ", name = " &row.name => Text,
-            ", name_key = " &row.name_key => Text,
-            ", body = " &row.body => Text,
-            " WHERE endpoint_id = " &row.endpoint_id => Text,
-            " AND id = " &row.id => Text,
-            " RETURNING version",
-        )
-    }
-}
+on_both!(Update: |this, out| {
+    let row = this.0;
+    sql!(out:
+        "UPDATE resources SET version = " &row.version => BigInt,
+        ", modified_at = " &row.modified_at => BigInt,
+        ", hidden = " &row.hidden => Bool,
+        ", active = " &row.active => Bool,
+        ", name = " &row.name => Text,
+        ", name_key = " &row.name_key => Text,
+        ", body = " &row.body => Text,
+        " WHERE endpoint_id = " &row.endpoint_id => Text,
+        " AND id = " &row.id => Text,
+        " RETURNING version",
+    )
+});
 
 /// Adds to the counters of a type.
 pub(crate) struct Count<'a> {
@@ -192,20 +214,24 @@ pub(crate) struct Count<'a> {
     pub(crate) visible: i64,
     pub(crate) hidden: i64,
 }
-statement!(Count);
+on_both!(Count: |this, out| sql!(out:
+    "INSERT INTO resource_counts AS known (endpoint_id, resource_type, visible, hidden) VALUES (" this.endpoint => Text,
+    ", " this.resource_type => Text,
+    ", " &this.visible => BigInt,
+    ", " &this.hidden => BigInt,
+    ") ON CONFLICT (endpoint_id, resource_type) DO UPDATE SET visible = known.visible + excluded.visible, \
+     hidden = known.hidden + excluded.hidden RETURNING hidden",
+));
 
-impl QueryFragment<Pg> for Count<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        sql!(out:
-            "INSERT INTO resource_counts AS known (endpoint_id, resource_type, visible, hidden) VALUES (" self.endpoint => Text,
-            ", " self.resource_type => Text,
-            ", " &self.visible => BigInt,
-            ", " &self.hidden => BigInt,
-            ") ON CONFLICT (endpoint_id, resource_type) DO UPDATE SET visible = known.visible + excluded.visible, \
-             hidden = known.hidden + excluded.hidden RETURNING visible",
-        )
-    }
+/// Takes the next number of an endpoint's change log, and ticks its milestones.
+pub(crate) struct Number<'a> {
+    pub(crate) endpoint: &'a str,
+    pub(crate) ticks: Ticks,
 }
+on_both!(Number: |this, out| {
+    number(this.endpoint, &this.ticks, out.reborrow())?;
+    sql!(out: " RETURNING last_change")
+});
 
 /// Adds index keys to a resource.
 pub(crate) struct AddKeys<'a> {
@@ -214,7 +240,7 @@ pub(crate) struct AddKeys<'a> {
     pub(crate) id: &'a str,
     pub(crate) keys: &'a Keys,
 }
-statement!(AddKeys);
+statement!(AddKeys on PgConnection);
 
 impl QueryFragment<Pg> for AddKeys<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

@@ -13,7 +13,7 @@ use scim_core::project::{Projection, render};
 use scim_core::relation::Link;
 use scim_core::resource::{self, Resource};
 use scim_core::schema::{Catalog, ResourceType};
-use scim_core::splice::{self, Parts};
+use scim_core::splice::{Parts, Splice};
 use scim_core::{Dialect, json};
 use serde_json::{Map, Value};
 
@@ -159,7 +159,7 @@ fn splice_user(bencher: Bencher<'_, '_>) {
     let kept = serde_json::to_string(&barbara()).unwrap();
     bencher.bench(|| {
         let mut out = Vec::with_capacity(2048);
-        splice::write(black_box(&user), &Parts { kept: &kept, meta: &meta, links: &[] }, &mut out);
+        Splice::of(black_box(&user)).write(&Parts::new(&kept, &meta, &[]), &mut out);
         out
     });
 }

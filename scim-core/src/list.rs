@@ -24,6 +24,12 @@ pub struct Written {
 }
 
 impl Written {
+    /// An empty list with room for so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), count: 0 }
+    }
+
     /// Adds a resource: what `write` appends.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 //! Most requests name no attributes and are shown everything. For them an answer is the kept text with `schemas`, `id`, the
 //! links and `meta` around it; what needs a choice of attributes goes through [`project`](crate::project).
 
+use memchr::memmem::Finder;
+
 use crate::meta::Meta;
 use crate::relation::Link;
 use crate::schema::{Attribute, ResourceType, Returned};
@@ -13,42 +15,84 @@ use crate::time;
 pub struct Parts<'a> {
     /// The attributes as they are kept: one JSON object, written by this server.
     pub kept: &'a str,
-    /// What the server knows about the resource.
-    pub meta: &'a Meta,
+    /// The `id`.
+    pub id: &'a str,
+    /// When it was made, in milliseconds UTC.
+    pub created: i64,
+    /// When it last changed, in milliseconds UTC.
+    pub last_modified: i64,
+    /// Its entity tag.
+    pub version: &'a str,
+    /// Its full URL.
+    pub location: &'a str,
     /// Values that are kept elsewhere (`members`, `groups`), by attribute name.
     pub links: &'a [(&'a str, Vec<Link<'a>>)],
 }
 
-/// Writes the resource at the end of `out`: the same members as [`project::render`](crate::project::render) with a
-/// projection of everything. Only for types that are [shown as kept](ResourceType::shown_as_kept).
-pub fn write(resource_type: &ResourceType, parts: &Parts<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"schemas\":[");
-    text(&resource_type.schema.id, out);
-    for extension in &resource_type.extensions {
-        if is_key(&extension.schema.id, parts.kept) {
+impl<'a> Parts<'a> {
+    /// With what `meta` tells.
+    #[must_use]
+    pub fn new(kept: &'a str, meta: &'a Meta, links: &'a [(&'a str, Vec<Link<'a>>)]) -> Self {
+        Self {
+            kept,
+            id: &meta.id,
+            created: meta.created,
+            last_modified: meta.last_modified,
+            version: &meta.version,
+            location: &meta.location,
+            links,
+        }
+    }
+}
+
+/// Puts together answers of one type.
+#[derive(Debug, Clone)]
+pub struct Splice<'a> {
+    resource_type: &'a ResourceType,
+    /// What finds each extension in a kept text.
+    extensions: Vec<(&'a str, Finder<'a>)>,
+}
+
+impl<'a> Splice<'a> {
+    /// Only for types that are [shown as kept](ResourceType::shown_as_kept).
+    #[must_use]
+    pub fn of(resource_type: &'a ResourceType) -> Self {
+        let urns = resource_type.extensions.iter().map(|extension| extension.schema.id.as_str());
+        Self { resource_type, extensions: urns.map(|urn| (urn, Finder::new(urn))).collect() }
+    }
+
+    /// Writes the resource at the end of `out`: the same members as [`project::render`](crate::project::render) with a
+    /// projection of everything.
+    pub fn write(&self, parts: &Parts<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"schemas\":[");
+        text(&self.resource_type.schema.id, out);
+        for (urn, finder) in &self.extensions {
+            if is_key(urn, finder, parts.kept) {
+                out.push(b',');
+                text(urn, out);
+            }
+        }
+        out.extend_from_slice(b"],\"id\":");
+        text(parts.id, out);
+        let attributes =
+            parts.kept.strip_prefix('{').and_then(|kept| kept.strip_suffix('}')).unwrap_or_default();
+        if !attributes.is_empty() {
             out.push(b',');
-            text(&extension.schema.id, out);
+            out.extend_from_slice(attributes.as_bytes());
         }
-    }
-    out.extend_from_slice(b"],\"id\":");
-    text(&parts.meta.id, out);
-    let attributes = parts.kept.strip_prefix('{').and_then(|kept| kept.strip_suffix('}')).unwrap_or_default();
-    if !attributes.is_empty() {
-        out.push(b',');
-        out.extend_from_slice(attributes.as_bytes());
-    }
-    for (name, links) in parts.links {
-        if let Some(attribute) = resource_type.attribute(name).filter(|_| !links.is_empty()) {
-            write_links(attribute, links, out);
+        for (name, links) in parts.links {
+            if let Some(attribute) = self.resource_type.attribute(name).filter(|_| !links.is_empty()) {
+                write_links(attribute, links, out);
+            }
         }
+        write_meta(self.resource_type, parts, out);
+        out.push(b'}');
     }
-    write_meta(resource_type, parts.meta, out);
-    out.push(b'}');
 }
 
 /// Whether the kept text has a member of this name. Inside a text, quotes are escaped: what is found is a member.
-fn is_key(name: &str, kept: &str) -> bool {
-    kept.match_indices(name).any(|(at, name)| {
+fn is_key(name: &str, finder: &Finder<'_>, kept: &str) -> bool {
+    finder.find_iter(kept.as_bytes()).any(|at| {
         let (before, behind) = (kept.get(..at), kept.get(at + name.len()..));
         before.is_some_and(|text| text.ends_with('"')) && behind.is_some_and(|text| text.starts_with("\":"))
     })
@@ -74,13 +118,18 @@ fn write_links(attribute: &Attribute, links: &[Link<'_>], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn write_meta(resource_type: &ResourceType, meta: &Meta, out: &mut Vec<u8>) {
+fn write_meta(resource_type: &ResourceType, parts: &Parts<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"meta\":{\"resourceType\":");
     text(&resource_type.name, out);
-    member("created", Some(&time::format(meta.created)), out);
-    member("lastModified", Some(&time::format(meta.last_modified)), out);
-    member("location", Some(&meta.location), out);
-    member("version", Some(&meta.version), out);
+    let created = time::format(parts.created);
+    member("created", Some(&created), out);
+    if parts.last_modified == parts.created {
+        member("lastModified", Some(&created), out);
+    } else {
+        member("lastModified", Some(&time::format(parts.last_modified)), out);
+    }
+    member("location", Some(parts.location), out);
+    member("version", Some(parts.version), out);
     out.push(b'}');
 }
 

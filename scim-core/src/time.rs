@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
-use jiff::fmt::temporal::Pieces;
+use jiff::fmt::temporal::{DateTimePrinter, Pieces};
+
+/// Milliseconds, always.
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// `2026-11-24T00:16:00.123Z`: always three digits, always UTC, so that text order is time order.
 /// A moment beyond the years that RFC 3339 can write is given as the nearest one it can.
@@ -10,7 +13,7 @@ use jiff::fmt::temporal::Pieces;
 pub fn format(ms: i64) -> String {
     let nearest = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
     let moment = Timestamp::from_millisecond(ms).unwrap_or(nearest);
-    format!("{moment:.3}")
+    PRINTER.timestamp_to_string(&moment)
 }
 
 /// Reads an RFC 3339 time, with any offset. An `xsd:dateTime` without an offset counts as UTC,

@@ -158,7 +158,7 @@ impl<P: Purpose> Plain<P> {
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let body = text.strip_prefix(P::PREFIX).ok_or(Malformed::NotOurs)?;
         let (id, rest) = body.split_once('_').ok_or(Malformed::Mistyped)?;
-        let base62 = |part: &str| part.bytes().all(|byte| ALPHABET.contains(&byte));
+        let base62 = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if id.len() != ID || rest.len() != SECRET + CRC || !base62(id) || !base62(rest) {
             return Err(Malformed::Mistyped);
         }

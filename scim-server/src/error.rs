@@ -1,7 +1,10 @@
 //! The only place where an error becomes a SCIM body.
 
+use std::sync::LazyLock;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use endpoint_store::StoreError;
 use scim_core::error::{Kind, ScimError};
@@ -11,16 +14,22 @@ use crate::scim::negotiate::MediaType;
 /// How long a client is asked to wait when the database cannot take its request, in seconds.
 const RETRY_AFTER: &str = "5";
 
-/// What every request without the right token gets: the same bytes whatever was wrong with it.
-pub(crate) fn unauthorized(media: MediaType) -> HttpResponse {
+/// The body of the one 401, written once: a flood of wrong tokens is answered as cheaply as can be.
+static UNAUTHORIZED: LazyLock<Bytes> = LazyLock::new(|| {
     let error = ScimError::new(
         Kind::Unauthorized,
         "A valid bearer token for this endpoint is needed: send the header `Authorization: Bearer <token>` with the token \
          that was issued for this SCIM base URL.",
     );
-    let mut response = respond(&error, media);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+    Bytes::from(error.to_body().to_string())
+});
+
+/// What every request without the right token gets: the same bytes whatever was wrong with it.
+pub(crate) fn unauthorized(media: MediaType) -> HttpResponse {
+    HttpResponse::Unauthorized()
+        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static(media.as_str())))
+        .insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+        .body(UNAUTHORIZED.clone())
 }
 
 /// The answer to a refused request (RFC 7644 §3.12).

@@ -19,6 +19,9 @@ use crate::proxies::Proxies;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Characters of a path in the log.
+const LONGEST: usize = 300;
+
 /// What a request's line in the log says beyond method, path, status and time.
 #[derive(Debug, Default)]
 struct Facts {
@@ -138,5 +141,9 @@ fn loggable(path: &str) -> String {
     if path.starts_with("/setup/") {
         return "/setup/…".to_owned();
     }
-    redact(path).chars().filter(|c| !c.is_control()).take(300).collect()
+    let shown = redact(path);
+    match shown.len() <= LONGEST && !shown.contains(char::is_control) {
+        true => shown,
+        false => shown.chars().filter(|c| !c.is_control()).take(LONGEST).collect(),
+    }
 }

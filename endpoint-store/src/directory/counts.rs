@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::conn::Conn;
-use crate::dialect;
+use crate::dialect::{self, on_each};
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::schema::resource_counts;
@@ -16,45 +16,22 @@ pub(super) fn get(
     endpoint: &EndpointId,
     resource_type: &str,
 ) -> Result<(i64, i64), StoreError> {
-    Ok(resource_counts::table
+    let found = on_each!(conn, c => resource_counts::table
         .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
         .filter(resource_counts::resource_type.eq(resource_type))
         .select((resource_counts::visible, resource_counts::hidden))
-        .get_result(conn)
-        .optional()?
-        .unwrap_or_default())
+        .get_result(c)
+        .optional())?;
+    Ok(found.unwrap_or_default())
 }
 
-/// Adds to both counters.
+/// Adds to both counters, and tells how many are hidden now.
 pub(super) fn add(
     tx: &mut Tx<'_>,
     endpoint: &EndpointId,
     resource_type: &str,
     (visible, hidden): (i64, i64),
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let statement = statements::Count { endpoint: endpoint.as_str(), resource_type, visible, hidden };
-    if dialect::at_once(tx, statement)?.is_some() {
-        return Ok(());
-    }
-    let updated = diesel::update(
-        resource_counts::table
-            .filter(resource_counts::endpoint_id.eq(endpoint.as_str()))
-            .filter(resource_counts::resource_type.eq(resource_type)),
-    )
-    .set((
-        resource_counts::visible.eq(resource_counts::visible + visible),
-        resource_counts::hidden.eq(resource_counts::hidden + hidden),
-    ))
-    .execute(&mut **tx)?;
-    if updated == 0 {
-        diesel::insert_into(resource_counts::table)
-            .values((
-                resource_counts::endpoint_id.eq(endpoint.as_str()),
-                resource_counts::resource_type.eq(resource_type),
-                resource_counts::visible.eq(visible),
-                resource_counts::hidden.eq(hidden),
-            ))
-            .execute(&mut **tx)?;
-    }
-    Ok(())
+    Ok(dialect::stated(tx, statement)?.first().copied().unwrap_or_default())
 }

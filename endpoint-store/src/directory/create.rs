@@ -32,8 +32,7 @@ pub fn create(
     if let Some(row) = create_at_once(tx, caller, rt, incoming, now)? {
         return Ok((read::record_of_new(rt, row, wanted), Notes::default()));
     }
-    let namesake = keys::hidden_namesake(tx, endpoint, rt, &incoming.resource)?;
-    let before = namesake.map(|id| rows::find(tx, endpoint, &id)).transpose()?.flatten();
+    let before = namesake(tx, endpoint, rt, incoming)?;
     let mut row = before.clone().unwrap_or_else(|| blank(endpoint, rt, now));
     row.set_resource(rt, &incoming.resource)?;
     row.version += 1;
@@ -42,20 +41,21 @@ pub fn create(
     match &before {
         Some(_) => {
             rows::update(tx, &row)?;
-            counts::add(tx, endpoint, &rt.name, (1, -1))?;
+            counts::add(tx, endpoint, &rt.name, (0, -1))?;
+            keys::sync(tx, caller.endpoint(), rt, &row.id, &incoming.resource, false)?;
         }
         None => {
             rows::insert(tx, &row)?;
-            counts::add(tx, endpoint, &rt.name, (1, 0))?;
+            keys::first(tx, caller.endpoint(), rt, &row.id, &incoming.resource)?;
         }
     }
-    keys::sync(tx, caller.endpoint(), rt, &row.id, &incoming.resource, false)?;
     let mut notes = Notes::default();
     let mut joined = MemberChange::default();
     if let Some(references) = &incoming.relation {
         members::add(tx, caller.endpoint(), &row.id, references, now, &mut joined, &mut notes)?;
     }
     let former = before.as_ref().map(rows::Row::resource).transpose()?;
+    let alone = before.is_none() && joined.is_empty();
     let change = NewChange {
         kind: if before.is_some() { ChangeKind::Restored } else { ChangeKind::Created },
         resource_type: &rt.name,
@@ -66,7 +66,27 @@ pub fn create(
         members: joined,
     };
     changes::append(tx, caller, &change, now)?;
-    Ok((read::record(tx, endpoint, rt, row, wanted)?, notes))
+    let record = match alone {
+        true => read::record_of_new(rt, row, wanted),
+        false => read::record(tx, endpoint, rt, row, wanted)?,
+    };
+    Ok((record, notes))
+}
+
+/// Counts one more, and finds the hidden one that comes back instead of a new one.
+fn namesake(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    incoming: &Incoming,
+) -> Result<Option<rows::Row>, StoreError> {
+    if counts::add(tx, endpoint, &rt.name, (1, 0))? == 0 {
+        return Ok(None);
+    }
+    match keys::hidden_namesake(tx, endpoint, rt, &incoming.resource)? {
+        Some(id) => rows::find(tx, endpoint, &id),
+        None => Ok(None),
+    }
 }
 
 fn blank(endpoint: &EndpointId, rt: &ResourceType, now: Millis) -> rows::Row {

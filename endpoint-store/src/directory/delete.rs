@@ -54,7 +54,7 @@ pub fn delete(
             Some(after)
         }
         None => {
-            rows::remove(tx, &row)?;
+            rows::remove(tx, endpoint.as_str(), id)?;
             counts::add(tx, endpoint, &rt.name, (-1, 0))?;
             None
         }

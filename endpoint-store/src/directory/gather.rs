@@ -21,7 +21,7 @@ const BUDGET: usize = 200_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 const STRIDE: i64 = 500;
 /// Rows that are kept for the answer when they had to be looked at anyway.
-const AT_HAND: usize = 200;
+pub(super) const AT_HAND: usize = 200;
 
 /// A resource that was found.
 pub(super) struct Hit {
@@ -69,7 +69,7 @@ impl<S: Shown> Look<'_, S> {
                 self.spend(ids.len())?;
                 for id in ids {
                     let row = rows::kept(conn, self.endpoint, &id)?;
-                    if let Some(row) = row.filter(|row| row.is_visible(rt)) {
+                    if let Some((row, _)) = row.filter(|(row, _)| row.is_visible(rt)) {
                         self.judge(conn, (kind, rt), row)?;
                     }
                 }

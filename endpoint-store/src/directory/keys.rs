@@ -10,7 +10,7 @@ use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 
 use crate::conn::Conn;
-use crate::dialect;
+use crate::dialect::{self, on_each};
 use crate::endpoints::{Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::schema::{resource_keys, resources};
@@ -66,9 +66,9 @@ pub(crate) fn sync(
             .filter(resource_keys::endpoint_id.eq(endpoint.as_str()))
             .filter(resource_keys::resource_id.eq(id))
     };
-    let kept: Vec<(String, String, bool)> = of_resource()
+    let kept: Vec<(String, String, bool)> = on_each!(&mut **tx, c => of_resource()
         .select((resource_keys::attribute, resource_keys::value_key, resource_keys::is_unique))
-        .load(&mut **tx)?;
+        .load(c))?;
     for (attribute, key, unique) in kept {
         let entry = (attribute, key);
         if wanted.get(&entry) == Some(&unique) {
@@ -86,6 +86,20 @@ pub(crate) fn sync(
         }
     }
     add(tx, endpoint, rt, id, wanted)
+}
+
+/// Adds the keys of a resource that was just made.
+///
+/// # Errors
+/// As [`sync`].
+pub(super) fn first(
+    tx: &mut Tx<'_>,
+    endpoint: &Endpoint,
+    rt: &ResourceType,
+    id: &str,
+    resource: &Resource,
+) -> Result<(), StoreError> {
+    add(tx, &endpoint.id, rt, id, wanted(endpoint, rt, resource, false))
 }
 
 /// The keys of a resource that is being made, column by column.
@@ -121,16 +135,15 @@ fn add(
         return Ok(());
     }
     for ((attribute, key), unique) in keys.attributes.iter().zip(&keys.values).zip(&keys.unique) {
-        diesel::insert_into(resource_keys::table)
-            .values((
-                resource_keys::endpoint_id.eq(endpoint.as_str()),
-                resource_keys::resource_type.eq(&rt.name),
-                resource_keys::attribute.eq(attribute),
-                resource_keys::value_key.eq(key),
-                resource_keys::resource_id.eq(id),
-                resource_keys::is_unique.eq(unique),
-            ))
-            .execute(&mut **tx)
+        let row = (
+            resource_keys::endpoint_id.eq(endpoint.as_str()),
+            resource_keys::resource_type.eq(&rt.name),
+            resource_keys::attribute.eq(attribute),
+            resource_keys::value_key.eq(key),
+            resource_keys::resource_id.eq(id),
+            resource_keys::is_unique.eq(unique),
+        );
+        on_each!(&mut **tx, c => diesel::insert_into(resource_keys::table).values(row).execute(c))
             .map_err(|e| taken(e.into(), rt, attribute))?;
     }
     Ok(())

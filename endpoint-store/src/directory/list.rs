@@ -11,8 +11,8 @@ use scim_core::sort::{Key, Sort};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::gather::{Hit, gather};
-use super::read::{Record, Wanted, records};
+use super::gather::{AT_HAND, Hit, gather};
+use super::read::{Held, Record, Wanted, records};
 use super::{pages, rows};
 use crate::caller::Caller;
 use crate::conn::Conn;
@@ -62,7 +62,7 @@ pub struct Position {
 }
 
 /// One part of a result.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Listed {
     /// How many resources match in all.
     pub total: u64,
@@ -106,8 +106,15 @@ pub fn list(
         && let Some(page) = pages::read(conn, endpoint, rt, query)?
     {
         let (total, rows, next) = page;
-        let records = records(conn, endpoint, rt, rows, shown.wanted(rt))?;
+        let held = if query.sort.is_none() { Held::Together } else { Held::Maybe };
+        let records = records(conn, endpoint, rt, rows, shown.wanted(rt), held)?;
         return Ok(Listed { total, records: records.into_iter().map(|record| (0, record)).collect(), next });
+    }
+    if let ([rt], Some(filter), None) = (query.types.as_slice(), &query.filter, &query.sort)
+        && let Some(key) = filter_sql::one_key(rt, filter)
+        && let Some(found) = rows::with_key(conn, endpoint, rt, &key, AT_HAND)?
+    {
+        return named(conn, endpoint, query, shown.wanted(rt), found);
     }
     let mut hits = gather(conn, endpoint, query, shown)?;
     if let Some(sort) = &query.sort {
@@ -116,6 +123,27 @@ pub fn list(
     let total = u64::try_from(hits.len()).unwrap_or(u64::MAX);
     let (hits, next) = cut(hits, query);
     Ok(Listed { total, records: load(conn, endpoint, query, shown, hits)?, next })
+}
+
+/// The part that was asked for of the few resources that an index found.
+fn named(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    query: &ListQuery,
+    wanted: Wanted,
+    found: Vec<(rows::Kept, bool)>,
+) -> Result<Listed, StoreError> {
+    let [rt] = query.types.as_slice() else { return Ok(Listed::default()) };
+    let held = if found.iter().any(|(_, held)| *held) { Held::Maybe } else { Held::Nowhere };
+    let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    let hit = |(row, _): (rows::Kept, bool)| {
+        let position = Position { key: Key::Nothing, kind: 0, id: row.id.clone() };
+        Hit { position, row: Some(row) }
+    };
+    let (hits, next) = cut(found.into_iter().map(hit).collect(), query);
+    let rows = hits.into_iter().filter_map(|hit| hit.row).collect();
+    let records = records(conn, endpoint, rt, rows, wanted, held)?;
+    Ok(Listed { total, records: records.into_iter().map(|record| (0, record)).collect(), next })
 }
 
 /// The records of a page, in its order; what belongs to them is read type by type.
@@ -132,11 +160,11 @@ fn load(
         for hit in hits.iter_mut().filter(|hit| hit.position.kind == kind) {
             let row = match hit.row.take() {
                 Some(row) => Some(row),
-                None => rows::kept(conn, endpoint, &hit.position.id)?,
+                None => rows::kept(conn, endpoint, &hit.position.id)?.map(|(row, _)| row),
             };
             found.extend(row);
         }
-        let loaded = records(conn, endpoint, rt, found, shown.wanted(rt))?;
+        let loaded = records(conn, endpoint, rt, found, shown.wanted(rt), Held::Maybe)?;
         by_id.extend(loaded.into_iter().map(|record| (record.id.clone(), (kind, record))));
     }
     Ok(hits.iter().filter_map(|hit| by_id.remove(&hit.position.id)).collect())

@@ -10,10 +10,11 @@ use scim_core::relation::Reference;
 use scim_core::schema::ResourceType;
 use serde_json::json;
 
-use super::read::Link;
+use super::read::{Held, Link};
 use super::rows;
 use crate::changes::MemberChange;
 use crate::conn::Conn;
+use crate::dialect::on_each;
 use crate::endpoints::{Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
@@ -54,15 +55,14 @@ pub(super) fn add(
             notes.skipped_members.push(id.chars().take(100).collect());
             continue;
         };
-        diesel::insert_into(members::table)
-            .values((
-                members::endpoint_id.eq(endpoint.as_str()),
-                members::group_id.eq(group),
-                members::member_id.eq(id),
-                members::member_type.eq(&row.resource_type),
-                members::added_at.eq(now),
-            ))
-            .execute(&mut **tx)?;
+        let member = (
+            members::endpoint_id.eq(endpoint.as_str()),
+            members::group_id.eq(group),
+            members::member_id.eq(id),
+            members::member_type.eq(&row.resource_type),
+            members::added_at.eq(now),
+        );
+        on_each!(&mut **tx, c => diesel::insert_into(members::table).values(member).execute(c))?;
         moved.came(id);
     }
     Ok(())
@@ -113,8 +113,10 @@ fn row_of<'a>(endpoint: &'a EndpointId, group: &'a str, member: &'a str) -> _ {
 }
 
 fn is_member(conn: &mut Conn, endpoint: &EndpointId, group: &str, member: &str) -> Result<bool, StoreError> {
-    let found: Option<String> =
-        row_of(endpoint, group, member).select(members::member_id).get_result(conn).optional()?;
+    let found: Option<String> = on_each!(conn, c => row_of(endpoint, group, member)
+        .select(members::member_id)
+        .get_result(c)
+        .optional())?;
     Ok(found.is_some())
 }
 
@@ -226,13 +228,20 @@ pub(super) fn groups_of(
     conn: &mut Conn,
     endpoint: &EndpointId,
     members: &[&str],
+    held: Held,
 ) -> Result<HashMap<String, Vec<Link>>, StoreError> {
     let mut holders: HashMap<String, Vec<Link>> = HashMap::new();
-    let mut frontier: Vec<String> = members.iter().map(ToString::to_string).collect();
-    let mut asked: HashSet<String> = frontier.iter().cloned().collect();
+    let mut found = match (held, members) {
+        (Held::Together, [first, .., last]) => groups_between(conn, endpoint, (first, last), members)?,
+        _ => direct_groups(conn, endpoint, members)?,
+    };
+    if found.is_empty() {
+        return Ok(holders);
+    }
+    let mut asked: HashSet<String> = members.iter().map(ToString::to_string).collect();
     for _ in 0..NESTING {
         let mut next = Vec::new();
-        for (member, group) in direct_groups(conn, endpoint, &frontier)? {
+        for (member, group) in std::mem::take(&mut found) {
             if asked.insert(group.id.clone()) {
                 next.push(group.id.clone());
             }
@@ -241,7 +250,7 @@ pub(super) fn groups_of(
         if next.is_empty() {
             break;
         }
-        frontier = next;
+        found = direct_groups(conn, endpoint, &next)?;
     }
     Ok(members.iter().map(|member| ((*member).to_owned(), closure(member, &holders))).collect())
 }
@@ -268,36 +277,58 @@ fn closure(member: &str, holders: &HashMap<String, Vec<Link>>) -> Vec<Link> {
     links
 }
 
+type Holding = (String, String, String, String);
+
+/// The memberships that fulfil a condition, with the names of the groups.
+macro_rules! holding {
+    ($conn:ident, $endpoint:ident, $which:expr) => {
+        on_each!($conn, c => members::table
+            .inner_join(resources::table.on(
+                resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id)),
+            ))
+            .filter(members::endpoint_id.eq($endpoint.as_str()))
+            .filter($which)
+            .order((members::member_id, members::group_id))
+            .select((members::member_id, members::group_id, resources::resource_type, resources::name))
+            .load::<Holding>(c))?
+    };
+}
+
+fn pair((member, id, resource_type, name): Holding) -> (String, Link) {
+    (member, Link { id, resource_type, name, direct: true })
+}
+
 /// Pairs of member and group.
-fn direct_groups(
+fn direct_groups<S: AsRef<str>>(
     conn: &mut Conn,
     endpoint: &EndpointId,
-    ids: &[String],
+    ids: &[S],
 ) -> Result<Vec<(String, Link)>, StoreError> {
-    type Row = (String, String, String, String);
-    macro_rules! holding {
-        ($which:expr) => {
-            members::table
-                .inner_join(resources::table.on(
-                    resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::group_id)),
-                ))
-                .filter(members::endpoint_id.eq(endpoint.as_str()))
-                .filter($which)
-                .order((members::member_id, members::group_id))
-                .select((members::member_id, members::group_id, resources::resource_type, resources::name))
-                .load::<Row>(conn)?
-        };
-    }
     let mut rows = Vec::new();
     for some in ids.chunks(VARIABLES) {
         match some {
             // The same text every time: its statement is prepared once.
-            [id] => rows.extend(holding!(members::member_id.eq(id))),
-            some => rows.extend(holding!(members::member_id.eq_any(some))),
+            [id] => rows.extend(holding!(conn, endpoint, members::member_id.eq(id.as_ref()))),
+            some => {
+                let some: Vec<&str> = some.iter().map(AsRef::as_ref).collect();
+                rows.extend(holding!(conn, endpoint, members::member_id.eq_any(&some)));
+            }
         }
     }
-    let pair = |(member, id, resource_type, name)| (member, Link { id, resource_type, name, direct: true });
     Ok(rows.into_iter().map(pair).collect())
+}
+
+/// The same for neighbours in the order of ids, from the first to the last of them.
+fn groups_between(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    (first, last): (&str, &str),
+    ids: &[&str],
+) -> Result<Vec<(String, Link)>, StoreError> {
+    let rows = holding!(conn, endpoint, members::member_id.between(first, last));
+    // Resources of other types may stand between them.
+    let asked = |row: &Holding| ids.binary_search(&row.0.as_str()).is_ok();
+    Ok(rows.into_iter().filter(asked).map(pair).collect())
 }
 
 /// Whether a member fulfils the filter of a path such as `members[type eq "User"]`.

@@ -6,12 +6,24 @@ use scim_core::sort::Key;
 
 use super::list::{ListQuery, Position, Window};
 use super::{counts, rows::Kept};
-use crate::conn::{Conn, MultiBackend};
+use crate::conn::Conn;
+use crate::dialect::on_each;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::schema::resources;
 
 type Part = (u64, Vec<Kept>, Option<Position>);
+
+/// What SCIM may see of a type, and the columns that reading needs.
+macro_rules! visible {
+    ($endpoint:ident, $rt:ident) => {
+        resources::table
+            .filter(resources::endpoint_id.eq($endpoint.as_str()))
+            .filter(resources::resource_type.eq(&$rt.name))
+            .filter(resources::hidden.eq(false))
+            .select(Kept::as_select())
+    };
+}
 
 /// The part that a query without a filter asks for: how many there are in all, the rows, and where the next part begins.
 /// `None` if no index has its order.
@@ -64,12 +76,12 @@ pub(super) fn in_order(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<Kept>, StoreError> {
-    Ok(visible(endpoint, rt)
+    Ok(on_each!(conn, c => visible!(endpoint, rt)
         .filter(resources::id.gt(after))
         .order(resources::id)
         .limit(limit)
         .offset(offset)
-        .load(conn)?)
+        .load(c))?)
 }
 
 /// In the order of names. Names that fold alike stand in the order of ids.
@@ -81,33 +93,22 @@ fn by_names(
     after: Option<&Position>,
     (offset, limit): (i64, i64),
 ) -> Result<Vec<Kept>, StoreError> {
-    let all = visible(endpoint, rt).limit(limit).offset(offset);
-    let order = (resources::name_key, resources::id);
-    let backwards = (resources::name_key.desc(), resources::id);
-    let Some(Position { key: Key::Text(name), id, .. }) = after else {
-        return Ok(if descending {
-            all.order(backwards).load(conn)?
-        } else {
-            all.order(order).load(conn)?
-        });
+    let (key, id) = (resources::name_key, resources::id);
+    let Some(Position { key: Key::Text(name), id: passed, .. }) = after else {
+        return Ok(on_each!(conn, c => {
+            let all = visible!(endpoint, rt).limit(limit).offset(offset);
+            match descending {
+                true => all.order((key.desc(), id)).load(c),
+                false => all.order((key, id)).load(c),
+            }
+        })?);
     };
-    let (key, same) = (resources::name_key, resources::name_key.eq(name));
-    let passed = diesel::dsl::not(same.and(resources::id.le(id)));
-    Ok(if descending {
-        all.filter(key.le(name)).filter(passed).order(backwards).load(conn)?
-    } else {
-        all.filter(key.ge(name)).filter(passed).order(order).load(conn)?
-    })
-}
-
-#[diesel::dsl::auto_type(no_type_alias)]
-fn visible<'a>(endpoint: &'a EndpointId, rt: &'a ResourceType) -> _ {
-    let endpoint: &'a str = endpoint.as_str();
-    let kind: &'a str = rt.name.as_str();
-    let columns: diesel::dsl::AsSelect<Kept, MultiBackend> = Kept::as_select();
-    resources::table
-        .filter(resources::endpoint_id.eq(endpoint))
-        .filter(resources::resource_type.eq(kind))
-        .filter(resources::hidden.eq(false))
-        .select(columns)
+    Ok(on_each!(conn, c => {
+        let all = visible!(endpoint, rt).limit(limit).offset(offset);
+        let rest = all.filter(diesel::dsl::not(key.eq(name).and(id.le(passed))));
+        match descending {
+            true => rest.filter(key.le(name)).order((key.desc(), id)).load(c),
+            false => rest.filter(key.ge(name)).order((key, id)).load(c),
+        }
+    })?)
 }

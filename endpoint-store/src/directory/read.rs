@@ -1,5 +1,7 @@
 //! GET by id (RFC 7644 §3.4.1), and what every answer is rendered from.
 
+use std::collections::HashMap;
+
 use scim_core::error::ScimError;
 use scim_core::resource::Resource;
 use scim_core::schema::{Mutability, ResourceType};
@@ -90,8 +92,26 @@ pub fn get(
     wanted: Wanted,
 ) -> Result<Record, StoreError> {
     let endpoint = &caller.endpoint().id;
-    let row = rows::kept(conn, endpoint, id)?.filter(|row| row.is_visible(rt));
-    record(conn, endpoint, rt, row.ok_or_else(|| rows::not_found(rt))?, wanted)
+    let found = rows::kept(conn, endpoint, id)?.filter(|(row, _)| row.is_visible(rt));
+    let (row, held) = found.ok_or_else(|| rows::not_found(rt))?;
+    let held = if held { Held::Maybe } else { Held::Nowhere };
+    let mut records = records(conn, endpoint, rt, vec![row], wanted, held)?;
+    records.pop().ok_or_else(lost)
+}
+
+/// What is known beforehand of the groups that hold some resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Nothing.
+    Maybe,
+    /// No group holds any of them.
+    Nowhere,
+    /// Nothing; but they are neighbours in the order of ids, so that one walk along an index finds their groups.
+    Together,
+}
+
+fn lost() -> StoreError {
+    StoreError::Damaged("a row was lost while it was read".into())
 }
 
 /// A row with the rows that belong to it.
@@ -102,8 +122,7 @@ pub(super) fn record(
     row: impl Into<rows::Kept>,
     wanted: Wanted,
 ) -> Result<Record, StoreError> {
-    let mut records = records(conn, endpoint, rt, vec![row.into()], wanted)?;
-    records.pop().ok_or_else(|| StoreError::Damaged("a row was lost while it was read".into()))
+    records(conn, endpoint, rt, vec![row.into()], wanted, Held::Maybe)?.pop().ok_or_else(lost)
 }
 
 /// A row that was just made, and that nothing belongs to yet.
@@ -129,13 +148,13 @@ pub(super) fn records(
     rt: &ResourceType,
     rows: Vec<rows::Kept>,
     wanted: Wanted,
+    held: Held,
 ) -> Result<Vec<Record>, StoreError> {
-    let mut memberships = match wanted.memberships && has_memberships(rt) {
-        true => {
-            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-            Some(members::groups_of(conn, endpoint, &ids)?)
-        }
-        false => None,
+    let ids = || rows.iter().map(|row| row.id.as_str()).collect::<Vec<&str>>();
+    let mut memberships = match (wanted.memberships && has_memberships(rt), held) {
+        (false, _) => None,
+        (true, Held::Nowhere) => Some(HashMap::new()),
+        (true, held) => Some(members::groups_of(conn, endpoint, &ids(), held)?),
     };
     let alone = rows.len() == 1;
     let mut budget = MOST_LINKS;

@@ -1,17 +1,18 @@
 //! The resource table.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use scim_core::error::ScimError;
 use scim_core::fold::fold;
-use scim_core::index::bounded;
+use scim_core::index::{IndexKey, bounded};
 use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 
 use crate::conn::Conn;
-use crate::dialect;
+use crate::dialect::{self, on_each};
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
-use crate::schema::resources;
+use crate::schema::{members, resource_keys, resources};
 use crate::statements;
 use crate::writer::Tx;
 
@@ -74,22 +75,61 @@ impl Row {
 
 /// A resource by id, of any type, hidden or not.
 pub(crate) fn find(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<Option<Row>, StoreError> {
-    Ok(resources::table
+    Ok(on_each!(conn, c => resources::table
         .filter(resources::endpoint_id.eq(endpoint.as_str()))
         .filter(resources::id.eq(id))
         .select(Row::as_select())
-        .get_result(conn)
-        .optional()?)
+        .get_result(c)
+        .optional())?)
 }
 
-/// As [`find`], for reading.
-pub(super) fn kept(conn: &mut Conn, endpoint: &EndpointId, id: &str) -> Result<Option<Kept>, StoreError> {
-    Ok(resources::table
-        .filter(resources::endpoint_id.eq(endpoint.as_str()))
+/// As [`find`], for reading, and whether it is a member of anything.
+pub(super) fn kept(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    id: &str,
+) -> Result<Option<(Kept, bool)>, StoreError> {
+    let endpoint = endpoint.as_str();
+    // What an index has, so that it is taken.
+    let held = members::table.select(members::member_id);
+    let held = held.filter(members::endpoint_id.eq(endpoint)).filter(members::member_id.eq(id));
+    Ok(on_each!(conn, c => resources::table
+        .filter(resources::endpoint_id.eq(endpoint))
         .filter(resources::id.eq(id))
-        .select(Kept::as_select())
-        .get_result(conn)
-        .optional()?)
+        .select((Kept::as_select(), exists(held)))
+        .get_result(c)
+        .optional())?)
+}
+
+/// As [`kept`], of all resources that SCIM may see and that have a key, in the order of ids; `None` if there are more than
+/// `most`.
+pub(super) fn with_key(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    key: &IndexKey,
+    most: usize,
+) -> Result<Option<Vec<(Kept, bool)>>, StoreError> {
+    let endpoint = endpoint.as_str();
+    let one_more = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+    let held = members::table
+        .select(members::member_id)
+        .filter(members::endpoint_id.eq(resource_keys::endpoint_id))
+        .filter(members::member_id.eq(resource_keys::resource_id));
+    let found: Vec<(Kept, bool)> = on_each!(conn, c => resource_keys::table
+        .inner_join(resources::table.on(
+            resources::endpoint_id.eq(resource_keys::endpoint_id).and(resources::id.eq(resource_keys::resource_id)),
+        ))
+        .filter(resource_keys::endpoint_id.eq(endpoint))
+        .filter(resource_keys::resource_type.eq(&rt.name))
+        .filter(resource_keys::attribute.eq(&key.attribute))
+        .filter(resource_keys::value_key.eq(&key.key))
+        .filter(resources::hidden.eq(false))
+        .order(resource_keys::resource_id)
+        .limit(one_more)
+        .select((Kept::as_select(), exists(held)))
+        .load(c))?;
+    Ok((found.len() <= most).then_some(found))
 }
 
 /// A resource of this type that SCIM may see, to be changed.
@@ -113,39 +153,23 @@ pub(super) fn not_found(rt: &ResourceType) -> StoreError {
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
-    diesel::insert_into(resources::table).values(row).execute(&mut **tx)?;
+    on_each!(&mut **tx, c => diesel::insert_into(resources::table).values(row).execute(c))?;
     Ok(())
 }
 
 /// Writes everything that can change.
 pub(crate) fn update(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
-    if dialect::at_once(tx, statements::Update(row))?.is_some() {
-        return Ok(());
-    }
-    diesel::update(
-        resources::table
-            .filter(resources::endpoint_id.eq(&row.endpoint_id))
-            .filter(resources::id.eq(&row.id)),
-    )
-    .set((
-        resources::version.eq(row.version),
-        resources::modified_at.eq(row.modified_at),
-        resources::hidden.eq(row.hidden),
-        resources::active.eq(row.active),
-        resources::name.eq(&row.name),
-        resources::name_key.eq(&row.name_key),
-        resources::body.eq(&row.body),
-    ))
-    .execute(&mut **tx)?;
+    dialect::stated(tx, statements::Update(row))?;
     Ok(())
 }
 
-pub(super) fn remove(tx: &mut Tx<'_>, row: &Row) -> Result<(), StoreError> {
-    diesel::delete(
-        resources::table
-            .filter(resources::endpoint_id.eq(&row.endpoint_id))
-            .filter(resources::id.eq(&row.id)),
-    )
-    .execute(&mut **tx)?;
+/// Removes a resource with its index keys; its memberships go with it.
+pub(crate) fn remove(tx: &mut Tx<'_>, endpoint: &str, id: &str) -> Result<(), StoreError> {
+    let keys = resource_keys::table
+        .filter(resource_keys::endpoint_id.eq(endpoint))
+        .filter(resource_keys::resource_id.eq(id));
+    on_each!(&mut **tx, c => diesel::delete(keys).execute(c))?;
+    let row = resources::table.filter(resources::endpoint_id.eq(endpoint)).filter(resources::id.eq(id));
+    on_each!(&mut **tx, c => diesel::delete(row).execute(c))?;
     Ok(())
 }

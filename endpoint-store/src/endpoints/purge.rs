@@ -7,6 +7,7 @@ use super::life::BIN_LIFETIME;
 use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
+use crate::directory::rows;
 use crate::error::StoreError;
 use crate::history;
 use crate::ids::Millis;
@@ -88,12 +89,7 @@ fn remove_resources(tx: &mut Tx<'_>, id: &EndpointId) -> Result<usize, StoreErro
         .select(resources::id)
         .load(&mut **tx)?;
     for resource in &ids {
-        diesel::delete(
-            resources::table
-                .filter(resources::endpoint_id.eq(id.as_str()))
-                .filter(resources::id.eq(resource)),
-        )
-        .execute(&mut **tx)?;
+        rows::remove(tx, id.as_str(), resource)?;
     }
     Ok(ids.len())
 }

@@ -10,7 +10,7 @@ use scim_core::project::{Projection, render};
 use scim_core::relation::Link;
 use scim_core::resource::Resource;
 use scim_core::schema::{Catalog, Returned};
-use scim_core::splice::{self, Parts};
+use scim_core::splice::{Parts, Splice};
 use serde_json::{Value, json};
 
 use crate::support::{group, user};
@@ -183,11 +183,12 @@ fn a_spliced_answer_is_the_rendered_one() {
             let kept = serde_json::to_string(&resource).unwrap();
             let values = links.iter().map(Link::to_value).collect();
             let mut out = b"before".to_vec();
-            let parts = Parts { kept: &kept, meta: &meta(), links: &[(attribute.as_str(), links)] };
-            splice::write(&rt, &parts, &mut out);
+            let (meta, links) = (meta(), [(attribute.as_str(), links)]);
+            let parts = Parts::new(&kept, &meta, &links);
+            Splice::of(&rt).write(&parts, &mut out);
             let spliced: Value = serde_json::from_slice(out.strip_prefix(b"before").unwrap()).unwrap();
             let all = Projection::all();
-            let rendered = render(&rt, resource.clone(), &meta(), vec![(attribute.clone(), values)], &all);
+            let rendered = render(&rt, resource.clone(), &meta, vec![(attribute.clone(), values)], &all);
             assert_eq!(spliced, Value::Object(rendered));
         }
     }

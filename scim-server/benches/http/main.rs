@@ -3,11 +3,12 @@
 //! ```sh
 //! cargo bench -p scim-server --bench http                          # 10,000 users, all rows
 //! cargo bench -p scim-server --bench http -- --users 1000000 list  # some rows, more users
+//! cargo bench -p scim-server --bench http -- --endpoints 10000 GET # beside 10,000 other endpoints with two tokens each
 //! ```
 //!
 //! Every row is a load on a server in a process of its own; `cpu` is that process's CPU time for one request. The
 //! load generator runs on the same cores: compare the multiples, not the rates. `bare` is an actix-web handler that
-//! answers the same bytes.
+//! answers the same bytes. Reads are measured in turn with it, five times each, and the medians are told.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -33,19 +34,23 @@ use std::time::Duration;
 
 struct Options {
     users: usize,
+    /// Endpoints that stand beside the one under load.
+    endpoints: usize,
     seconds: Duration,
     rows: Vec<String>,
 }
 
 impl Options {
     fn read() -> Self {
-        let mut options = Self { users: 10_000, seconds: Duration::from_secs(3), rows: Vec::new() };
+        let mut options =
+            Self { users: 10_000, endpoints: 0, seconds: Duration::from_secs(1), rows: Vec::new() };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut number =
                 || arguments.next().and_then(|n| n.parse::<u32>().ok()).expect("a number is missing");
             match argument.as_str() {
                 "--users" => options.users = number() as usize,
+                "--endpoints" => options.endpoints = number() as usize,
                 "--seconds" => options.seconds = Duration::from_secs(number().into()),
                 // What cargo itself adds.
                 "--bench" => {}

@@ -1,6 +1,9 @@
 //! Which identity provider a request looks like. Evidence for the operator, never a decision.
 
+use std::sync::LazyLock;
+
 use actix_web::http::header::{self, HeaderMap};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use endpoint_store::settings::Idp;
 
 /// What only one client sends, in its `User-Agent`.
@@ -15,6 +18,12 @@ const AGENTS: [(&str, Idp); 9] = [
     ("pingone", Idp::Ping),
     ("google-auto-provisioning", Idp::Google),
 ];
+
+/// Looks for all of them at once: it is done for every request.
+static IN_AGENT: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = AGENTS.iter().map(|(word, _)| word);
+    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).ok()
+});
 
 /// What only one client writes, in its query or its body.
 const WORDS: [(&[u8], Idp); 4] = [
@@ -34,10 +43,12 @@ pub(super) fn guess(headers: &HeaderMap, query: &str, body: &[u8]) -> Option<Idp
     if ENTRA_FLAGS.iter().any(|flag| query.contains(flag)) {
         return Some(Idp::Entra);
     }
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let agent = agent.to_ascii_lowercase();
-    if let Some((_, idp)) = AGENTS.iter().find(|(word, _)| agent.contains(word)) {
-        return Some(*idp);
+    let agent = headers.get(header::USER_AGENT).map(header::HeaderValue::as_bytes).unwrap_or_default();
+    if let Some(word) = IN_AGENT.as_ref().and_then(|words| words.find(agent)) {
+        return AGENTS.get(word.pattern().as_usize()).map(|(_, idp)| *idp);
+    }
+    if body.is_empty() {
+        return None;
     }
     let head = body.get(..LOOK).unwrap_or(body);
     let has = |word: &[u8]| head.windows(word.len()).any(|window| window == word);

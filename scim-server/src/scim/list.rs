@@ -1,5 +1,6 @@
 //! Queries: GET on a resource type or on the base URL, and POST to `.search` (RFC 7644 §3.4.2, §3.4.3).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -24,6 +25,9 @@ use crate::error::explain;
 pub(super) const DEFAULT_PAGE: u64 = 100;
 /// The most results of a list.
 pub(super) const MAX_PAGE: u64 = 1000;
+
+/// Bytes that usually stand around a resource as it is kept: schemas, id, meta.
+const AROUND: usize = 640;
 
 /// A query as it came, by URL or by body.
 #[derive(Debug, Default)]
@@ -129,9 +133,13 @@ async fn run(x: &Exchange, types: &[Arc<ResourceType>], asked: Asked) -> Result<
     let caller = x.caller.clone();
     let look = move |conn: &mut Conn| {
         let listed = directory::list(conn, &caller, &query, &views)?;
-        let mut written = Written::default();
+        let around = listed.records.iter().map(|(_, record)| record.kept.len() + AROUND);
+        let mut written = Written::with_capacity(around.sum());
+        let shown: Vec<View<'_>> = (0..views.types.len()).filter_map(|kind| views.view(kind)).collect();
         for (kind, record) in &listed.records {
-            written.add(|out| views.write(*kind, record, out))?;
+            let view =
+                shown.get(*kind).ok_or_else(|| StoreError::Damaged("a list has a foreign type".into()))?;
+            written.add(|out| view.write(record, out))?;
         }
         Ok((listed.total, listed.next, written))
     };
@@ -164,26 +172,19 @@ struct Views {
 }
 
 impl Views {
-    fn view(&self, kind: usize, projection: Projection) -> Option<View<'_>> {
-        let rt = self.types.get(kind)?;
-        Some(View::new(&self.catalog, &self.base, rt, projection))
-    }
-
-    fn write(&self, kind: usize, record: &Record, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        let projection = self.projections.get(kind).cloned().unwrap_or_default();
-        self.view(kind, projection).map_or(Ok(()), |view| view.write(record, out))
+    fn view(&self, kind: usize) -> Option<View<'_>> {
+        let (rt, projection) = (self.types.get(kind)?, self.projections.get(kind)?);
+        Some(View::new(&self.catalog, &self.base, rt, Cow::Borrowed(projection)))
     }
 }
 
 impl Shown for Views {
     fn wanted(&self, rt: &ResourceType) -> Wanted {
         let place = self.types.iter().position(|known| known.name == rt.name);
-        place.and_then(|kind| self.projections.get(kind)).map_or(Wanted::NOTHING, |projection| {
-            View::new(&self.catalog, &self.base, rt, projection.clone()).wanted()
-        })
+        place.and_then(|kind| self.view(kind)).map_or(Wanted::NOTHING, |view| view.wanted())
     }
 
     fn whole(&self, rt: &ResourceType, record: &Record) -> Result<Map<String, Value>, StoreError> {
-        View::new(&self.catalog, &self.base, rt, Projection::whole()).show(record)
+        View::new(&self.catalog, &self.base, rt, Cow::Owned(Projection::whole())).show(record)
     }
 }

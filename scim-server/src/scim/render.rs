@@ -1,5 +1,7 @@
 //! A record of the store as a client sees it.
 
+use std::borrow::Cow;
+
 use endpoint_store::StoreError;
 use endpoint_store::directory::{Link, Record, Wanted};
 use scim_core::json;
@@ -7,7 +9,7 @@ use scim_core::meta::Meta;
 use scim_core::project::{Projection, render};
 use scim_core::relation::Link as Shown;
 use scim_core::schema::{Catalog, ResourceType};
-use scim_core::splice::{self, Parts};
+use scim_core::splice::{Parts, Splice};
 use serde_json::{Map, Value};
 
 use super::Exchange;
@@ -17,7 +19,9 @@ pub(super) struct View<'a> {
     catalog: &'a Catalog,
     base: &'a str,
     rt: &'a ResourceType,
-    projection: Projection,
+    projection: Cow<'a, Projection>,
+    /// For answers that show everything as it is kept.
+    splice: Option<Splice<'a>>,
 }
 
 impl<'a> View<'a> {
@@ -25,13 +29,14 @@ impl<'a> View<'a> {
         catalog: &'a Catalog,
         base: &'a str,
         rt: &'a ResourceType,
-        projection: Projection,
+        projection: Cow<'a, Projection>,
     ) -> Self {
-        Self { catalog, base, rt, projection }
+        let splice = (rt.shown_as_kept && projection.is_all()).then(|| Splice::of(rt));
+        Self { catalog, base, rt, projection, splice }
     }
 
     pub(super) fn of(exchange: &'a Exchange, rt: &'a ResourceType, projection: Projection) -> Self {
-        Self::new(&exchange.endpoint().catalog, &exchange.base, rt, projection)
+        Self::new(&exchange.endpoint().catalog, &exchange.base, rt, Cow::Owned(projection))
     }
 
     /// Which rows the answer shows: what it does not show is not read.
@@ -41,7 +46,7 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn location(&self, id: &str) -> String {
-        format!("{}/{}/{id}", self.base, self.rt.endpoint)
+        [self.base, "/", &self.rt.endpoint, "/", id].concat()
     }
 
     /// Writes the resource with what the request asked for.
@@ -49,12 +54,20 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`StoreError::Damaged`].
     pub(super) fn write(&self, record: &Record, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        if !(self.rt.shown_as_kept && self.projection.is_all()) {
+        let Some(splice) = &self.splice else {
             out.extend_from_slice(&json::write(&Value::Object(self.show(record)?)));
             return Ok(());
-        }
-        let parts = Parts { kept: &record.kept, meta: &self.meta(record), links: &self.links(record) };
-        splice::write(self.rt, &parts, out);
+        };
+        let parts = Parts {
+            kept: &record.kept,
+            id: &record.id,
+            created: record.created_at,
+            last_modified: record.modified_at,
+            version: &record.etag(),
+            location: &self.location(&record.id),
+            links: &self.links(record),
+        };
+        splice.write(&parts, out);
         Ok(())
     }
 

@@ -1,0 +1,1 @@
+-- Nothing here: what PostgreSQL checks by a query is a look at a page in memory for SQLite, which keeps its foreign keys.
