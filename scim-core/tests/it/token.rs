@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use scim_core::error::ScimError;
-use scim_core::token::{Malformed, PlainKey, PlainToken, TokenDigest, redact};
+use scim_core::token::{Malformed, PlainAccess, PlainKey, PlainSecret, PlainToken, TokenDigest, redact};
 
 const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -130,4 +130,37 @@ proptest! {
         let _ = PlainToken::parse(&text);
         let _ = PlainToken::parse(&format!("scim_{text}"));
     }
+}
+
+#[test]
+fn the_id_of_a_sealed_token_follows_from_its_secret() {
+    let seal = |key: u8| move |secret: &[u8]| std::array::from_fn(|at| secret[at].wrapping_mul(key));
+    let token = PlainAccess::mint_sealed(&[9; 32], seal(3));
+    let read = PlainAccess::parse(token.reveal()).expect("it is one");
+    assert_eq!(read.id(), token.id());
+    assert!(read.is_sealed(seal(3)) && !read.is_sealed(seal(5)));
+    assert!(!PlainAccess::mint(&[9; 48]).is_sealed(seal(3)), "one that was made up");
+}
+
+#[test]
+fn whose_a_damaged_one_was_is_told_by_its_public_part() {
+    let token = PlainToken::mint(&[5; 48]);
+    for text in [
+        token.reveal().to_owned(),
+        format!("Token {}", token.reveal()),
+        token.reveal()[..30].to_owned(),
+        format!("{}x", token.reveal()),
+    ] {
+        assert_eq!(PlainToken::id_within(&text), Some(token.id()), "{text}");
+    }
+    for text in ["", "scim_", "scim_short_x", "scim_000000000000", "scim_00000000000\u{fc}_x", "Bearer x"] {
+        assert_eq!(PlainToken::id_within(text), None, "{text}");
+    }
+}
+
+#[test]
+fn every_kind_is_blotted_out() {
+    let (secret, access) = (PlainSecret::mint(&[5; 48]), PlainAccess::mint(&[6; 48]));
+    let text = format!("a {} b {} c", secret.reveal(), access.reveal());
+    assert_eq!(redact(&text), "a scimsecret_… b scimat_… c");
 }
