@@ -16,6 +16,7 @@ mod dialect;
 pub mod directory;
 pub mod endpoints;
 mod error;
+pub mod feed;
 mod filter_sql;
 pub mod history;
 pub mod idempotency;
@@ -26,6 +27,7 @@ mod migrate;
 pub mod observations;
 pub mod operators;
 mod pool;
+pub mod pulse;
 pub mod registry;
 mod retry;
 pub mod rotation;
@@ -58,6 +60,7 @@ pub use writer::Tx;
 
 use lock::FileLock;
 use pool::{Health, Pool};
+use pulse::Pulse;
 use registry::Registry;
 use sealed::{KeySource, Keyring};
 use turns::{Turn, Turns};
@@ -92,6 +95,10 @@ struct Inner {
     usage: Usage,
     cursor_key: [u8; 32],
     keyring: Keyring,
+    /// Wakes those who wait for changes.
+    pulse: Arc<Pulse>,
+    /// As many as may be under way at once.
+    snapshots: Arc<Semaphore>,
     /// Keeps a restore from replacing the file under us.
     _in_use: Option<FileLock>,
 }
@@ -145,6 +152,7 @@ impl Store {
     pub fn open_sealed(url: &DatabaseUrl, connections: u32, keys: KeySource) -> Result<Self, StoreError> {
         let half = (connections / 2).max(1);
         let (registry, health) = (Arc::new(Registry::default()), Arc::new(Health::default()));
+        let pulse = Arc::new(Pulse::default());
         let mut in_use = None;
         if let DatabaseUrl::Sqlite(path) = url {
             conn::prepare_file(path)?;
@@ -161,7 +169,8 @@ impl Store {
         let cursor_key = server_keys::get(&mut conn, "cursor")?;
         let (writes, at_once) = if is_file {
             let (reloaded, url) = (registry.clone(), url.clone());
-            let writer = Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn))?;
+            let pulse = pulse.clone();
+            let writer = Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn), pulse)?;
             (Writes::Grouped(writer), QUEUED_AT_ONCE)
         } else {
             (Writes::Pooled(Pool::new(url, half, &health)?), WRITING_AT_ONCE)
@@ -180,6 +189,8 @@ impl Store {
             usage,
             cursor_key,
             keyring,
+            pulse,
+            snapshots: Arc::new(Semaphore::new(feed::snapshot::AT_ONCE)),
             _in_use: in_use,
         })))
     }
@@ -298,11 +309,11 @@ impl Store {
             Writes::Grouped(writer) => return writer.write(write).await,
             Writes::Pooled(pool) => pool.clone(),
         };
-        let registry = self.0.registry.clone();
+        let (registry, pulse) = (self.0.registry.clone(), self.0.pulse.clone());
         // The turn goes along: it lasts as long as the work, also when nobody waits for the answer any more.
         blocking(move || {
             let endpoint = turn.as_ref().map(|(endpoint, _)| endpoint);
-            retry::again(|| pool.with(|conn| written(conn, &registry, endpoint, &write)))
+            retry::again(|| pool.with(|conn| written(conn, (&registry, &pulse), endpoint, &write)))
         })
         .await
     }
@@ -332,6 +343,23 @@ impl Store {
         &self.0.keyring
     }
 
+    /// Who waits for changes is woken by it.
+    pub fn pulse(&self) -> &Pulse {
+        &self.0.pulse
+    }
+
+    /// The whole directory of an endpoint as it is at one moment, part by part, and the cursor that belongs to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when as many are under way as may be.
+    pub fn snapshot(
+        &self,
+        endpoint: Arc<Endpoint>,
+    ) -> Result<tokio::sync::mpsc::Receiver<Result<feed::snapshot::Part, StoreError>>, StoreError> {
+        let permit = self.0.snapshots.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
+        Ok(feed::snapshot::start(self.0.url.clone(), endpoint, permit))
+    }
+
     /// Where uses and refusals are counted until [`Store::flush_usage`].
     pub fn usage(&self) -> &Usage {
         &self.0.usage
@@ -351,7 +379,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the thread cannot be started.
     pub fn watch(&self) -> Result<Watch, StoreError> {
-        watch::start(self.0.url.clone(), self.0.registry.clone())
+        watch::start(self.0.url.clone(), self.0.registry.clone(), self.0.pulse.clone())
     }
 
     /// Writes what was counted since the last call; on failure it is kept for the next.
@@ -374,12 +402,12 @@ impl Store {
 /// One write on a connection of its own; what is kept in memory follows before the answer.
 fn written<T>(
     conn: &mut Conn,
-    registry: &Registry,
+    (registry, pulse): (&Registry, &Pulse),
     endpoint: Option<&EndpointId>,
     write: &impl Fn(&mut Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let (value, wake) = writer::alone(conn, endpoint, write)?;
-    wake.tell();
+    wake.tell(pulse);
     if wake.registry_changed
         && let Err(error) = registry.reload(conn)
     {

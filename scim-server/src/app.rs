@@ -67,19 +67,24 @@ pub struct App {
 
 /// Stops a running [`App`].
 #[derive(Clone)]
-pub struct Stopper(Vec<ServerHandle>);
+pub struct Stopper {
+    handles: Vec<ServerHandle>,
+    store: Store,
+}
 
 impl Stopper {
     /// Takes no new requests and waits for those under way.
     pub async fn stop(self) {
-        for handle in self.0 {
+        // Who waits for changes would keep the server from ending.
+        self.store.pulse().close();
+        for handle in self.handles {
             handle.stop(true).await;
         }
     }
 
     /// Cuts off what is under way.
     pub async fn abort(self) {
-        for handle in self.0 {
+        for handle in self.handles {
             handle.stop(false).await;
         }
     }
@@ -157,7 +162,8 @@ impl App {
 
     /// The handle that stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.servers.iter().map(Server::handle).collect())
+        let handles = self.servers.iter().map(Server::handle).collect();
+        Stopper { handles, store: self.store.clone() }
     }
 
     /// Answers requests until stopped, then writes what was only counted in memory.

@@ -3,6 +3,7 @@
 mod audit;
 mod directory;
 mod endpoints;
+mod feed;
 mod isolation;
 mod keys;
 mod openapi;
@@ -29,6 +30,11 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// With this key.
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        Self { address, key: key.to_owned() }
+    }
+
     /// With the key of the owner.
     pub(crate) fn owner(app: &App) -> Self {
         Self { address: app.address(), key: app.furniture().owner_key.clone() }
@@ -63,7 +69,7 @@ impl Api {
         answer
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(&self.request("GET", path)).await
     }
 

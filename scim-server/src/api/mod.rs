@@ -9,6 +9,7 @@ mod body;
 mod directory;
 mod endpoints;
 mod evidence;
+mod feed;
 mod me;
 mod openapi;
 mod operators;
@@ -17,6 +18,7 @@ mod problem;
 mod rotation;
 mod route;
 mod schemas;
+mod stream;
 mod tokens;
 
 use std::sync::Arc;
@@ -38,6 +40,7 @@ use serde::de::DeserializeOwned;
 use crate::limits::RateLimits;
 use crate::middleware::Line;
 use crate::scim;
+pub(crate) use feed::{ChangesView, lines as snapshot_lines};
 use params::Query;
 use problem::{Place, Problem};
 pub use route::{BASE, ROUTES, Route};
@@ -75,6 +78,8 @@ struct Exchange {
     query: Query,
     expected: Expected,
     once: Option<Once>,
+    /// How the answer is wanted.
+    wish: feed::Wish,
     body: Bytes,
     request_id: String,
     now: i64,
@@ -249,8 +254,21 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     let once = if route.idempotent { once(req, &body)? } else { None };
     let request_id = scim::request_id(req);
     let (operator, key_id) = (holder.operator, holder.key_id);
-    let x =
-        Exchange { api, operator, key_id, address, segments, query, expected, once, body, request_id, now };
+    let wish = feed::Wish::of(req);
+    let x = Exchange {
+        api,
+        operator,
+        key_id,
+        address,
+        segments,
+        query,
+        expected,
+        once,
+        wish,
+        body,
+        request_id,
+        now,
+    };
     match route.work {
         Work::Handler(run) => run(&x).await,
         Work::Description => Reply::json(openapi::document()),

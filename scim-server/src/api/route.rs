@@ -13,7 +13,7 @@ use endpoint_store::operators::Role::{Admin, Auditor, Operator};
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, me, operators, rotation, schemas, tokens,
+    Exchange, Outcome, audit, directory, endpoints, evidence, feed, me, operators, rotation, schemas, tokens,
 };
 
 /// What all paths begin with.
@@ -260,6 +260,11 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
     route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
         .gives(&[(200, Some(page::<evidence::RefusalView>))]),
+
+    route(GET, "/endpoints/{endpoint}/changes", Auditor, "What happened in the directory, in order and without a gap: at once, when it happens (`wait`), or as a stream (`Accept: text/event-stream`)", run!(feed::changes))
+        .query(feed::QUERY).gives(&[(200, Some(one::<feed::ChangesView>))]).files(&["text/event-stream"]),
+    route(GET, "/endpoints/{endpoint}/snapshot", Auditor, "The whole directory at one moment, one JSON object per line, and the cursor that `changes` goes on from", run!(feed::snapshot))
+        .gives(&[(200, None)]).files(&["application/x-ndjson"]),
 
     route(GET, "/audit", Auditor, "Who did what, the latest first", run!(audit::list))
         .query(audit::QUERY).gives(&[(200, Some(page::<audit::AuditView>))]).files(&["application/x-ndjson", "text/csv"]),

@@ -4,6 +4,7 @@
 
 pub mod database;
 pub mod endpoint;
+pub mod feed;
 pub mod key;
 pub mod operator;
 pub mod output;
@@ -56,6 +57,10 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Make, list and change the accounts of the console
     Operator(operator::OperatorArgs),
+    /// Show what happened in an endpoint's directory, in order, from a cursor on
+    Changes(feed::ChangesArgs),
+    /// Write an endpoint's whole directory, as it is at one moment, with the cursor that `changes` goes on from
+    Snapshot(feed::SnapshotArgs),
     /// Bring the database to the schema of this release
     Migrate(Format),
     /// Look for faults in the database; without --repair nothing is changed
@@ -257,6 +262,8 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         }
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
+        Command::Changes(args) => (args.format.json, feed::changes(&args, &Context::open(config)?).await),
+        Command::Snapshot(args) => return feed::snapshot(&args, &Context::open(config)?).await,
         Command::Migrate(format) => (format.json, database::migrate(&config)),
         Command::Seed(args) => (args.format.json, seed::run(&args, &Context::open(config)?).await),
         Command::Backup(args) => (args.format.json, transfer::backup(&args, &config)),
