@@ -17,7 +17,7 @@ use crate::{
     gate,
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, outside,
-        overview, rotation, schema, settings, tokens, user, users,
+        overview, rotation, schema, settings, tokens, user, users, webhook, webhooks,
     },
 };
 
@@ -142,6 +142,15 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::ask)),
     post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
     get ("/admin/endpoints/{slug}/evidence", Session, || web::to(evidence::show)),
+    get ("/admin/endpoints/{slug}/webhooks", Session, || web::to(webhooks::list)),
+    post("/admin/endpoints/{slug}/webhooks", Session, || web::to(webhooks::add)),
+    get ("/admin/endpoints/{slug}/webhooks/{webhook}", Session, || web::to(webhook::show)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}", Session, || web::to(webhook::save)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/rotate", Session, || web::to(webhook::rotate)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/test", Session, || web::to(webhook::test)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/turn", Session, || web::to(webhook::turn)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/redeliver", Session, || web::to(webhook::redeliver)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/remove", Session, || web::to(webhook::remove)),
     get ("/admin/endpoints/{slug}/schema", Session, || web::to(schema::show)),
     post("/admin/endpoints/{slug}/schema", Session, || web::to(schema::save)).up_to(SCHEMA_FORM),
     get ("/admin/endpoints/{slug}/settings", Session, || web::to(settings::show)),

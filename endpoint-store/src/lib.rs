@@ -43,6 +43,7 @@ mod turns;
 pub mod usage;
 pub mod version;
 mod watch;
+pub mod webhooks;
 mod writer;
 
 use std::sync::Arc;

@@ -8,14 +8,15 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
+use endpoint_targets::webhook::Sender;
 
 use crate::api::{self, Api};
 use crate::config::{Config, Tls};
-use crate::health;
 use crate::limits::RateLimits;
 use crate::middleware::observe;
 use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
+use crate::{health, jobs};
 
 /// How long requests under way may take to end when the server stops, in seconds.
 const DRAIN: u64 = 15;
@@ -63,6 +64,7 @@ pub struct App {
     servers: Vec<Server>,
     store: Store,
     clock: Clock,
+    sender: Sender,
 }
 
 /// Stops a running [`App`].
@@ -111,7 +113,9 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
     let secure = public_url.is_https() || config.tls.is_some();
-    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure);
+    let sender = Sender::new(config.webhook_allow_private);
+    let console =
+        Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure, sender.clone());
     let parts = Parts {
         api: web::Data::new(Api {
             store: store.clone(),
@@ -119,6 +123,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
             hasher: console.hasher(),
+            sender: sender.clone(),
         }),
         scim: web::Data::new(Scim {
             store: store.clone(),
@@ -136,7 +141,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             serve(&parts, Mount::Console, own, config.tls.as_ref())?,
         ],
     };
-    Ok(App { address, console_base, public_url, setup_link, servers, store, clock: config.clock })
+    Ok(App { address, console_base, public_url, setup_link, servers, store, clock: config.clock, sender })
 }
 
 impl App {
@@ -173,7 +178,9 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
         let ticking = actix_web::rt::spawn(tick(self.store.clone()));
-        let working = actix_web::rt::spawn(crate::jobs::run(self.store.clone(), self.clock));
+        let holder = jobs::holder();
+        let work = jobs::run(self.store.clone(), self.clock, self.sender, holder.clone());
+        let working = actix_web::rt::spawn(work);
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
         for server in running {
@@ -182,6 +189,8 @@ impl App {
         }
         ticking.abort();
         working.abort();
+        let _ = working.await;
+        jobs::release(&self.store, holder).await;
         drop(watching);
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");

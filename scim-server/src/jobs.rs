@@ -1,5 +1,5 @@
-//! What is done in the background: the bin is emptied, old changes are forgotten, replaced tokens retire, and what has
-//! expired is written into the audit log.
+//! What is done in the background: the bin is emptied, old changes are forgotten, replaced tokens retire, what has
+//! expired is written into the audit log, and webhooks are sent.
 //!
 //! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
 //! job at a time (`endpoint_store::leases`).
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
-use endpoint_store::{Millis, Store, StoreError, Tx, audit, endpoints, entropy, history, rotation};
+use endpoint_store::{Millis, Store, StoreError, Tx, audit, endpoints, entropy, history, rotation, webhooks};
+use endpoint_targets::webhook::{self, Sender};
 
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
@@ -18,10 +19,22 @@ const WATCH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs the jobs until the server stops.
-pub(crate) async fn run(store: Store, clock: Clock) {
-    let holder: String = entropy::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+pub(crate) async fn run(store: Store, clock: Clock, sender: Sender, holder: String) {
     let jobs = Jobs { store, up_since: clock.now(), clock, holder };
-    tokio::join!(jobs.tidy(), jobs.retire());
+    let sending = webhook::run(jobs.store.clone(), sender, jobs.clock.0.clone(), &jobs.holder);
+    tokio::join!(jobs.tidy(), jobs.retire(), sending);
+}
+
+/// A name for this process, among those that share the database.
+pub(crate) fn holder() -> String {
+    entropy::<8>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Gives back what this process has to do, so that another one need not wait.
+pub(crate) async fn release(store: &Store, holder: String) {
+    if let Err(error) = store.write(move |tx| leases::release(tx, &holder)).await {
+        tracing::warn!(%error, "other servers wait until the leases of this one have run out");
+    }
 }
 
 struct Jobs {
@@ -39,6 +52,7 @@ impl Jobs {
             note("bin", self.empty_bin().await);
             note("history", self.forget().await);
             note("expiry", self.note_expired().await);
+            note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
             tokio::time::sleep(ROUND).await;
         }
     }

@@ -31,6 +31,7 @@ pub(super) struct Scene {
     token: String,
     user: String,
     group: String,
+    webhook: String,
     pub(super) operator: String,
     pub(super) key: String,
 }
@@ -50,9 +51,14 @@ impl Scene {
         let definitions = json!({"extensions": [extension()], "resourceTypes": [device()]});
         owner.put(&format!("/endpoints/{endpoint}/schemas"), &definitions).await.expect(200);
         let token = owner.post(&format!("/endpoints/{endpoint}/tokens"), &json!({})).await.expect(201).json();
+        // Nobody listens there.
+        let webhook = json!({"url": "http://127.0.0.1:9/hook"});
+        let webhook =
+            owner.post(&format!("/endpoints/{endpoint}/webhooks"), &webhook).await.expect(201).json();
         let body = json!({"name": format!("mary-{number}"), "role": "auditor", "password": PASSWORD});
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
-        Self { endpoint, token: text(&token["id"]), user, group, operator, key: "000000000000".to_owned() }
+        let (token, webhook, key) = (text(&token["id"]), text(&webhook["id"]), "000000000000".to_owned());
+        Self { endpoint, token, user, group, webhook, operator, key }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -60,6 +66,7 @@ impl Scene {
         let segments = route.path.split('/').map(|segment| match segment {
             "{endpoint}" => self.endpoint.as_str(),
             "{token}" => self.token.as_str(),
+            "{webhook}" => self.webhook.as_str(),
             "{urn}" => URN,
             "{name}" => "Device",
             "{type}" => "User",
@@ -79,7 +86,10 @@ impl Scene {
         if route.path.ends_with("/undelete") {
             owner.delete(&endpoint).await.expect(204);
         }
-        if route.path.ends_with("/resume") {
+        if route.path.ends_with("{webhook}/resume") {
+            let pause = format!("{endpoint}/webhooks/{}/pause", self.webhook);
+            owner.send(&owner.request("POST", &pause)).await.expect(200);
+        } else if route.path.ends_with("/resume") {
             owner.send(&owner.request("POST", &format!("{endpoint}/pause"))).await.expect(200);
         }
         if ["/retire", "/unretire", "/cancel-rotation"].iter().any(|end| route.path.ends_with(end)) {
@@ -99,6 +109,10 @@ impl Scene {
             ("POST", "/endpoints") => json!({"name": "Intruder"}),
             ("POST", path) if path.ends_with("/clone") => json!({"name": "Intruder"}),
             ("PATCH", "/endpoints/{endpoint}") => json!({"tenant": "Intruders"}),
+            ("POST", path) if path.ends_with("/webhooks") => json!({"url": "https://intruder.example/"}),
+            ("PATCH", path) if path.ends_with("{webhook}") => json!({"label": "intruder"}),
+            ("POST", path) if path.ends_with("{webhook}/rotate") => json!({}),
+            ("POST", path) if path.ends_with("/redeliver") => json!({"dead": true}),
             ("PUT", path) if path.ends_with("/schemas") => json!({}),
             ("PUT", path) if path.ends_with("{urn}") => extension(),
             ("PUT", path) if path.ends_with("{name}") => device(),

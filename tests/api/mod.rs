@@ -11,6 +11,7 @@ mod operators;
 mod rotation;
 mod schemas;
 mod tokens;
+mod webhooks;
 
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@ use crate::support::both;
 use crate::support::console::Console;
 use crate::support::furniture::PASSWORD;
 use crate::support::http::{Answer, Request, send};
-use crate::support::scim::{Scim, id};
+use crate::support::scim::{Scim, id, text};
 
 /// What there is to see and to destroy.
 struct Scene {
@@ -19,6 +19,7 @@ struct Scene {
     token_id: String,
     user: String,
     group: String,
+    webhook: String,
 }
 
 impl Scene {
@@ -27,7 +28,9 @@ impl Scene {
         let scim = app.scim(endpoint);
         let user = id(&scim.user("robertt").await);
         let group = id(&scim.group("Secret Keepers", &[&user]).await);
-        Self { scim, slug: endpoint.slug.clone(), token_id: endpoint.token_id.clone(), user, group }
+        let webhook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.example/", "--json"];
+        let webhook = text(&app.program(&webhook).await.json()["id"]);
+        Self { scim, slug: endpoint.slug.clone(), token_id: endpoint.token_id.clone(), user, group, webhook }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -37,6 +40,7 @@ impl Scene {
             "{id}" if route.path.contains("/users/") => self.user.as_str(),
             "{id}" if route.path.contains("/groups/") => self.group.as_str(),
             "{token}" => self.token_id.as_str(),
+            "{webhook}" => self.webhook.as_str(),
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

@@ -218,6 +218,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         rate: None,
         connections: endpoint_store::CONNECTIONS,
         keys: keys(database),
+        webhook_allow_private: true,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         clock: endpoint_admin::Clock(Arc::new(clock)),

@@ -11,4 +11,5 @@ pub mod snapshot;
 
 pub use cursor::Cursor;
 pub use events::{Event, EventKind, MEMBERS_PER_EVENT, events, is_type, types};
+pub(crate) use read::rows_after;
 pub use read::{Gone, Page, Place, end, read};

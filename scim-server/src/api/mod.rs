@@ -20,6 +20,7 @@ mod route;
 mod schemas;
 mod stream;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use endpoint_store::idempotency::Once;
 use endpoint_store::operators::Operator;
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
+use endpoint_targets::webhook::Sender;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,6 +47,7 @@ use params::Query;
 use problem::{Place, Problem};
 pub use route::{BASE, ROUTES, Route};
 use route::{Segments, Work};
+pub(crate) use webhooks::{DeliveryView, WebhookView};
 
 /// What the API is built from.
 pub struct Api {
@@ -56,6 +59,8 @@ pub struct Api {
     pub clock: Clock,
     /// Requests per second and key.
     pub rates: RateLimits,
+    /// Sends webhooks.
+    pub sender: Sender,
     /// Bounds how many passwords are hashed at once.
     pub hasher: Hasher,
 }

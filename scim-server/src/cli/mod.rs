@@ -16,6 +16,7 @@ mod seed;
 mod signals;
 pub mod token;
 pub mod transfer;
+pub mod webhook;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -57,6 +58,8 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Make, list and change the accounts of the console
     Operator(operator::OperatorArgs),
+    /// Send events of an endpoint to another program: add, test, list and repeat
+    Webhook(webhook::WebhookArgs),
     /// Show what happened in an endpoint's directory, in order, from a cursor on
     Changes(feed::ChangesArgs),
     /// Write an endpoint's whole directory, as it is at one moment, with the cursor that `changes` goes on from
@@ -262,6 +265,9 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         }
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
+        Command::Webhook(args) => {
+            (args.format.json, webhook::run(args.command, &Context::open(config)?).await)
+        }
         Command::Changes(args) => (args.format.json, feed::changes(&args, &Context::open(config)?).await),
         Command::Snapshot(args) => return feed::snapshot(&args, &Context::open(config)?).await,
         Command::Migrate(format) => (format.json, database::migrate(&config)),
