@@ -1,6 +1,6 @@
 //! Who waits for changes of an endpoint is woken when there are some.
 //!
-//! The write that made a change wakes those who wait in this process; the watch ([`crate::watch`]) passes the word on to
+//! The write that made a change wakes those who wait in this process; the watch passes the word on to
 //! other processes, some of it together, so that no writer waits for a message to go out. A pulse says *look*, never what
 //! there is to see: one that is lost costs time, not an event.
 

@@ -56,9 +56,9 @@ impl Stream {
     }
 
     /// Reads until the server ends it.
-    async fn to_its_end(&mut self) {
+    async fn read_to_end(&mut self) {
         let mut rest = Vec::new();
-        let read = self.connection.read_to_end(&mut rest);
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut self.connection, &mut rest);
         tokio::time::timeout(Duration::from_secs(60), read).await.expect("the stream ends").unwrap();
         self.received.push_str(&String::from_utf8_lossy(&rest));
     }
@@ -170,7 +170,7 @@ both! {
         let key = text(&key["items"][0]["id"]);
         api.delete(&format!("/me/keys/{key}")).await.expect(204);
         scim.user("fourth").await;
-        stream.to_its_end().await;
+        stream.read_to_end().await;
         assert!(!stream.received.contains("fourth"), "{}", stream.received);
     }
 
@@ -314,7 +314,7 @@ async fn a_server_that_stops_ends_its_streams() {
     let mut stream = Stream::open(&api, CHANGES, "").await;
     stream.until("robertt").await;
     let begun = std::time::Instant::now();
-    let (_, ()) = tokio::join!(app.stop(), stream.to_its_end());
+    let (_, ()) = tokio::join!(app.stop(), stream.read_to_end());
     // What is under way may take 15 seconds: nothing was.
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }

@@ -52,11 +52,11 @@ impl Api {
         api
     }
 
-    fn request(&self, method: &str, path: &str) -> Request {
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
         Request::new(method, &format!("/api/v1{path}")).bearer(&self.key)
     }
 
-    async fn send(&self, request: &Request) -> Answer {
+    pub(crate) async fn send(&self, request: &Request) -> Answer {
         let answer = send(self.address, request).await;
         assert!(answer.header("x-request-id").is_some_and(|id| id.len() >= 16), "{answer:#}");
         if answer.status >= 400 {
@@ -79,7 +79,7 @@ impl Api {
         self.send(&request.body(body.to_string())).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.with_body("POST", path, body).await
     }
 

@@ -80,7 +80,8 @@ impl Replica {
                     }
                 }
                 "end" => {
-                    ended = Some((data["resources"].as_u64().unwrap(), data["memberships"].as_u64().unwrap()))
+                    ended =
+                        Some((data["resources"].as_u64().unwrap(), data["memberships"].as_u64().unwrap()));
                 }
                 other => panic!("{other}"),
             }

@@ -1,7 +1,7 @@
 //! The change feed: what happened in an endpoint's directory as events, in the order of the change log, without a gap.
 //!
-//! [`events`] makes events of a change set and is the only function that does: the feed, webhooks and targets say the
-//! same of the same change. A [`Cursor`] is a place in the log; [`read`] goes on from there, and [`snapshot`] gives the
+//! [`events()`] makes events of a change set and is the only function that does: the feed, webhooks and targets say the
+//! same of the same change. A [`Cursor`] is a place in the log; [`read()`] goes on from there, and [`snapshot`] gives the
 //! whole directory with the cursor that belongs to it.
 
 mod cursor;

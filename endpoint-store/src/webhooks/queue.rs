@@ -338,8 +338,8 @@ fn tell_webhook(
             .execute(&mut **tx)?;
         return Ok(());
     }
-    let failed = outcomes.iter().filter(|(claim, ..)| claim.event.is_some());
-    let Some((_, last, _)) = failed.last() else { return Ok(()) };
+    let mut failed = outcomes.iter().filter(|(claim, ..)| claim.event.is_some());
+    let Some((_, last, _)) = failed.next_back() else { return Ok(()) };
     let since: Option<Option<i64>> = own.select(webhooks::failing_since).get_result(&mut **tx).optional()?;
     let Some(since) = since else { return Ok(()) };
     let since = since.unwrap_or(now);

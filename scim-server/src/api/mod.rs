@@ -20,6 +20,7 @@ mod route;
 mod schemas;
 mod stream;
 mod tokens;
+mod webhook_views;
 mod webhooks;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ use params::Query;
 use problem::{Place, Problem};
 pub use route::{BASE, ROUTES, Route};
 use route::{Segments, Work};
-pub(crate) use webhooks::{DeliveryView, WebhookView};
+pub(crate) use webhook_views::{DeliveryView, WebhookView};
 
 /// What the API is built from.
 pub struct Api {

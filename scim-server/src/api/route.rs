@@ -156,16 +156,16 @@ const CONFIRM: Param = Param {
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
+use super::webhook_views::{
+    AddedWebhook, DeliveryView, NewWebhookBody, RedeliverBody, RedeliveredView, RotateSecretBody,
+    WebhookPatch, WebhookView,
+};
 use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
 use operators::{NewOperatorBody, OperatorView, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
 use tokens::{IssuedToken, NewTokenBody, TokenView};
-use webhooks::{
-    AddedWebhook, DeliveryView, NewWebhookBody, RedeliverBody, RedeliveredView, RotateSecretBody,
-    WebhookPatch, WebhookView,
-};
 
 /// The table.
 #[rustfmt::skip]
