@@ -123,7 +123,9 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     while let Some(source) = inner.source() {
         inner = source;
     }
-    inner.to_string()
+    let text = inner.to_string();
+    // The number of the operating system says nothing more.
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a NotPublic> {

@@ -23,6 +23,7 @@
 #![expect(unreachable_pub, reason = "a program, not a library")]
 
 mod bare;
+mod feed;
 mod load;
 mod process;
 mod rows;

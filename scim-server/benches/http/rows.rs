@@ -23,6 +23,7 @@ pub fn run_all(options: &Options) {
     let database = format!("sqlite:{}/scim.db", folder.path().display());
     let endpoint = Endpoint::create(&database, "Bench");
     let other = Endpoint::create(&database, "Other");
+    let key = crate::feed::key(&database);
     let server = Process::server(&database);
     let started = std::time::Instant::now();
     let ids = endpoint.people(&server, 0..options.users);
@@ -30,6 +31,7 @@ pub fn run_all(options: &Options) {
     let world = World { options, folder: folder.path(), server, endpoint, other, ids };
     world.reads();
     world.writes();
+    crate::feed::rows(options, &world.server, &world.endpoint, &key);
     println!("memory: {:.0} MB", world.server.memory());
 }
 
