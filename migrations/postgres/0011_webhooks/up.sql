@@ -60,3 +60,5 @@ CREATE TABLE webhook_deliveries (
 );
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, state, due_at);
 CREATE INDEX webhook_deliveries_order ON webhook_deliveries (webhook_id, endpoint_id, resource_id, state, seq, part);
+CREATE INDEX webhook_deliveries_log ON webhook_deliveries (webhook_id, endpoint_id, created_at, seq, part);
+CREATE INDEX webhook_deliveries_old ON webhook_deliveries (state, last_at);
