@@ -220,7 +220,7 @@ pub fn resume(
     find(tx, endpoint, Some(id))
 }
 
-/// Replaces the secret: the new one signs beside the old one for [`OVERLAP`], then alone.
+/// Replaces the secret: the new one signs beside the old one for [`super::OVERLAP`], then alone.
 ///
 /// # Errors
 /// As [`find`]; [`StoreError::Refused`] without a key to seal with.
