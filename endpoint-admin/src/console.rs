@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use endpoint_store::Store;
+use endpoint_targets::webhook::Sender;
 
 use crate::{backoff::Backoff, password::Hasher, ui::Clock};
 
@@ -72,15 +73,22 @@ pub struct Console {
     pub(crate) cookies_secure: bool,
     pub(crate) hasher: Hasher,
     pub(crate) backoff: Arc<Backoff>,
+    pub(crate) sender: Sender,
 }
 
 impl Console {
     /// Make one per process and clone it for every worker. `cookies_secure` is true when browsers
     /// reach the console by https, whether TLS ends here or at a proxy.
-    pub fn new(store: Store, public_url: PublicUrl, clock: Clock, cookies_secure: bool) -> Self {
+    pub fn new(
+        store: Store,
+        public_url: PublicUrl,
+        clock: Clock,
+        cookies_secure: bool,
+        sender: Sender,
+    ) -> Self {
         let own_url = public_url.clone();
         let (hasher, backoff) = (Hasher::default(), Arc::default());
-        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff }
+        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender }
     }
 
     /// The same with pages that have another prefix than the addresses for SCIM.

@@ -192,6 +192,8 @@ pub(crate) enum Tab {
     Groups,
     /// What was noticed in the traffic.
     Evidence,
+    /// Where events are sent to.
+    Webhooks,
     /// Resource types, extensions.
     Schema,
     /// Policies, name, danger zone.
@@ -200,12 +202,13 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Connect,
         Self::Tokens,
         Self::Users,
         Self::Groups,
         Self::Evidence,
+        Self::Webhooks,
         Self::Schema,
         Self::Settings,
     ];
@@ -218,6 +221,7 @@ impl Tab {
             Self::Users => "users",
             Self::Groups => "groups",
             Self::Evidence => "evidence",
+            Self::Webhooks => "webhooks",
             Self::Schema => "schema",
             Self::Settings => "settings",
         }
@@ -231,6 +235,7 @@ impl Tab {
             Self::Users => "Users",
             Self::Groups => "Groups",
             Self::Evidence => "Evidence",
+            Self::Webhooks => "Webhooks",
             Self::Schema => "Schema",
             Self::Settings => "Settings",
         }

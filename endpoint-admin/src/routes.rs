@@ -20,7 +20,7 @@ use crate::{
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
         networks, new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor,
-        settings, sign_in_code, tokens, user, users,
+        settings, sign_in_code, tokens, user, users, webhook, webhooks,
     },
 };
 
@@ -201,6 +201,15 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::ask)),
     post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
     get ("/admin/endpoints/{slug}/evidence", Session, || web::to(evidence::show)),
+    get ("/admin/endpoints/{slug}/webhooks", Session, || web::to(webhooks::list)),
+    post("/admin/endpoints/{slug}/webhooks", Session, || web::to(webhooks::add)).sensitive(),
+    get ("/admin/endpoints/{slug}/webhooks/{webhook}", Session, || web::to(webhook::show)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}", Session, || web::to(webhook::save)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/rotate", Session, || web::to(webhook::rotate)).sensitive(),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/test", Session, || web::to(webhook::test)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/turn", Session, || web::to(webhook::turn)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/redeliver", Session, || web::to(webhook::redeliver)),
+    post("/admin/endpoints/{slug}/webhooks/{webhook}/remove", Session, || web::to(webhook::remove)),
     get ("/admin/endpoints/{slug}/schema", Session, || web::to(schema::show)),
     post("/admin/endpoints/{slug}/schema", Session, || web::to(schema::save)).up_to(SCHEMA_FORM),
     get ("/admin/endpoints/{slug}/settings", Session, || web::to(settings::show)),

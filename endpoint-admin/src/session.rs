@@ -17,6 +17,7 @@ use endpoint_store::{
     operators::{Operator as Account, Reach, Role},
     sessions::{self, Lifetime, Session},
 };
+use endpoint_targets::webhook::Sender;
 use std::future::{Ready, ready};
 
 use crate::{
@@ -227,6 +228,11 @@ impl Operator {
         write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.store().write(write).await
+    }
+
+    /// What sends webhooks.
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.0.console.sender
     }
 
     /// The store, for what goes beyond one read or write.

@@ -11,10 +11,13 @@ use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::observations;
 use crate::rotation::Rotation;
-use crate::schema::{endpoints, refusals, token_rotations, token_usage, tokens};
+use crate::schema::{
+    endpoints, refusals, token_rotations, token_usage, tokens, webhook_cursors, webhook_deliveries, webhooks,
+};
 use crate::settings::Idp;
 use crate::tokens::expiry;
 use crate::usage::Cause;
+use crate::webhooks::log::State;
 
 /// One endpoint.
 #[derive(Debug, Clone)]
@@ -37,6 +40,10 @@ pub struct Glance {
     pub expiring: Vec<Expiring>,
     /// What was turned away lately.
     pub turned_away: Vec<TurnedAwayLately>,
+    /// Webhooks that do not send: label, id, and whether they are paused; one of a tenant is told at its first endpoint.
+    pub webhooks: Vec<(String, String, bool)>,
+    /// Deliveries that were given up, lately.
+    pub given_up: i64,
     /// Requests that look like an identity provider's.
     pub looks_like: Vec<(Idp, i64)>,
 }
@@ -128,10 +135,53 @@ pub fn glance(conn: &mut Conn, turned_away_since: Millis, now: Millis) -> Result
             glance.turned_away.push(TurnedAwayLately { cause, attempts, last_at, label: label.clone() });
         });
     }
+    for (id, label, webhook, paused) in troubled_webhooks(conn)? {
+        at(&id, &mut |glance| glance.webhooks.push((label.clone(), webhook.clone(), paused)));
+    }
+    let given_up: Vec<(String, i64)> = webhook_deliveries::table
+        .filter(webhook_deliveries::state.eq(State::Dead.as_str()))
+        .filter(webhook_deliveries::seq.gt(0))
+        .filter(webhook_deliveries::last_at.gt(turned_away_since))
+        .group_by(webhook_deliveries::endpoint_id)
+        .select((webhook_deliveries::endpoint_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    for (id, many) in given_up {
+        at(&id, &mut |glance| glance.given_up = many);
+    }
     for (id, idp, hits) in observations::likenesses(conn)? {
         at(&id, &mut |glance| glance.looks_like.push((idp, hits)));
     }
     Ok(all.into_iter().map(|(_, glance)| glance).collect())
+}
+
+/// Webhooks that are paused or to which nothing arrives, with the endpoint where they are told.
+fn troubled_webhooks(conn: &mut Conn) -> Result<Vec<(String, String, String, bool)>, StoreError> {
+    type Row = (String, String, Option<String>, Option<String>, Option<i64>);
+    let rows: Vec<Row> = webhooks::table
+        .filter(webhooks::paused_at.is_not_null().or(webhooks::failing_since.is_not_null()))
+        .select((
+            webhooks::id,
+            webhooks::label,
+            webhooks::endpoint_id,
+            webhooks::tenant_key,
+            webhooks::paused_at,
+        ))
+        .load(conn)?;
+    let mut found = Vec::new();
+    for (id, label, endpoint, tenant, paused_at) in rows {
+        let endpoint = match (endpoint, tenant) {
+            (Some(endpoint), _) => Some(endpoint),
+            (None, _) => webhook_cursors::table
+                .filter(webhook_cursors::webhook_id.eq(&id))
+                .order(webhook_cursors::endpoint_id)
+                .limit(1)
+                .select(webhook_cursors::endpoint_id)
+                .get_result(conn)
+                .optional()?,
+        };
+        found.extend(endpoint.map(|endpoint| (endpoint, label, id, paused_at.is_some())));
+    }
+    Ok(found)
 }
 
 fn skeletons(conn: &mut Conn) -> Result<Vec<(String, Glance)>, StoreError> {
@@ -159,6 +209,8 @@ fn skeletons(conn: &mut Conn) -> Result<Vec<(String, Glance)>, StoreError> {
             live_tokens: 0,
             expiring: Vec::new(),
             turned_away: Vec::new(),
+            webhooks: Vec::new(),
+            given_up: 0,
             looks_like: Vec::new(),
         };
         Ok((id, glance))

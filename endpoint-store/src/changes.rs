@@ -206,6 +206,7 @@ pub(crate) fn append_all(
     now: Millis,
 ) -> Result<(), StoreError> {
     const SUBJECTS: usize = 2000;
+    tx.directory_changed(&caller.endpoint().id);
     let endpoint = caller.endpoint().id.as_str();
     let many = i64::try_from(new.len()).unwrap_or(i64::MAX);
     let last: i64 =
@@ -251,6 +252,7 @@ pub(crate) fn append(
     let (mut row, ticks) = (row_of(caller, 0, new, now)?, ticks(caller, new, now));
     let subjects = subjects_of(new);
     let at_once = statements::Append { row: &row, subjects: &subjects, ticks };
+    tx.directory_changed(&caller.endpoint().id);
     if dialect::at_once(tx, at_once)?.is_some() {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! The only file that asks which database it is: transactions, row locks, messages, and (in `tables`) whole tables.
 
+use std::collections::BTreeSet;
+
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_dsl::LoadQuery;
@@ -134,10 +136,10 @@ pub(crate) fn commit(conn: &mut Conn) -> Result<(), StoreError> {
     }
 }
 
-/// Asks to be told of changes of the registry.
+/// Asks to be told of changes of the registry and of directories.
 pub(crate) fn listen(conn: &mut Conn) -> Result<(), StoreError> {
     if let Conn::Postgres(c) = conn {
-        c.batch_execute("LISTEN scim_registry")?;
+        c.batch_execute("LISTEN scim_registry; LISTEN scim_changes")?;
     }
     Ok(())
 }
@@ -155,13 +157,37 @@ pub(crate) fn tells(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgres(_))
 }
 
-/// Whether a message came since the last call; looks only at what has arrived.
-pub(crate) fn was_told(conn: &mut Conn) -> Result<bool, StoreError> {
-    let Conn::Postgres(c) = conn else { return Ok(false) };
-    let mut told = false;
+/// Tells those who listen that these endpoints changed. Not part of the writes that changed them: transactions that
+/// notify wait for each other at their commit.
+pub(crate) fn tell_changes(conn: &mut Conn, endpoints: &[&str]) -> Result<(), StoreError> {
+    use diesel::sql_types::{Array, Text};
+    if let Conn::Postgres(c) = conn {
+        diesel::sql_query("SELECT pg_notify('scim_changes', endpoint) FROM unnest($1) AS endpoint")
+            .bind::<Array<Text>, _>(endpoints)
+            .execute(c)?;
+    }
+    Ok(())
+}
+
+/// What was told since the last call.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) registry: bool,
+    /// Endpoints that changed.
+    pub(crate) endpoints: BTreeSet<String>,
+}
+
+/// Which messages came since the last call; looks only at what has arrived.
+pub(crate) fn was_told(conn: &mut Conn) -> Result<Told, StoreError> {
+    let mut told = Told::default();
+    let Conn::Postgres(c) = conn else { return Ok(told) };
     for message in c.notifications_iter() {
-        message?;
-        told = true;
+        let message = message?;
+        if message.channel == "scim_changes" {
+            told.endpoints.insert(message.payload);
+        } else {
+            told.registry = true;
+        }
     }
     Ok(told)
 }

@@ -43,7 +43,30 @@ pub fn portion(
 
 /// Takes the lease or renews it; false when somebody else has it. Until the transaction ends nobody else can.
 fn take(tx: &mut Tx<'_>, name: &str, holder: &str, now: Millis) -> Result<bool, StoreError> {
-    let until = now + LENGTH;
+    hold(tx, name, holder, LENGTH, now)
+}
+
+/// Gives every lease of this holder back, so that another server need not wait for its end.
+///
+/// # Errors
+/// As [`crate::Store::write`].
+pub fn release(tx: &mut Tx<'_>, holder: &str) -> Result<(), StoreError> {
+    diesel::delete(leases::table.filter(leases::holder.eq(holder))).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// The same for a time of one's own.
+///
+/// # Errors
+/// As [`crate::Store::write`].
+pub fn hold(
+    tx: &mut Tx<'_>,
+    name: &str,
+    holder: &str,
+    length: Millis,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let until = now + length;
     let free = leases::holder.eq(holder).or(leases::until.le(now));
     let renewed = diesel::update(leases::table.filter(leases::name.eq(name)).filter(free))
         .set((leases::holder.eq(holder), leases::until.eq(until)))

@@ -17,6 +17,7 @@ mod dialect;
 pub mod directory;
 pub mod endpoints;
 mod error;
+pub mod feed;
 mod filter_sql;
 mod flush;
 pub mod gauges;
@@ -30,6 +31,7 @@ mod migrate;
 pub mod observations;
 pub mod operators;
 mod pool;
+pub mod pulse;
 pub mod registry;
 mod retry;
 pub mod rotation;
@@ -47,6 +49,7 @@ mod turns;
 pub mod usage;
 pub mod version;
 mod watch;
+pub mod webhooks;
 mod writer;
 
 use std::sync::Arc;
@@ -65,6 +68,7 @@ pub use writer::Tx;
 
 use lock::FileLock;
 use pool::{Health, Pool};
+use pulse::Pulse;
 use registry::Registry;
 use sealed::{KeySource, Keyring};
 use turns::{Turn, Turns};
@@ -101,6 +105,10 @@ struct Inner {
     waiting: AtomicUsize,
     cursor_key: [u8; 32],
     keyring: Keyring,
+    /// Wakes those who wait for changes.
+    pulse: Arc<Pulse>,
+    /// As many as may be under way at once.
+    snapshots: Arc<Semaphore>,
     /// Keeps a restore from replacing the file under us.
     _in_use: Option<FileLock>,
 }
@@ -153,7 +161,7 @@ impl Store {
     /// As [`Store::open`]; the keys are not read before they are needed.
     pub fn open_sealed(url: &DatabaseUrl, connections: u32, keys: KeySource) -> Result<Self, StoreError> {
         let half = (connections / 2).max(1);
-        let health = Arc::new(Health::default());
+        let (health, pulse) = (Arc::new(Health::default()), Arc::new(Pulse::default()));
         let mut in_use = None;
         if let DatabaseUrl::Sqlite(path) = url {
             conn::prepare_file(path)?;
@@ -171,7 +179,8 @@ impl Store {
         let cursor_key = server_keys::get(&mut conn, "cursor")?;
         let (writes, at_once) = if is_file {
             let (reloaded, url) = (registry.clone(), url.clone());
-            let writer = Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn))?;
+            let pulse = pulse.clone();
+            let writer = Writer::start(move || conn::open(&url), move |conn| reloaded.reload(conn), pulse)?;
             (Writes::Grouped(writer), QUEUED_AT_ONCE)
         } else {
             (Writes::Pooled(Pool::new(url, conn::open_to_write, half, &health)?), WRITING_AT_ONCE)
@@ -191,6 +200,8 @@ impl Store {
             waiting: AtomicUsize::new(0),
             cursor_key,
             keyring,
+            pulse,
+            snapshots: Arc::new(Semaphore::new(feed::snapshot::AT_ONCE)),
             _in_use: in_use,
         })))
     }
@@ -310,11 +321,11 @@ impl Store {
             Writes::Grouped(writer) => return writer.write(write).await,
             Writes::Pooled(pool) => pool.clone(),
         };
-        let registry = self.0.registry.clone();
+        let (registry, pulse) = (self.0.registry.clone(), self.0.pulse.clone());
         // The turn goes along: it lasts as long as the work, also when nobody waits for the answer any more.
         blocking(move || {
             let endpoint = turn.as_ref().map(|(endpoint, _)| endpoint);
-            retry::again(|| pool.with(|conn| written(conn, &registry, endpoint, &write)))
+            retry::again(|| pool.with(|conn| written(conn, (&registry, &pulse), endpoint, &write)))
         })
         .await
     }
@@ -349,6 +360,23 @@ impl Store {
         &self.0.keyring
     }
 
+    /// Who waits for changes is woken by it.
+    pub fn pulse(&self) -> &Pulse {
+        &self.0.pulse
+    }
+
+    /// The whole directory of an endpoint as it is at one moment, part by part, and the cursor that belongs to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when as many are under way as may be.
+    pub fn snapshot(
+        &self,
+        endpoint: Arc<Endpoint>,
+    ) -> Result<tokio::sync::mpsc::Receiver<Result<feed::snapshot::Part, StoreError>>, StoreError> {
+        let permit = self.0.snapshots.clone().try_acquire_owned().map_err(|_| StoreError::Busy)?;
+        Ok(feed::snapshot::start(self.0.url.clone(), endpoint, permit))
+    }
+
     /// Where uses and refusals are counted until [`Store::flush_usage`].
     pub fn usage(&self) -> &Usage {
         &self.0.usage
@@ -368,7 +396,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the thread cannot be started.
     pub fn watch(&self) -> Result<Watch, StoreError> {
-        watch::start(self.0.url.clone(), self.0.registry.clone())
+        watch::start(self.0.url.clone(), self.0.registry.clone(), self.0.pulse.clone())
     }
 }
 
@@ -391,12 +419,12 @@ impl Drop for Waiting<'_> {
 /// One write on a connection of its own; what is kept in memory follows before the answer.
 fn written<T>(
     conn: &mut Conn,
-    registry: &Registry,
+    (registry, pulse): (&Registry, &Pulse),
     endpoint: Option<&EndpointId>,
     write: &impl Fn(&mut Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let (value, wake) = writer::alone(conn, endpoint, write)?;
-    wake.tell();
+    wake.tell(pulse);
     if wake.registry_changed
         && let Err(error) = registry.reload(conn)
     {

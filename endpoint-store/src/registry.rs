@@ -267,6 +267,14 @@ impl Registry {
         lives
     }
 
+    /// Whether a key that was presented before still opens the management API.
+    pub fn key_lives(&self, key_id: &str, now: Millis) -> bool {
+        self.snapshot.load().keys.get(key_id).is_some_and(|entry| {
+            let expired = entry.expires_at.is_some_and(|at| at <= now);
+            !entry.revoked && !expired && entry.operator.disabled_at.is_none()
+        })
+    }
+
     /// Reads everything anew; keeps a snapshot that is newer than what was read.
     pub(crate) fn reload(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let fresh = Arc::new(Snapshot::read(conn)?);

@@ -98,6 +98,31 @@ diesel::table! {
     change_floors (endpoint_id) { endpoint_id -> Text, pruned_up_to -> BigInt, }
 }
 diesel::table! {
+    webhooks (id) {
+        id -> Text, endpoint_id -> Nullable<Text>, tenant -> Nullable<Text>, tenant_key -> Nullable<Text>, url -> Text,
+        label -> Text, types -> Text, created_at -> BigInt, created_by -> Text, paused_at -> Nullable<BigInt>,
+        paused_by -> Nullable<Text>, paused_why -> Nullable<Text>, failing_since -> Nullable<BigInt>,
+        last_ok_at -> Nullable<BigInt>, missed -> BigInt,
+    }
+}
+diesel::table! {
+    webhook_secrets (webhook_id, id) {
+        webhook_id -> Text, id -> Text, kind -> Text, secret_sealed -> Text, public_key -> Nullable<Text>,
+        created_at -> BigInt, expires_at -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    webhook_cursors (endpoint_id, webhook_id) { endpoint_id -> Text, webhook_id -> Text, seq -> BigInt, }
+}
+diesel::table! {
+    webhook_deliveries (endpoint_id, webhook_id, seq, part) {
+        endpoint_id -> Text, webhook_id -> Text, seq -> BigInt, part -> BigInt, event -> Text, resource_id -> Text,
+        resource_name -> Text, state -> Text, attempts -> BigInt, created_at -> BigInt, due_at -> BigInt,
+        first_at -> Nullable<BigInt>, last_at -> Nullable<BigInt>, last_status -> Nullable<BigInt>,
+        last_error -> Nullable<Text>, last_ms -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
     operators (id) {
         id -> Text, name -> Text, name_key -> Text, password_hash -> Text, role -> Text, created_at -> BigInt,
         disabled_at -> Nullable<BigInt>, last_sign_in_at -> Nullable<BigInt>, totp_sealed -> Nullable<Text>,
@@ -182,6 +207,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     members,
     changes,
     change_subjects,
+    webhooks,
+    webhook_secrets,
+    webhook_cursors,
+    webhook_deliveries,
     operators,
     sessions,
     api_keys,

@@ -4,6 +4,7 @@
 //! transaction, each in its own savepoint, and every one is answered after the commit. So an answered write
 //! is on disk, a failed one leaves nothing, and the rate is a multiple of one commit each.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,6 +19,7 @@ use crate::conn::Conn;
 use crate::dialect;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
+use crate::pulse::Pulse;
 
 const BATCH: usize = 64;
 const QUEUE: usize = 1024;
@@ -35,6 +37,8 @@ pub struct Tx<'a> {
 pub(crate) struct Wake {
     /// Endpoints or live tokens changed.
     pub(crate) registry_changed: bool,
+    /// Endpoints whose change log grew.
+    changed: BTreeSet<EndpointId>,
     /// Acts that are not in the audit log yet: [`Tx::seal`] writes them.
     notes: Vec<Note>,
     /// Those that are.
@@ -42,8 +46,9 @@ pub(crate) struct Wake {
 }
 
 impl Wake {
-    /// Says in the server's log what was committed.
-    pub(crate) fn tell(&self) {
+    /// Says in the server's log what was committed, and wakes those who wait for it.
+    pub(crate) fn tell(&self, pulse: &Pulse) {
+        pulse.beat(&self.changed);
         self.entries.iter().for_each(Entry::tell);
     }
 }
@@ -52,6 +57,13 @@ impl Tx<'_> {
     /// Marks that endpoints or live tokens changed: what is kept in memory is replaced before the answer.
     pub(crate) fn registry_changed(&mut self) {
         self.wake.registry_changed = true;
+    }
+
+    /// Marks that the change log of an endpoint grew: who waits for that is woken after the commit.
+    pub(crate) fn directory_changed(&mut self, endpoint: &EndpointId) {
+        if !self.wake.changed.contains(endpoint) {
+            self.wake.changed.insert(endpoint.clone());
+        }
     }
 
     /// Says who does what to what: every change of an operator passes here, whichever way it came. It goes into the
@@ -84,6 +96,7 @@ impl Tx<'_> {
         let (value, wake) = savepoint(self.conn, self.locked.clone(), part)?;
         self.wake.registry_changed |= wake.registry_changed;
         self.wake.notes.extend(wake.notes);
+        self.wake.changed.extend(wake.changed);
         Ok(value)
     }
 
@@ -189,13 +202,14 @@ impl Writer {
     pub(crate) fn start(
         connect: impl Fn() -> Result<Conn, StoreError> + Send + Sync + 'static,
         reload: impl Fn(&mut Conn) -> Result<(), StoreError> + Send + 'static,
+        pulse: Arc<Pulse>,
     ) -> Result<Self, StoreError> {
         let (sender, queue) = sync_channel::<Order>(QUEUE);
         let connect = Arc::new(connect);
         let checkpoints = Checkpoints::start(connect.clone())?;
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&queue, &*connect, &reload, checkpoints))
+            .spawn(move || run(&queue, &*connect, (&reload, &pulse), checkpoints))
             .map_err(|e| StoreError::Unavailable(format!("cannot start the writer thread: {e}")))?;
         Ok(Self { queue: Some(sender), thread: Some(thread) })
     }
@@ -244,7 +258,7 @@ impl Writer {
 fn run(
     queue: &Receiver<Order>,
     connect: &impl Fn() -> Result<Conn, StoreError>,
-    reload: &impl Fn(&mut Conn) -> Result<(), StoreError>,
+    after: (&impl Fn(&mut Conn) -> Result<(), StoreError>, &Pulse),
     checkpoints: Checkpoints,
 ) {
     let mut kept: Option<Conn> = None;
@@ -261,7 +275,7 @@ fn run(
             }
         }
         if !batch.is_empty() {
-            kept = work(kept, batch, connect, reload);
+            kept = work(kept, batch, connect, after);
             checkpoints.committed();
         }
         if let Some(closed) = closing {
@@ -279,13 +293,13 @@ fn work(
     kept: Option<Conn>,
     batch: Vec<Job>,
     connect: &impl Fn() -> Result<Conn, StoreError>,
-    reload: &impl Fn(&mut Conn) -> Result<(), StoreError>,
+    after: (&impl Fn(&mut Conn) -> Result<(), StoreError>, &Pulse),
 ) -> Option<Conn> {
     let mut conn = kept.or_else(|| connect().map_err(|e| report(&e)).ok())?;
     dialect::begin_write(&mut conn, None).map_err(|e| report(&e)).ok()?;
     // A connection that saw a panic or a fault is not used again: closing it rolls back whatever it held.
     match carry_out(&mut conn, batch) {
-        Ok(ran) => settle(&mut conn, ran, reload).then_some(conn),
+        Ok(ran) => settle(&mut conn, ran, after).then_some(conn),
         Err(Panicked) => {
             tracing::error!("a write panicked; its batch was rolled back");
             None
@@ -318,7 +332,11 @@ fn carry_out(conn: &mut Conn, batch: Vec<Job>) -> Result<Vec<Ran>, Panicked> {
 }
 
 /// Commits, takes over a changed registry, answers everybody; false when the connection is to be given up.
-fn settle(conn: &mut Conn, ran: Vec<Ran>, reload: &impl Fn(&mut Conn) -> Result<(), StoreError>) -> bool {
+fn settle(
+    conn: &mut Conn,
+    ran: Vec<Ran>,
+    (reload, pulse): (&impl Fn(&mut Conn) -> Result<(), StoreError>, &Pulse),
+) -> bool {
     let failed = match ran.iter().find_map(|r| r.fault.clone()) {
         Some(fault) => Some(fault),
         None => dialect::commit(conn).err().as_ref().map(StoreError::reason),
@@ -326,7 +344,7 @@ fn settle(conn: &mut Conn, ran: Vec<Ran>, reload: &impl Fn(&mut Conn) -> Result<
     if let Some(failure) = &failed {
         tracing::error!(failure, "a batch of writes was not committed");
     } else {
-        ran.iter().for_each(|r| r.wake.tell());
+        ran.iter().for_each(|r| r.wake.tell(pulse));
         if ran.iter().any(|r| r.wake.registry_changed)
             && let Err(error) = reload(conn)
         {

@@ -9,15 +9,16 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
+use endpoint_targets::webhook::Sender;
 
 use crate::api::{self, Api};
 use crate::config::{Config, Tls};
-use crate::health;
 use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{self, Metrics};
 use crate::middleware::observe;
 use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
+use crate::{health, jobs};
 
 /// How long requests under way may take to end when the server stops, in seconds.
 const DRAIN: u64 = 15;
@@ -69,23 +70,29 @@ pub struct App {
     counted: Counted,
     store: Store,
     clock: Clock,
+    sender: Sender,
 }
 
 /// Stops a running [`App`].
 #[derive(Clone)]
-pub struct Stopper(Vec<ServerHandle>);
+pub struct Stopper {
+    handles: Vec<ServerHandle>,
+    store: Store,
+}
 
 impl Stopper {
     /// Takes no new requests and waits for those under way.
     pub async fn stop(self) {
-        for handle in self.0 {
+        // Who waits for changes would keep the server from ending.
+        self.store.pulse().close();
+        for handle in self.handles {
             handle.stop(true).await;
         }
     }
 
     /// Cuts off what is under way.
     pub async fn abort(self) {
-        for handle in self.0 {
+        for handle in self.handles {
             handle.stop(false).await;
         }
     }
@@ -112,8 +119,10 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
     let secure = public_url.is_https() || config.tls.is_some();
-    let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure)
-        .reached_at(PublicUrl::new(&console_base));
+    let sender = Sender::new(config.webhook_allow_private);
+    let console =
+        Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure, sender.clone())
+            .reached_at(PublicUrl::new(&console_base));
     let counted = Counted {
         store: store.clone(),
         metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
@@ -135,6 +144,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             addresses: counted.addresses.clone(),
             metrics: counted.metrics.clone(),
             hasher: console.hasher(),
+            sender: sender.clone(),
         }),
         scim: web::Data::new(Scim {
             store: store.clone(),
@@ -154,7 +164,8 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             serve(&parts, Mount::Console, own, config.tls.as_ref())?,
         ],
     };
-    Ok(App { address, console_base, public_url, setup_link, servers, counted, store, clock: config.clock })
+    let clock = config.clock;
+    Ok(App { address, console_base, public_url, setup_link, servers, counted, store, clock, sender })
 }
 
 impl App {
@@ -180,7 +191,8 @@ impl App {
 
     /// The handle that stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.servers.iter().map(Server::handle).collect())
+        let handles = self.servers.iter().map(Server::handle).collect();
+        Stopper { handles, store: self.store.clone() }
     }
 
     /// Answers requests until stopped, then writes what was only counted in memory.
@@ -190,7 +202,9 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
         let ticking = actix_web::rt::spawn(tick(self.counted.clone()));
-        let working = actix_web::rt::spawn(crate::jobs::run(self.store.clone(), self.clock));
+        let holder = jobs::holder();
+        let work = jobs::run(self.store.clone(), self.clock, self.sender, holder.clone());
+        let working = actix_web::rt::spawn(work);
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
         for server in running {
@@ -199,6 +213,8 @@ impl App {
         }
         ticking.abort();
         working.abort();
+        let _ = working.await;
+        jobs::release(&self.store, holder).await;
         drop(watching);
         self.counted.take_floods();
         if let Err(error) = self.store.flush_usage().await {

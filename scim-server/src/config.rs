@@ -17,7 +17,7 @@ use endpoint_store::sealed::KeySource;
 use serde::Deserialize;
 
 use crate::proxies::Proxies;
-use values::{address, connections, log_format, public_url, rate, text};
+use values::{address, boolean, connections, log_format, public_url, rate, text};
 
 const FILE: &str = "scim-server.toml";
 const DATABASE: &str = "sqlite:data/scim.db";
@@ -52,6 +52,8 @@ pub struct Config {
     pub connections: u32,
     /// Where the keys come from for secrets that must be read again.
     pub keys: KeySource,
+    /// Whether webhooks may go to networks that are not public, and without encryption.
+    pub webhook_allow_private: bool,
     /// Which log lines are written.
     pub log: String,
     /// How they are written.
@@ -163,6 +165,13 @@ pub struct ServeFlags {
     /// [default: 16] [env: SCIM_DATABASE_CONNECTIONS] [file: database_connections]
     #[arg(long, value_name = "N", value_parser = connections)]
     pub database_connections: Option<u32>,
+    /// Whether webhooks may go to loopback, link-local and private addresses, and to http://
+    ///
+    /// Whoever may add a webhook makes this server send requests there: only where that is a network of your own.
+    ///
+    /// [default: false] [env: SCIM_WEBHOOK_ALLOW_PRIVATE] [file: webhook_allow_private]
+    #[arg(long, value_name = "BOOL", value_parser = boolean, num_args = 0..=1, default_missing_value = "true")]
+    pub webhook_allow_private: Option<bool>,
     /// Which log lines are written to stderr: a level, or a filter such as `info,scim_server=debug`
     ///
     /// Levels are error, warn, info, debug, trace, off.
@@ -195,6 +204,7 @@ Settings:
     rate = 50                             # or \"unlimited\"
     failed_rate = 10                      # or \"unlimited\"
     database_connections = 16
+    webhook_allow_private = false
     key_file = \"/etc/scim/keys\"
     log = \"info\"
     log_format = \"json\"
@@ -230,8 +240,25 @@ struct File {
     failed_rate: Option<NumberInFile>,
     database_connections: Option<NumberInFile>,
     key_file: Option<String>,
+    webhook_allow_private: Option<BooleanInFile>,
     log: Option<String>,
     log_format: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum BooleanInFile {
+    Boolean(bool),
+    Text(String),
+}
+
+impl From<BooleanInFile> for String {
+    fn from(value: BooleanInFile) -> Self {
+        match value {
+            BooleanInFile::Boolean(value) => value.to_string(),
+            BooleanInFile::Text(text) => text,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -307,6 +334,14 @@ impl Config {
                 )?
                 .unwrap_or(endpoint_store::CONNECTIONS),
             keys: keys(common, &from, file.key_file)?,
+            webhook_allow_private: from
+                .pick(
+                    flags.webhook_allow_private,
+                    "WEBHOOK_ALLOW_PRIVATE",
+                    file.webhook_allow_private.map(String::from),
+                    boolean,
+                )?
+                .unwrap_or(false),
             log: from.pick(flags.log.clone(), "LOG", file.log, text)?.unwrap_or_else(|| LOG.to_owned()),
             log_format: from
                 .pick(flags.log_format, "LOG_FORMAT", file.log_format, log_format)?

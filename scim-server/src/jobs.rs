@@ -1,5 +1,5 @@
 //! What is done in the background: the bin is emptied, old changes, counts and access tokens are forgotten, replaced tokens retire,
-//! the end of tokens is announced in the server's log, and what has expired is written into the audit log.
+//! the end of tokens is announced in the server's log, what has expired is written into the audit log, and webhooks are sent.
 //!
 //! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
 //! job at a time (`endpoint_store::leases`).
@@ -10,8 +10,9 @@ use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
 use endpoint_store::tokens::expiry;
 use endpoint_store::{
-    Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, rotation, usage,
+    Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, rotation, usage, webhooks,
 };
+use endpoint_targets::webhook::{self, Sender};
 
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
@@ -21,10 +22,22 @@ const WATCH: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs the jobs until the server stops.
-pub(crate) async fn run(store: Store, clock: Clock) {
-    let holder: String = entropy::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+pub(crate) async fn run(store: Store, clock: Clock, sender: Sender, holder: String) {
     let jobs = Jobs { store, up_since: clock.now(), clock, holder };
-    tokio::join!(jobs.tidy(), jobs.retire());
+    let sending = webhook::run(jobs.store.clone(), sender, jobs.clock.0.clone(), &jobs.holder);
+    tokio::join!(jobs.tidy(), jobs.retire(), sending);
+}
+
+/// A name for this process, among those that share the database.
+pub(crate) fn holder() -> String {
+    entropy::<8>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Gives back what this process has to do, so that another one need not wait.
+pub(crate) async fn release(store: &Store, holder: String) {
+    if let Err(error) = store.write(move |tx| leases::release(tx, &holder)).await {
+        tracing::warn!(%error, "other servers wait until the leases of this one have run out");
+    }
 }
 
 struct Jobs {
@@ -45,6 +58,7 @@ impl Jobs {
             note("warnings", self.warn_of_expiry().await);
             note("access", self.portions("access", access::forget).await);
             note("counts", self.portions("counts", usage::forget_hours).await);
+            note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
             tokio::time::sleep(ROUND).await;
         }
     }

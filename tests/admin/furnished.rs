@@ -5,13 +5,15 @@ use std::time::Duration;
 use endpoint_admin::{Method, ROUTES};
 use serde_json::json;
 
+use crate::api::Api;
 use crate::idp::player::Player;
 use crate::ops::program_with_input;
 use crate::support::app::App;
 use crate::support::backend::Backend;
 use crate::support::browser::Browser;
 use crate::support::furniture::PASSWORD;
-use crate::support::scim::{ENTERPRISE, GROUP, Scim, USER, id, user};
+use crate::support::receiver::Receiver;
+use crate::support::scim::{ENTERPRISE, GROUP, Scim, USER, id, text, user};
 
 const ONELOGIN: &str = include_str!("../fixtures/idp/onelogin-our-template.json");
 const HOUR: Duration = Duration::from_secs(3600);
@@ -24,6 +26,7 @@ pub(crate) struct Furnished {
     deleted: String,
     group: String,
     empty_group: String,
+    webhook: String,
 }
 
 /// A page to look at.
@@ -52,9 +55,10 @@ impl Furnished {
         // So that something on the pages lies further back than just now.
         app.advance(3 * HOUR);
         failures(&app, &scim).await;
+        let webhook = webhook(&app, &scim).await;
         oddities(&scim).await;
         strangers(&app).await;
-        Self { app, user, hidden, deleted, group, empty_group }
+        Self { app, user, hidden, deleted, group, empty_group, webhook }
     }
 
     /// The pages of every line of the table; one that is new there has to be named here.
@@ -72,6 +76,7 @@ impl Furnished {
         let furniture = self.app.furniture();
         let at = |id: &str| {
             let path = route.replace("{slug}", &furniture.onelogin.slug);
+            let path = path.replace("{webhook}", &self.webhook);
             path.replace("{id}", id)
                 .replace("{operator}", "ottokar")
                 .replace("{token}", &furniture.onelogin.token_id)
@@ -144,6 +149,8 @@ impl Furnished {
             "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
+            "/endpoints/{slug}/webhooks" => vec![("webhooks", at("")), ("webhooks-none", of(foreign))],
+            "/endpoints/{slug}/webhooks/{webhook}" => vec![("webhook", at(""))],
             "/endpoints/{slug}/schema" => vec![
                 ("schema", at("")),
                 ("schema-none", of(foreign)),
@@ -228,6 +235,24 @@ async fn hidden(app: &App, scim: &Scim) -> String {
     let gone = id(&scim.user("zz-hidden").await);
     scim.delete(&format!("/Users/{gone}")).await.expect(204);
     gone
+}
+
+/// A webhook whose receiver takes some and not all, with a second secret, and another one that is paused.
+async fn webhook(app: &App, scim: &Scim) -> String {
+    let receiver = Receiver::start().await;
+    let (slug, api) = (&app.furniture().onelogin.slug, Api::owner(app));
+    let path = format!("/endpoints/{slug}/webhooks");
+    let body = json!({"url": receiver.url, "label": "Payroll, with a rather long label that somebody thought of", "scope": "tenant"});
+    let hook = text(&api.post(&path, &body).await.expect(201).json()["id"]);
+    api.post(&format!("{path}/{hook}/rotate"), &json!({"signature": "ed25519"})).await.expect(201);
+    let other = json!({"url": "https://hooks.example.com/scim", "types": ["user.*", "member.added"]});
+    let other = text(&api.post(&path, &other).await.expect(201).json()["id"]);
+    api.send(&api.request("POST", &format!("{path}/{other}/pause"))).await.expect(200);
+    receiver.answer(&[200, 503]);
+    api.send(&api.request("POST", &format!("{path}/{hook}/test"))).await.expect(200);
+    scim.user("sent-again").await;
+    receiver.until("refused", |came| came.len() == 2).await;
+    hook
 }
 
 /// Attempts that fail, each for another reason.

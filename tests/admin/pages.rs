@@ -50,6 +50,8 @@ async fn forms_that_are_refused_say_so_at_their_fields() {
         (furnished.path_of("group"), "member", "nobody-has-this-name", "Add member"),
         (furnished.path_of("group"), "name", "Nobody yet", "Rename"),
         (format!("{endpoint}/schema"), "definitions", "{", "Save schema"),
+        (format!("{endpoint}/webhooks"), "url", "ftp://hooks.example.com", "Add webhook"),
+        (furnished.path_of("webhook"), "confirm", "another label", "Remove webhook"),
         (format!("{endpoint}/settings"), "confirm", "another name", "Delete endpoint"),
     ];
     for (number, (path, field, value, button)) in forms.iter().enumerate() {

@@ -33,6 +33,7 @@ pub(super) struct Scene {
     token: String,
     user: String,
     group: String,
+    webhook: String,
     pub(super) operator: String,
     pub(super) key: String,
     link: String,
@@ -56,17 +57,14 @@ impl Scene {
         let links = format!("/endpoints/{endpoint}/guest-links");
         let link =
             text(&owner.post(&links, &json!({"may_issue_token": true})).await.expect(201).json()["id"]);
+        // Nobody listens there.
+        let webhook = json!({"url": "http://127.0.0.1:9/hook"});
+        let webhook =
+            owner.post(&format!("/endpoints/{endpoint}/webhooks"), &webhook).await.expect(201).json();
         let body = json!({"name": format!("mary-{number}"), "role": "auditor", "password": PASSWORD});
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
-        Self {
-            endpoint,
-            token: text(&token["id"]),
-            user,
-            group,
-            operator,
-            key: "000000000000".to_owned(),
-            link,
-        }
+        let (token, webhook, key) = (text(&token["id"]), text(&webhook["id"]), "000000000000".to_owned());
+        Self { endpoint, token, user, group, webhook, operator, key, link }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -74,6 +72,7 @@ impl Scene {
         let segments = route.path.split('/').map(|segment| match segment {
             "{endpoint}" => self.endpoint.as_str(),
             "{token}" => self.token.as_str(),
+            "{webhook}" => self.webhook.as_str(),
             "{urn}" => URN,
             "{name}" => "Device",
             "{type}" => "User",
@@ -105,7 +104,10 @@ impl Scene {
             console.sign_in(&self.operator, PASSWORD).await;
             enrol(&mut console, now()).await;
         }
-        if route.path.ends_with("/resume") {
+        if route.path.ends_with("{webhook}/resume") {
+            let pause = format!("{endpoint}/webhooks/{}/pause", self.webhook);
+            owner.send(&owner.request("POST", &pause)).await.expect(200);
+        } else if route.path.ends_with("/resume") {
             owner.send(&owner.request("POST", &format!("{endpoint}/pause"))).await.expect(200);
         }
         if ["/retire", "/unretire", "/cancel-rotation"].iter().any(|end| route.path.ends_with(end)) {
@@ -127,6 +129,10 @@ impl Scene {
             ("PATCH", path) if path.ends_with("{token}") => json!({"allowed_networks": ["192.0.2.0/24"]}),
             ("PATCH", "/operators/{operator}") => json!({"role": "operator"}),
             ("PATCH", "/endpoints/{endpoint}") => json!({"tenant": "Intruders"}),
+            ("POST", path) if path.ends_with("/webhooks") => json!({"url": "https://intruder.example/"}),
+            ("PATCH", path) if path.ends_with("{webhook}") => json!({"label": "intruder"}),
+            ("POST", path) if path.ends_with("{webhook}/rotate") => json!({}),
+            ("POST", path) if path.ends_with("/redeliver") => json!({"dead": true}),
             ("PUT", path) if path.ends_with("/schemas") => json!({}),
             ("PUT", path) if path.ends_with("{urn}") => extension(),
             ("PUT", path) if path.ends_with("{name}") => device(),

@@ -3,6 +3,7 @@
 mod audit;
 mod directory;
 mod endpoints;
+mod feed;
 mod isolation;
 mod keys;
 mod openapi;
@@ -11,6 +12,7 @@ mod reach;
 mod rotation;
 mod schemas;
 mod tokens;
+mod webhooks;
 
 use std::net::SocketAddr;
 
@@ -30,6 +32,11 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// With this key.
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        Self { address, key: key.to_owned() }
+    }
+
     /// With the key of the owner.
     pub(crate) fn owner(app: &App) -> Self {
         Self { address: app.address(), key: app.furniture().owner_key.clone() }

@@ -20,6 +20,7 @@ struct Scene {
     user: String,
     group: String,
     operator: String,
+    webhook: String,
 }
 
 impl Scene {
@@ -30,7 +31,10 @@ impl Scene {
         let group = id(&scim.group("Secret Keepers", &[&user]).await);
         let operators = app.program(&["operator", "list", "--json"]).await.json();
         let operator = text(&operators["operators"][0]["id"]);
-        Self { scim, slug: endpoint.slug.clone(), token_id: endpoint.token_id.clone(), user, group, operator }
+        let webhook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.example/", "--json"];
+        let webhook = text(&app.program(&webhook).await.json()["id"]);
+        let (slug, token_id) = (endpoint.slug.clone(), endpoint.token_id.clone());
+        Self { scim, slug, token_id, user, group, operator, webhook }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -42,6 +46,7 @@ impl Scene {
             "{token}" => self.token_id.as_str(),
             "{operator}" => self.operator.as_str(),
             "{guest}" => "nobody",
+            "{webhook}" => self.webhook.as_str(),
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

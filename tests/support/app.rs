@@ -56,6 +56,11 @@ impl App {
         Some(Self::start(database.await.unwrap(), None).await)
     }
 
+    /// A server on a database that another one has left.
+    pub(crate) async fn again(database: Database, furniture: Furniture) -> Self {
+        Self::start(database, Some(furniture)).await
+    }
+
     async fn start(database: Database, furniture: Option<Furniture>) -> Self {
         Self::start_ahead(database, furniture, 0).await
     }
@@ -221,6 +226,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         failed_rate: None,
         connections: endpoint_store::CONNECTIONS,
         keys: keys(database),
+        webhook_allow_private: true,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         clock: endpoint_admin::Clock(Arc::new(clock)),

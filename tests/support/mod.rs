@@ -10,6 +10,8 @@ pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod postgres;
 pub(crate) mod program;
+pub(crate) mod receiver;
+pub(crate) mod replica;
 pub(crate) mod scim;
 pub(crate) mod sql;
 pub(crate) mod totp;

@@ -5,6 +5,7 @@
 
 mod check;
 mod disk;
+mod feed;
 mod killed;
 mod linear;
 mod load;

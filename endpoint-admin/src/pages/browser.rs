@@ -12,6 +12,7 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
 };
 use endpoint_store::Store;
+use endpoint_targets::webhook::Sender;
 
 use crate::{Clock, Console, PublicUrl, configure};
 
@@ -129,5 +130,5 @@ pub(crate) async fn world() -> (Store, tempfile::TempDir, PathBuf) {
 /// A console over it whose clock says `now`.
 pub(crate) fn console(store: &Store, now: i64) -> Console {
     let clock = Clock(Arc::new(move || now));
-    Console::new(store.clone(), PublicUrl::new("https://scim.example.com/"), clock, true)
+    Console::new(store.clone(), PublicUrl::new("https://scim.example.com/"), clock, true, Sender::new(false))
 }

@@ -36,6 +36,8 @@ pub(crate) mod tokens;
 mod tolerances;
 pub(crate) mod user;
 pub(crate) mod users;
+pub(crate) mod webhook;
+pub(crate) mod webhooks;
 
 #[cfg(test)]
 mod browser;
@@ -137,6 +139,13 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "active" => "The endpoint answers again.",
         "paused" => "The endpoint is paused.",
         "disabled" => "The endpoint is disabled.",
+        "webhook-saved" => "The webhook is changed.",
+        "webhook-tested" => "The test arrived: the first line below has the answer.",
+        "webhook-test-failed" => "The test did not arrive. The first line of the deliveries says why.",
+        "webhook-paused" => "The webhook is paused. What happens meanwhile is sent when it is resumed.",
+        "webhook-resumed" => "The webhook sends again, from where it was.",
+        "webhook-redelivered" => "It is sent again.",
+        "webhook-removed" => "The webhook is removed, with its deliveries.",
         "endpoint-deleted" => {
             "The endpoint is in the bin, at the end of this page, and can be brought back for 30 days."
         }

@@ -190,6 +190,23 @@ fn of_endpoint(glance: &Glance, base_of: &dyn Fn(&str) -> String, now: i64) -> V
         todo.push(Todo { fix, ..item(Tone::Bad, "cross", text, "See why", "connect") });
     }
     todo.extend(glance.expiring.iter().map(|one| expires(one, &item, now)));
+    for (label, id, paused) in &glance.webhooks {
+        let (tone, words) = match paused {
+            true => (Tone::Warn, "is paused: nothing is sent"),
+            false => (Tone::Bad, "is failing: nothing arrives"),
+        };
+        todo.push(item(
+            tone,
+            "warn",
+            format!("has a webhook that {words}: “{label}”."),
+            "Look",
+            &format!("webhooks/{id}"),
+        ));
+    }
+    if glance.given_up > 0 {
+        let many = Num::of(glance.given_up).with("event that was", "events that were");
+        todo.push(item(Tone::Bad, "cross", format!("has {many} given up."), "Retry", "webhooks"));
+    }
     if let Some((idp, _)) = likeness::stranger(glance.idp, &glance.looks_like) {
         let own = likeness::settings_for(glance.idp);
         let text = format!("looks like {}, settings are for {own}.", idp.label());

@@ -6,7 +6,10 @@ use diesel::prelude::*;
 use super::Fault;
 use crate::conn::Conn;
 use crate::error::StoreError;
-use crate::schema::{change_subjects, changes, endpoints, members, resource_keys, resources, tokens};
+use crate::schema::{
+    change_subjects, changes, endpoints, members, resource_keys, resources, tokens, webhook_cursors,
+    webhook_deliveries, webhook_secrets, webhooks,
+};
 
 macro_rules! orphans {
     ($conn:expr, $($what:literal, $repairable:literal: $table:ident ($($column:ident),+) in $parent:ident ($($key:ident),+);)+) => {{
@@ -34,6 +37,9 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
             members(endpoint_id, group_id) in resources(endpoint_id, id);
         "index entries of resources that are not there", true:
             resource_keys(endpoint_id, resource_id) in resources(endpoint_id, id);
+        "cursors of webhooks that are not there", false: webhook_cursors(webhook_id) in webhooks(id);
+        "deliveries of webhooks that are not there", false: webhook_deliveries(webhook_id) in webhooks(id);
+        "secrets of webhooks that are not there", false: webhook_secrets(webhook_id) in webhooks(id);
         "index entries of changes that are not there", false:
             change_subjects(endpoint_id, seq) in changes(endpoint_id, seq);
     })

@@ -233,6 +233,22 @@ kept! {
     }
     change_subjects as ChangeSubject { endpoint_id: String, subject_id: String, seq: i64 }
     change_floors as ChangeFloor { endpoint_id: String, pruned_up_to: i64 }
+    webhooks as WebhookRow {
+        id: String, endpoint_id: Option<String>, tenant: Option<String>, tenant_key: Option<String>, url: String,
+        label: String, types: String, created_at: i64, created_by: String, paused_at: Option<i64>,
+        paused_by: Option<String>, paused_why: Option<String>, failing_since: Option<i64>, last_ok_at: Option<i64>,
+        missed: i64,
+    }
+    webhook_secrets as WebhookSecret {
+        webhook_id: String, id: String, kind: String, secret_sealed: String, public_key: Option<String>,
+        created_at: i64, expires_at: Option<i64>,
+    }
+    webhook_cursors as WebhookCursor { endpoint_id: String, webhook_id: String, seq: i64 }
+    webhook_deliveries as WebhookDelivery {
+        endpoint_id: String, webhook_id: String, seq: i64, part: i64, event: String, resource_id: String,
+        resource_name: String, state: String, attempts: i64, created_at: i64, due_at: i64, first_at: Option<i64>,
+        last_at: Option<i64>, last_status: Option<i64>, last_error: Option<String>, last_ms: Option<i64>,
+    }
     audit_log as AuditRow {
         position: i64, at: i64, actor_kind: String, actor_id: String, actor_name: String, address: String,
         action: String, endpoint_id: Option<String>, subject: String, before: Option<String>, after: Option<String>,

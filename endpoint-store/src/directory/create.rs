@@ -134,5 +134,6 @@ fn create_at_once(
     let append = Append { row: &logged, subjects: &subjects, ticks: changes::ticks(caller, &change, now) };
     let create = Create { row: &row, keys: &keys, name: (&name.attribute, &name.key), append };
     let made = dialect::at_once(tx, create).map_err(|error| keys::one_taken(error, rt, &keys))?;
+    tx.directory_changed(&caller.endpoint().id);
     Ok(made.is_some_and(|numbers| !numbers.is_empty()).then_some(row))
 }

@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::history;
 use crate::ids::Millis;
 use crate::schema::{endpoints, members, resources};
+use crate::webhooks;
 use crate::writer::Tx;
 
 /// Rows of each kind that go in one write.
@@ -33,7 +34,11 @@ pub fn purge(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, Stor
         return Ok(false);
     }
     // Members go before their groups: a large one would take all of them with it at once.
-    if remove_members(tx, id)? > 0 || remove_resources(tx, id)? > 0 || history::forget(tx, id, Millis::MAX)? {
+    if webhooks::log::forget_endpoint(tx, id, PORTION)? > 0
+        || remove_members(tx, id)? > 0
+        || remove_resources(tx, id)? > 0
+        || history::forget(tx, id, Millis::MAX)?
+    {
         return Ok(true);
     }
     let slug: String = endpoints::table

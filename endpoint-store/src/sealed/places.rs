@@ -79,8 +79,10 @@ macro_rules! text_of {
 }
 
 /// Every column of sealed text.
-pub(crate) const PLACES: &[Place] =
-    &[place!(operators.totp_sealed by (id): "operator", "the second factor of an operator")];
+pub(crate) const PLACES: &[Place] = &[
+    place!(operators.totp_sealed by (id): "operator", "the second factor of an operator"),
+    place!(webhook_secrets.secret_sealed by (webhook_id, id): "webhook", "the secret of a webhook"),
+];
 
 /// What came of sealing everything anew.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -24,6 +24,7 @@
 #![expect(unreachable_pub, reason = "a program, not a library")]
 
 mod bare;
+mod feed;
 mod flood;
 mod load;
 mod process;

@@ -27,6 +27,7 @@ pub fn run_all(options: &Options) {
     let endpoint = Endpoint::create(&database, "Bench");
     let other = Endpoint::create(&database, "Other");
     crowd(folder.path(), options.endpoints);
+    let key = crate::feed::key(&database);
     let server = Process::server(&database);
     let started = std::time::Instant::now();
     let ids = endpoint.people(&server, 0..options.users);
@@ -35,6 +36,7 @@ pub fn run_all(options: &Options) {
     world.reads();
     world.writes();
     world.start();
+    crate::feed::rows(options, &world.server, &world.endpoint, &key);
     println!("memory: {:.0} MB", world.server.memory());
     drop(world.server);
     if options.wants("flood") {

@@ -9,6 +9,7 @@ mod body;
 mod directory;
 mod endpoints;
 mod evidence;
+mod feed;
 mod guests;
 mod me;
 mod openapi;
@@ -18,7 +19,10 @@ mod problem;
 mod rotation;
 mod route;
 mod schemas;
+mod stream;
 mod tokens;
+mod webhook_views;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -34,6 +38,7 @@ use endpoint_store::operators::{Operator, Reach};
 use endpoint_store::usage::Cause;
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
+use endpoint_targets::webhook::Sender;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,10 +46,12 @@ use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{Limit, Metrics};
 use crate::middleware::Line;
 use crate::scim;
+pub(crate) use feed::{ChangesView, lines as snapshot_lines};
 use params::Query;
 use problem::{Place, Problem};
 pub use route::{BASE, ROUTES, Route};
 use route::{Segments, Work};
+pub(crate) use webhook_views::{DeliveryView, WebhookView};
 
 /// What the API is built from.
 pub struct Api {
@@ -62,6 +69,8 @@ pub struct Api {
     pub addresses: Arc<FailingAddresses>,
     /// What is counted for whoever watches.
     pub metrics: Metrics,
+    /// Sends webhooks.
+    pub sender: Sender,
     /// Bounds how many passwords are hashed at once.
     pub hasher: Hasher,
 }
@@ -84,6 +93,8 @@ struct Exchange {
     query: Query,
     expected: Expected,
     once: Option<Once>,
+    /// How the answer is wanted.
+    wish: feed::Wish,
     body: Bytes,
     request_id: String,
     now: i64,
@@ -272,8 +283,21 @@ async fn serve(req: &HttpRequest, payload: web::Payload, api: web::Data<Api>) ->
     let once = if route.idempotent { once(req, &body)? } else { None };
     let request_id = scim::request_id(req);
     let (operator, key_id) = (holder.operator, holder.key_id);
-    let x =
-        Exchange { api, operator, key_id, address, segments, query, expected, once, body, request_id, now };
+    let wish = feed::Wish::of(req);
+    let x = Exchange {
+        api,
+        operator,
+        key_id,
+        address,
+        segments,
+        query,
+        expected,
+        once,
+        wish,
+        body,
+        request_id,
+        now,
+    };
     match route.work {
         Work::Handler(run) => run(&x).await,
         Work::Description => Reply::json(openapi::document()),

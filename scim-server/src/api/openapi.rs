@@ -147,14 +147,15 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
             _ => "What was asked for.",
         };
         let mut response = json!({"description": about});
-        if let (Some(body), Some(map)) = (body, response.as_object_mut()) {
-            let mut content = json!({"application/json": {"schema": body(schemas)}});
-            for kind in route.files {
-                if let Some(content) = content.as_object_mut() {
-                    content.insert((*kind).to_owned(), json!({"schema": {"type": "string"}}));
-                }
-            }
-            map.insert("content".into(), content);
+        let mut content = Map::new();
+        if let Some(body) = body {
+            content.insert("application/json".into(), json!({"schema": body(schemas)}));
+        }
+        for kind in route.files {
+            content.insert((*kind).to_owned(), json!({"schema": {"type": "string"}}));
+        }
+        if let (false, Some(map)) = (content.is_empty(), response.as_object_mut()) {
+            map.insert("content".into(), Value::Object(content));
         }
         responses.insert(status.to_string(), response);
     }
@@ -169,6 +170,7 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
         (404, "There is no such thing.", route.path.contains('{')),
         (405, "The path does not take this method.", true),
         (409, "The present state does not allow it.", route.method != actix_web::http::Method::GET),
+        (410, "What followed the cursor is forgotten; take a snapshot.", route.path.ends_with("/changes")),
         (412, "`If-Match` does not hold.", route.conditional),
         (413, "The body is too large.", route.takes.is_some()),
         (415, "The body is not JSON.", route.takes.is_some()),

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Moment,
     /// A whole number of results.
     Limit,
+    /// A whole number from the first to the second.
+    Number(u32, u32),
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -55,6 +57,7 @@ impl Param {
             Kind::Limit => {
                 json!({"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE})
             }
+            Kind::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
         };
         json!({"name": self.name, "in": "query", "required": false, "description": self.about, "schema": schema})
@@ -71,6 +74,11 @@ impl Param {
                 let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
                 let good = digits && value.parse().is_ok_and(|n: usize| (1..=LARGEST_PAGE).contains(&n));
                 (!good).then(|| format!("`{}` is a whole number from 1 to {LARGEST_PAGE}", self.name))
+            }
+            Kind::Number(least, most) => {
+                let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+                let good = digits && value.parse().is_ok_and(|n: u32| (least..=most).contains(&n));
+                (!good).then(|| format!("`{}` is a whole number from {least} to {most}", self.name))
             }
             Kind::Word(words) => {
                 (!words.contains(&value)).then(|| format!("`{}` is one of {}", self.name, words.join(", ")))
@@ -112,6 +120,11 @@ impl Query {
     /// A parameter that is there and not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A number that is there; the door has looked at it already.
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        self.get(name).and_then(|n| n.parse().ok())
     }
 
     /// How many results a page has.

@@ -14,8 +14,8 @@ use endpoint_store::operators::Role;
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, guests, me, operators, rotation, schemas,
-    tokens,
+    Exchange, Outcome, audit, directory, endpoints, evidence, feed, guests, me, operators, rotation, schemas,
+    tokens, webhooks,
 };
 
 /// What all paths begin with.
@@ -162,6 +162,10 @@ const CONFIRM: Param = Param {
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
+use super::webhook_views::{
+    AddedWebhook, DeliveryView, NewWebhookBody, RedeliverBody, RedeliveredView, RotateSecretBody,
+    WebhookPatch, WebhookView,
+};
 use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
 use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
@@ -276,6 +280,33 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
     route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
         .gives(&[(200, Some(page::<evidence::RefusalView>))]),
+
+    route(GET, "/endpoints/{endpoint}/changes", Auditor, "What happened in the directory, in order and without a gap: at once, when it happens (`wait`), or as a stream (`Accept: text/event-stream`)", run!(feed::changes))
+        .query(feed::QUERY).gives(&[(200, Some(one::<feed::ChangesView>))]).files(&["text/event-stream"]),
+    route(GET, "/endpoints/{endpoint}/snapshot", Auditor, "The whole directory at one moment, one JSON object per line, and the cursor that `changes` goes on from", run!(feed::snapshot))
+        .gives(&[(200, None)]).files(&["application/x-ndjson"]),
+
+    route(GET, "/endpoints/{endpoint}/webhooks", Auditor, "Webhooks that send events of an endpoint, those of its tenant too", run!(webhooks::list))
+        .gives(&[(200, Some(page::<WebhookView>))]),
+    route(POST, "/endpoints/{endpoint}/webhooks", Operator, "Add a webhook; what it signs with is shown once", run!(webhooks::add))
+        .takes(one::<NewWebhookBody>).gives(&[(201, Some(one::<AddedWebhook>))]),
+    route(GET, "/endpoints/{endpoint}/webhooks/{webhook}", Auditor, "One webhook", run!(webhooks::show))
+        .gives(&[(200, Some(one::<WebhookView>))]),
+    route(PATCH, "/endpoints/{endpoint}/webhooks/{webhook}", Operator, "Change where it sends to, which events, or its label", run!(webhooks::patch))
+        .takes(one::<WebhookPatch>).gives(&[(200, Some(one::<WebhookView>))]),
+    route(DELETE, "/endpoints/{endpoint}/webhooks/{webhook}", Operator, "Take a webhook away, with its deliveries", run!(webhooks::remove)),
+    route(POST, "/endpoints/{endpoint}/webhooks/{webhook}/rotate", Operator, "Replace what it signs with: both sign for 24 hours; the new one is shown once", run!(webhooks::rotate))
+        .takes(one::<RotateSecretBody>).gives(&[(201, Some(one::<AddedWebhook>))]),
+    route(POST, "/endpoints/{endpoint}/webhooks/{webhook}/test", Operator, "Send a test at once", run!(webhooks::test))
+        .gives(&[(200, Some(one::<DeliveryView>))]),
+    route(POST, "/endpoints/{endpoint}/webhooks/{webhook}/pause", Operator, "Send nothing until it is resumed", run!(webhooks::pause))
+        .gives(&[(200, Some(one::<WebhookView>))]),
+    route(POST, "/endpoints/{endpoint}/webhooks/{webhook}/resume", Operator, "Send again, from where it was", run!(webhooks::resume))
+        .gives(&[(200, Some(one::<WebhookView>))]),
+    route(GET, "/endpoints/{endpoint}/webhooks/{webhook}/deliveries", Auditor, "What was sent and what waits, the latest first", run!(webhooks::deliveries))
+        .query(webhooks::QUERY).gives(&[(200, Some(page::<DeliveryView>))]),
+    route(POST, "/endpoints/{endpoint}/webhooks/{webhook}/redeliver", Operator, "Send one delivery, all that were given up, or those of a span of time again", run!(webhooks::redeliver))
+        .takes(one::<RedeliverBody>).gives(&[(200, Some(one::<RedeliveredView>))]),
 
     route(GET, "/audit", Auditor, "Who did what, the latest first", run!(audit::list))
         .query(audit::QUERY).gives(&[(200, Some(page::<audit::AuditView>))]).files(&["application/x-ndjson", "text/csv"]),

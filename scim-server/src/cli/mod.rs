@@ -4,6 +4,7 @@
 
 pub mod database;
 pub mod endpoint;
+pub mod feed;
 mod guest;
 pub mod key;
 pub mod oauth;
@@ -18,6 +19,7 @@ mod signals;
 mod telemetry;
 pub mod token;
 pub mod transfer;
+pub mod webhook;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -61,6 +63,12 @@ pub enum Command {
     Oauth(oauth::OauthArgs),
     /// Make, list and change the accounts of the console
     Operator(operator::OperatorArgs),
+    /// Send events of an endpoint to another program: add, test, list and repeat
+    Webhook(webhook::WebhookArgs),
+    /// Show what happened in an endpoint's directory, in order, from a cursor on
+    Changes(feed::ChangesArgs),
+    /// Write an endpoint's whole directory, as it is at one moment, with the cursor that `changes` goes on from
+    Snapshot(feed::SnapshotArgs),
     /// Bring the database to the schema of this release
     Migrate(Format),
     /// Look for faults in the database; without --repair nothing is changed
@@ -263,6 +271,11 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
         Command::Oauth(args) => (args.format.json, oauth::run(args.command, &Context::open(config)?).await),
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
+        Command::Webhook(args) => {
+            (args.format.json, webhook::run(args.command, &Context::open(config)?).await)
+        }
+        Command::Changes(args) => (args.format.json, feed::changes(&args, &Context::open(config)?).await),
+        Command::Snapshot(args) => return feed::snapshot(&args, &Context::open(config)?).await,
         Command::Migrate(format) => (format.json, database::migrate(&config)),
         Command::Seed(args) => (args.format.json, seed::run(&args, &Context::open(config)?).await),
         Command::Backup(args) => (args.format.json, transfer::backup(&args, &config)),

@@ -177,3 +177,17 @@ fn an_address_for_everybody_is_handed_out_as_one_that_can_be_called() {
     let bound = SocketAddr::from(([127, 0, 0, 1], 4711));
     assert_eq!(config("127.0.0.1:0").public_url_at(bound), "http://127.0.0.1:4711");
 }
+
+#[test]
+fn webhooks_stay_outside_unless_told_otherwise() {
+    let allowed = |file: &str, variables: &[(&str, &str)]| {
+        load(file, variables, Common::default(), &ServeFlags::default()).unwrap().webhook_allow_private
+    };
+    assert!(!allowed("", &[]));
+    assert!(!allowed("", &[("SCIM_WEBHOOK_ALLOW_PRIVATE", "")]));
+    assert!(allowed("", &[("SCIM_WEBHOOK_ALLOW_PRIVATE", "true")]));
+    assert!(allowed("webhook_allow_private = true", &[]));
+    assert!(!allowed("webhook_allow_private = true", &[("SCIM_WEBHOOK_ALLOW_PRIVATE", "false")]));
+    let refused = refusal("", &[("SCIM_WEBHOOK_ALLOW_PRIVATE", "perhaps")]);
+    assert_eq!(refused, "SCIM_WEBHOOK_ALLOW_PRIVATE: `perhaps` is neither `true` nor `false`");
+}

@@ -26,6 +26,10 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
     })
 }
 
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))
+}
+
 pub(super) fn connections(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|n| (2..=MAX_CONNECTIONS).contains(n));
     number.ok_or_else(|| {
