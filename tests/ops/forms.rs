@@ -16,19 +16,24 @@ use crate::support::scim::text;
 struct Places {
     user: String,
     group: String,
+    webhook: String,
 }
 
 impl Places {
     async fn make(app: &App) -> Self {
         let user = text(&app.generic().user("seen").await["id"]);
         let group = text(&app.generic().group("Seen", &[&user]).await["id"]);
-        Self { user, group }
+        let add =
+            ["webhook", "add", &app.furniture().generic.slug, "--url", "https://hooks.example/", "--json"];
+        let webhook = text(&app.program(&add).await.json()["id"]);
+        Self { user, group, webhook }
     }
 
     fn fill(&self, app: &App, pattern: &str) -> String {
         let id = if pattern.contains("/users/") { &self.user } else { &self.group };
         let generic = &app.furniture().generic;
         let path = pattern.replace("{slug}", &generic.slug).replace("{token}", &generic.token_id);
+        let path = path.replace("{webhook}", &self.webhook);
         let path = path.replace("{id}", id).replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");
         path
@@ -57,6 +62,7 @@ async fn state(app: &App) -> Vec<Value> {
         &["endpoint", "list", "--json"][..],
         &["endpoint", "list", "--deleted", "--json"],
         &["endpoint", "schema", slug, "--json"],
+        &["webhook", "list", slug, "--json"],
         &["operator", "list", "--json"],
     ] {
         all.push(app.program(command).await.json());
