@@ -16,13 +16,17 @@ use crate::support::scim::text;
 struct Places {
     user: String,
     group: String,
+    webhook: String,
 }
 
 impl Places {
     async fn make(app: &App) -> Self {
         let user = text(&app.generic().user("seen").await["id"]);
         let group = text(&app.generic().group("Seen", &[&user]).await["id"]);
-        Self { user, group }
+        let add =
+            ["webhook", "add", &app.furniture().generic.slug, "--url", "https://hooks.example/", "--json"];
+        let webhook = text(&app.program(&add).await.json()["id"]);
+        Self { user, group, webhook }
     }
 
     fn fill(&self, app: &App, pattern: &str) -> String {
@@ -32,6 +36,7 @@ impl Places {
         let path = path
             .replace("{operator}", "arthur")
             .replace("{guest}", "nobody")
+            .replace("{webhook}", &self.webhook)
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");
@@ -61,6 +66,7 @@ async fn state(app: &App) -> Vec<Value> {
         &["endpoint", "list", "--json"][..],
         &["endpoint", "list", "--deleted", "--json"],
         &["endpoint", "schema", slug, "--json"],
+        &["webhook", "list", slug, "--json"],
         &["operator", "list", "--json"],
     ] {
         all.push(app.program(command).await.json());
