@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use endpoint_store::Store;
+use endpoint_targets::deliver::Deliverer;
 
 use crate::{backoff::Backoff, password::Hasher, ui::Clock};
 
@@ -66,13 +67,16 @@ pub struct Console {
     pub(crate) cookies_secure: bool,
     pub(crate) hasher: Hasher,
     pub(crate) backoff: Arc<Backoff>,
+    pub(crate) deliverer: Deliverer,
 }
 
 impl Console {
     /// Make one per process and clone it for every worker. `cookies_secure` is true when browsers
     /// reach the console by https, whether TLS ends here or at a proxy.
     pub fn new(store: Store, public_url: PublicUrl, clock: Clock, cookies_secure: bool) -> Self {
-        Self { store, public_url, clock, cookies_secure, hasher: Hasher::default(), backoff: Arc::default() }
+        let deliverer = Deliverer::new(store.clone(), clock.0.clone());
+        let (hasher, backoff) = (Hasher::default(), Arc::default());
+        Self { store, public_url, clock, cookies_secure, hasher, backoff, deliverer }
     }
 
     /// What hashes passwords here, for whoever else in the process has to: one bound for all.

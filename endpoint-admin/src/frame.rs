@@ -168,6 +168,8 @@ pub(crate) enum Tab {
     Users,
     /// The directory's groups.
     Groups,
+    /// The applications behind it.
+    Targets,
     /// What was noticed in the traffic.
     Evidence,
     /// Resource types, extensions.
@@ -178,11 +180,12 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Connect,
         Self::Tokens,
         Self::Users,
         Self::Groups,
+        Self::Targets,
         Self::Evidence,
         Self::Schema,
         Self::Settings,
@@ -195,6 +198,7 @@ impl Tab {
             Self::Tokens => "tokens",
             Self::Users => "users",
             Self::Groups => "groups",
+            Self::Targets => "targets",
             Self::Evidence => "evidence",
             Self::Schema => "schema",
             Self::Settings => "settings",
@@ -208,6 +212,7 @@ impl Tab {
             Self::Tokens => "Tokens",
             Self::Users => "Users",
             Self::Groups => "Groups",
+            Self::Targets => "Targets",
             Self::Evidence => "Evidence",
             Self::Schema => "Schema",
             Self::Settings => "Settings",

@@ -17,7 +17,7 @@ use crate::{
     gate,
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, group, groups, new_endpoint, outside,
-        overview, rotation, schema, settings, tokens, user, users,
+        overview, rotation, schema, settings, targets, tokens, user, users,
     },
 };
 
@@ -141,6 +141,12 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/groups/{id}/members/remove", Session, || web::to(group::remove)),
     get ("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::ask)),
     post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
+    get ("/admin/endpoints/{slug}/targets", Session, || web::to(targets::show)),
+    post("/admin/endpoints/{slug}/targets", Session, || web::to(targets::add)),
+    post("/admin/endpoints/{slug}/targets/{target}/import", Session, || web::to(targets::import)),
+    post("/admin/endpoints/{slug}/targets/{target}/reconcile", Session, || web::to(targets::reconcile)),
+    post("/admin/endpoints/{slug}/targets/{target}/retry", Session, || web::to(targets::retry)),
+    post("/admin/endpoints/{slug}/targets/{target}/remove", Session, || web::to(targets::remove)),
     get ("/admin/endpoints/{slug}/evidence", Session, || web::to(evidence::show)),
     get ("/admin/endpoints/{slug}/schema", Session, || web::to(schema::show)),
     post("/admin/endpoints/{slug}/schema", Session, || web::to(schema::save)).up_to(SCHEMA_FORM),

@@ -17,6 +17,7 @@ use endpoint_store::{
     operators::{Operator as Account, Role},
     sessions::{self, Lifetime, Session},
 };
+use endpoint_targets::deliver::Deliverer;
 use std::future::{Ready, ready};
 
 use crate::{
@@ -216,6 +217,11 @@ impl Operator {
     /// The store, for what goes beyond one read or write.
     pub(crate) fn store(&self) -> &Store {
         &self.0.console.store
+    }
+
+    /// The way to the applications behind endpoints.
+    pub(crate) fn deliverer(&self) -> &Deliverer {
+        &self.0.console.deliverer
     }
 
     /// The endpoint in the address, by slug, former slug or id. One in the bin is not found.

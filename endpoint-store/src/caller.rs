@@ -17,6 +17,8 @@ pub enum ActorKind {
     ApiKey,
     /// The server itself: a date has come, or somebody who is not known was turned away.
     System,
+    /// An application behind the endpoint: what was there already is taken over.
+    Target,
 }
 
 impl ActorKind {
@@ -31,6 +33,7 @@ impl ActorKind {
             Self::Cli => "cli",
             Self::ApiKey => "api-key",
             Self::System => "system",
+            Self::Target => "target",
         }
     }
 }

@@ -35,6 +35,7 @@ mod server_keys;
 pub mod sessions;
 pub mod settings;
 mod statements;
+pub mod targets;
 pub mod tokens;
 pub mod transfer;
 mod turns;

@@ -8,6 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
+use endpoint_targets::deliver::Deliverer;
 
 use crate::api::{self, Api};
 use crate::config::{Config, Tls};
@@ -62,6 +63,7 @@ pub struct App {
     setup_link: Option<String>,
     servers: Vec<Server>,
     store: Store,
+    deliverer: Deliverer,
     clock: Clock,
 }
 
@@ -105,6 +107,9 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     };
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
+    let time = config.clock.clone();
+    let deliverer = Deliverer::new(store.clone(), std::sync::Arc::new(move || time.now()));
+    deliverer.refresh().await.map_err(failed)?;
     let secure = public_url.is_https() || config.tls.is_some();
     let console = Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure);
     let parts = Parts {
@@ -114,12 +119,14 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
             hasher: console.hasher(),
+            deliverer: deliverer.clone(),
         }),
         scim: web::Data::new(Scim {
             store: store.clone(),
             public_url: public_url.clone(),
             clock: config.clock.clone(),
             rates: RateLimits::new(config.rate),
+            deliverer: deliverer.clone(),
         }),
         console,
         proxies: config.trusted_proxies.clone(),
@@ -131,7 +138,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             serve(&parts, Mount::Console, own, config.tls.as_ref())?,
         ],
     };
-    Ok(App { address, console_base, public_url, setup_link, servers, store, clock: config.clock })
+    Ok(App { address, console_base, public_url, setup_link, servers, store, deliverer, clock: config.clock })
 }
 
 impl App {
@@ -167,7 +174,8 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
         let ticking = actix_web::rt::spawn(tick(self.store.clone()));
-        let working = actix_web::rt::spawn(crate::jobs::run(self.store.clone(), self.clock));
+        let working = actix_web::rt::spawn(crate::jobs::run(self.store.clone(), self.clock.clone()));
+        let delivering = actix_web::rt::spawn(self.deliverer.run());
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
         for server in running {
@@ -176,6 +184,7 @@ impl App {
         }
         ticking.abort();
         working.abort();
+        delivering.abort();
         drop(watching);
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
+use endpoint_store::targets::clock;
 use endpoint_store::{Millis, Store, StoreError, Tx, audit, endpoints, entropy, history, rotation};
 
 /// How often it is asked whether there is something to do.
@@ -39,6 +40,7 @@ impl Jobs {
             note("bin", self.empty_bin().await);
             note("history", self.forget().await);
             note("expiry", self.note_expired().await);
+            note("clock", self.portions("clock", clock::forget).await);
             tokio::time::sleep(ROUND).await;
         }
     }

@@ -25,6 +25,14 @@ fn device() -> Value {
         "attributes": [{"name": "serial", "type": "string", "required": true, "uniqueness": "server"}]}})
 }
 
+/// One where nothing answers.
+fn target(name: &str) -> Value {
+    json!({
+        "kind": "secret-server", "url": format!("http://127.0.0.1:9/{name}"), "username": "scimapp",
+        "secret": "a-secret-of-a-target-1", "allow_http": true,
+    })
+}
+
 /// Something for every route to work on, made anew for each, because some take it away.
 pub(super) struct Scene {
     pub(super) endpoint: String,
@@ -33,6 +41,7 @@ pub(super) struct Scene {
     group: String,
     pub(super) operator: String,
     pub(super) key: String,
+    target: String,
 }
 
 impl Scene {
@@ -49,10 +58,13 @@ impl Scene {
         let group = id(&scim.group("Keepers", &[&user]).await);
         let definitions = json!({"extensions": [extension()], "resourceTypes": [device()]});
         owner.put(&format!("/endpoints/{endpoint}/schemas"), &definitions).await.expect(200);
+        let target =
+            owner.post(&format!("/endpoints/{endpoint}/targets"), &target("scene")).await.expect(201).json();
         let token = owner.post(&format!("/endpoints/{endpoint}/tokens"), &json!({})).await.expect(201).json();
         let body = json!({"name": format!("mary-{number}"), "role": "auditor", "password": PASSWORD});
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
-        Self { endpoint, token: text(&token["id"]), user, group, operator, key: "000000000000".to_owned() }
+        let (token, target, key) = (text(&token["id"]), text(&target["id"]), "000000000000".to_owned());
+        Self { endpoint, token, user, group, operator, key, target }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -67,6 +79,7 @@ impl Scene {
             "{id}" => self.user.as_str(),
             "{operator}" => self.operator.as_str(),
             "{key}" => self.key.as_str(),
+            "{target}" => self.target.as_str(),
             other if other.contains('{') => panic!("{route:?}: {other} needs an example here"),
             other => other,
         });
@@ -102,6 +115,7 @@ impl Scene {
             ("PUT", path) if path.ends_with("/schemas") => json!({}),
             ("PUT", path) if path.ends_with("{urn}") => extension(),
             ("PUT", path) if path.ends_with("{name}") => device(),
+            ("POST", path) if path.ends_with("/targets") => target("intruder"),
             ("POST", path) if path.ends_with("/tokens") => json!({"label": "intruder"}),
             ("POST", "/operators") => {
                 json!({"name": format!("in-{}", self.operator), "role": "auditor", "password": PASSWORD})

@@ -37,6 +37,7 @@ impl Scene {
             "{id}" if route.path.contains("/users/") => self.user.as_str(),
             "{id}" if route.path.contains("/groups/") => self.group.as_str(),
             "{token}" => self.token_id.as_str(),
+            "{target}" => "no-target",
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

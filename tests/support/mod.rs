@@ -12,6 +12,7 @@ pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod scim;
 pub(crate) mod sql;
+pub(crate) mod vault;
 
 /// Writes one test body for both backends: `both! { async fn name(app: &App) { … } }` gives `name::sqlite` and
 /// `name::postgres`, each with a fresh furnished database and a server of its own.

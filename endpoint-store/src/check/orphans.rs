@@ -6,7 +6,9 @@ use diesel::prelude::*;
 use super::Fault;
 use crate::conn::Conn;
 use crate::error::StoreError;
-use crate::schema::{change_subjects, changes, endpoints, members, resource_keys, resources, tokens};
+use crate::schema::{
+    change_subjects, changes, endpoints, members, resource_keys, resources, target_items, targets, tokens,
+};
 
 macro_rules! orphans {
     ($conn:expr, $($what:literal, $repairable:literal: $table:ident ($($column:ident),+) in $parent:ident ($($key:ident),+);)+) => {{
@@ -34,6 +36,8 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
             members(endpoint_id, group_id) in resources(endpoint_id, id);
         "index entries of resources that are not there", true:
             resource_keys(endpoint_id, resource_id) in resources(endpoint_id, id);
+        "states of targets that are not there", false:
+            target_items(endpoint_id, target_id) in targets(endpoint_id, id);
         "index entries of changes that are not there", false:
             change_subjects(endpoint_id, seq) in changes(endpoint_id, seq);
     })

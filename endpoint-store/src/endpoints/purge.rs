@@ -8,10 +8,10 @@ use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
-use crate::history;
 use crate::ids::Millis;
 use crate::schema::{endpoints, members, resources};
 use crate::writer::Tx;
+use crate::{history, targets};
 
 /// Rows of each kind that go in one write.
 const PORTION: i64 = 500;
@@ -32,7 +32,11 @@ pub fn purge(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, Stor
         return Ok(false);
     }
     // Members go before their groups: a large one would take all of them with it at once.
-    if remove_members(tx, id)? > 0 || remove_resources(tx, id)? > 0 || history::forget(tx, id, Millis::MAX)? {
+    if remove_members(tx, id)? > 0
+        || targets::forget_some(tx, id, PORTION)? > 0
+        || remove_resources(tx, id)? > 0
+        || history::forget(tx, id, Millis::MAX)?
+    {
         return Ok(true);
     }
     let slug: String = endpoints::table

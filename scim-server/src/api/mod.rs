@@ -17,6 +17,7 @@ mod problem;
 mod rotation;
 mod route;
 mod schemas;
+mod targets;
 mod tokens;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use endpoint_store::idempotency::Once;
 use endpoint_store::operators::Operator;
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
+use endpoint_targets::deliver::Deliverer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,6 +57,8 @@ pub struct Api {
     pub rates: RateLimits,
     /// Bounds how many passwords are hashed at once.
     pub hasher: Hasher,
+    /// The way to the applications behind endpoints.
+    pub deliverer: Deliverer,
 }
 
 /// Mounts the door.

@@ -13,6 +13,7 @@ mod rotation;
 mod schema;
 mod seed;
 mod signals;
+mod target;
 pub mod token;
 pub mod transfer;
 
@@ -54,6 +55,8 @@ pub enum Command {
     Endpoint(endpoint::EndpointArgs),
     /// Issue, list and revoke bearer tokens
     Token(token::TokenArgs),
+    /// Add, test and compare the applications behind an endpoint
+    Target(target::TargetArgs),
     /// Make, list and change the accounts of the console
     Operator(operator::OperatorArgs),
     /// Bring the database to the schema of this release
@@ -256,6 +259,9 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
             (args.format.json, endpoint::run(args.command, &Context::open(config)?).await)
         }
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
+        Command::Target(args) => {
+            (args.format.json, target::run(args.command, args.format.json, config).await)
+        }
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
         Command::Migrate(format) => (format.json, database::migrate(&config)),
         Command::Seed(args) => (args.format.json, seed::run(&args, &Context::open(config)?).await),

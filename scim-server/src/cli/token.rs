@@ -125,7 +125,7 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
 }
 
 /// Reads `90m`, `24h` or `7d`.
-fn length(text: &str) -> Result<Millis, String> {
+pub(super) fn length(text: &str) -> Result<Millis, String> {
     let length = lifetime(text).ok().and_then(|lifetime| lifetime.0);
     length.ok_or_else(|| {
         format!("`{text}` is no time; write a number with m (minutes), h, d or w, for example 24h")

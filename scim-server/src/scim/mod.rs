@@ -4,6 +4,7 @@
 //! may the token do this, how fast do they come, what is asked, is the body one. Only then a handler runs,
 //! with a [`Caller`] bound to one endpoint.
 
+mod before;
 mod bulk;
 mod cursor;
 mod discovery;
@@ -30,6 +31,7 @@ use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::tokens::Scope;
 use endpoint_store::usage::{Cause, Seen};
 use endpoint_store::{Caller, Endpoint, Store};
+use endpoint_targets::deliver::Deliverer;
 use scim_core::dialect::Dialect;
 use scim_core::error::{Kind, ScimError};
 use scim_core::notes::Notes;
@@ -62,6 +64,8 @@ pub struct Scim {
     pub clock: Clock,
     /// Requests per second and endpoint.
     pub rates: RateLimits,
+    /// The way to the applications behind endpoints.
+    pub deliverer: Deliverer,
 }
 
 /// Mounts the door.
