@@ -107,3 +107,55 @@ both! {
         assert!(vault.world().named("ann").is_some() && vault.world().named("bob").is_some());
     }
 }
+
+/// The server is killed at random moments while the vault loses answers; in the end both sides are equal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_random_moments_nothing_is_lost_and_nothing_is_there_twice() {
+    use crate::support::app::App;
+    use crate::support::backend::Backend;
+    use crate::support::program::Server;
+    use crate::support::scim::Scim;
+    let rounds: usize = std::env::var("VAULT_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let app = App::furnished(Backend::Sqlite).await.unwrap();
+    let vault = Vault::start().await;
+    let endpoint = app.furniture().generic.clone();
+    add(&app, &vault, &endpoint, &["--threshold", "50"]);
+    let database = app.stop().await;
+    let arguments = ["--database", &database.url, "--rate", "unlimited", "--log", "error"];
+    let mut made = 0;
+    for round in 0..rounds {
+        let server = Server::start(database.folder.path(), &arguments).await;
+        let path = format!("/scim/{}/v2", endpoint.slug);
+        let scim = Scim { address: server.address, base: path, token: endpoint.token.clone() };
+        vault.world().faults.extend([Fault::LostAfter, Fault::LostAfter]);
+        let first = vault.world().users.len();
+        for _ in 0..12 {
+            let id = text(&scim.user(&format!("user{made}")).await["id"]);
+            if made % 3 == 0 {
+                scim.delete(&format!("/Users/{id}")).await.expect(204);
+            }
+            made += 1;
+        }
+        // At another moment each round.
+        until(&vault, "some of them", |world| world.users.len() >= first + 1 + round % 5).await;
+        server.kill();
+    }
+    vault.world().faults.clear();
+    let server = Server::start(database.folder.path(), &arguments).await;
+    until(&vault, "all of them", |world| {
+        (0..made)
+            .filter(|n| n % 3 != 0)
+            .all(|n| world.named(&format!("user{n}")).is_some_and(|one| one.enabled))
+            && (0..made)
+                .filter(|n| n % 3 == 0)
+                .all(|n| world.named(&format!("user{n}")).is_none_or(|one| !one.enabled))
+    })
+    .await;
+    let mut names: Vec<String> = vault.world().users.values().map(|user| user.name.clone()).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "somebody is there twice: {names:?}");
+    assert!(names.iter().all(|name| !name.contains('@')), "somebody was made under another name: {names:?}");
+    drop(server);
+}

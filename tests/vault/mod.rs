@@ -3,6 +3,8 @@
 mod faults;
 mod inward;
 mod outward;
+mod relay;
+mod walk;
 
 use std::time::{Duration, Instant};
 

@@ -55,6 +55,13 @@ both! {
         let world = vault.world();
         assert!(world.calls.iter().all(|call| call.method != "DELETE" || call.path.contains("/groups/")));
         assert_eq!(world.calls_of("GET", "/secrets"), 0);
+        // It is always told how much is wanted, and a password is sent with a new account and nowhere else.
+        let lists = ["/api/v1/users", "/api/v1/groups"];
+        assert!(world.calls.iter().all(|call| {
+            call.method != "GET" || !lists.contains(&call.path.as_str()) || call.query.contains("take=")
+        }));
+        let with_password = world.calls.iter().filter(|call| call.body.get("password").is_some());
+        assert_eq!(with_password.count(), world.calls.iter().filter(|call| call.method == "POST" && call.path.ends_with("/users")).count() - world.calls_of("POST", "/groups/"));
         assert!(world.passwords.iter().all(|password| password.len() == 32));
     }
 
