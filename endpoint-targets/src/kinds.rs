@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use endpoint_store::StoreError;
-use endpoint_store::sealed::Keyring;
+use endpoint_store::sealed::{Keyring, SecretBytes};
 use endpoint_store::targets::{NewTarget, Target};
 
 use crate::remote::{Failure, Remote};
@@ -17,8 +17,11 @@ pub struct Kind {
     pub label: &'static str,
     /// Whether it needs the name of an account; the secret is a token otherwise.
     pub needs_username: bool,
-    open: fn(&Target, endpoint_store::sealed::SecretBytes) -> Result<Arc<dyn Remote>, Failure>,
+    open: Open,
 }
+
+/// Makes the way to a target of its address and secret.
+type Open = fn(&Target, SecretBytes) -> Result<Arc<dyn Remote>, Failure>;
 
 /// All of them.
 pub const KINDS: &[Kind] = &[

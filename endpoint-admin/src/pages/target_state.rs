@@ -47,14 +47,14 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new(item: Item, name: String, now: i64) -> Self {
+    pub(super) fn new(item: &Item, name: String, now: i64) -> Self {
         let (kind, link) = match item.kind {
             Kind::User => ("User", Some(format!("users/{}", item.resource_id))),
             Kind::Group => ("Group", Some(format!("groups/{}", item.resource_id))),
             Kind::Member => ("Membership", Some(format!("users/{}", item.member_id))),
         };
         Self {
-            state: of_item(&item),
+            state: of_item(item),
             reason: item.reason.as_deref().map(capitalise).unwrap_or_default(),
             since: When::maybe(item.waiting_since, now),
             kind,
@@ -96,7 +96,7 @@ pub(crate) fn presences(
         let item = at.map(|at| items.swap_remove(at).1).unwrap_or_else(|| Item::unknown(user, Kind::User));
         let open = queue::open_memberships(conn, &target, user, 20)?;
         let memberships: Vec<Trouble> =
-            open.into_iter().map(|(item, name)| Trouble::new(item, name, now)).collect();
+            open.into_iter().map(|(item, name)| Trouble::new(&item, name, now)).collect();
         shown.push(Presence {
             state: of_item(&item),
             may_retry: matches!(item.state, Where::Failed | Where::Waiting | Where::Left)

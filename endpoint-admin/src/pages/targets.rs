@@ -177,7 +177,7 @@ async fn page(
                 let counts = queue::counts(conn, &target)?;
                 let states = [queue::State::Failed, queue::State::Waiting];
                 let troubles = queue::remarkable(conn, &target, &states, TROUBLES)?;
-                let troubles = troubles.into_iter().map(|(item, name)| Trouble::new(item, name, now));
+                let troubles = troubles.into_iter().map(|(item, name)| Trouble::new(&item, name, now));
                 shown.push(TargetView::new(&target, &counts, troubles.collect(), now));
             }
             Ok((shown, clock::figures(conn, &id, now)?))

@@ -67,7 +67,7 @@ pub fn group(
         }
     }
     let body = json!({"displayName": found.name});
-    let id = make(tx, endpoint, target, "Group", body, now)?;
+    let id = make(tx, endpoint, target, "Group", &body, now)?;
     adopt(tx, target, &id, Kind::Group, found, now)?;
     Ok(Taken::Made)
 }
@@ -101,7 +101,7 @@ pub fn user(
     if let (Some(email), Some(map)) = (&found.email, body.as_object_mut()) {
         map.insert("emails".into(), json!([{"value": email, "type": "work", "primary": true}]));
     }
-    let id = make(tx, endpoint, target, "User", body, now)?;
+    let id = make(tx, endpoint, target, "User", &body, now)?;
     adopt(tx, target, &id, Kind::User, found, now)?;
     Ok(Taken::Made)
 }
@@ -191,14 +191,14 @@ fn make(
     endpoint: &Arc<Endpoint>,
     target: &Target,
     resource_type: &str,
-    body: Value,
+    body: &Value,
     now: Millis,
 ) -> Result<String, StoreError> {
     let rt = endpoint
         .catalog
         .by_name(resource_type)
         .ok_or_else(|| StoreError::Damaged(format!("no type {resource_type}")))?;
-    let incoming = resource::read(rt, &body, Dialect::generic())?;
+    let incoming = resource::read(rt, body, Dialect::generic())?;
     let caller = target.caller(endpoint.clone());
     Ok(directory::create(tx, &caller, rt, &incoming, Wanted::NOTHING, now)?.0.id)
 }

@@ -184,32 +184,32 @@ mod tests {
 
     use super::*;
 
-    fn of(value: Value) -> User {
+    fn of(value: &Value) -> User {
         User::of("1", value.as_object().unwrap().clone(), true)
     }
 
     #[test]
     fn a_name_is_found_where_there_is_one() {
         let all = json!({"userName": "rt", "displayName": "R", "name": {"formatted": "F", "givenName": "A"}});
-        assert_eq!(of(all).display_name, "R");
-        assert_eq!(of(json!({"userName": "rt", "name": {"formatted": "F"}})).display_name, "F");
+        assert_eq!(of(&all).display_name, "R");
+        assert_eq!(of(&json!({"userName": "rt", "name": {"formatted": "F"}})).display_name, "F");
         let parts = json!({"userName": "rt", "name": {"givenName": "Robert", "familyName": "Tail"}});
-        assert_eq!(of(parts).display_name, "Robert Tail");
-        assert_eq!(of(json!({"userName": "rt", "displayName": " "})).display_name, "rt");
+        assert_eq!(of(&parts).display_name, "Robert Tail");
+        assert_eq!(of(&json!({"userName": "rt", "displayName": " "})).display_name, "rt");
     }
 
     #[test]
     fn the_primary_address_counts_and_else_the_first() {
         let two = json!({"emails": [{"value": "a@x"}, {"value": "b@x", "primary": true}]});
-        assert_eq!(of(two).email.as_deref(), Some("b@x"));
-        assert_eq!(of(json!({"emails": [{"value": "a@x"}]})).email.as_deref(), Some("a@x"));
-        assert_eq!(of(json!({"emails": []})).email, None);
+        assert_eq!(of(&two).email.as_deref(), Some("b@x"));
+        assert_eq!(of(&json!({"emails": [{"value": "a@x"}]})).email.as_deref(), Some("a@x"));
+        assert_eq!(of(&json!({"emails": []})).email, None);
     }
 
     #[test]
     fn who_is_hidden_is_not_enabled() {
         let map = json!({"userName": "rt", "active": true}).as_object().unwrap().clone();
         assert!(!User::of("1", map, false).enabled);
-        assert!(!of(json!({"userName": "rt", "active": false})).enabled);
+        assert!(!of(&json!({"userName": "rt", "active": false})).enabled);
     }
 }

@@ -221,7 +221,7 @@ impl Client {
             let more = page.get("hasNext").and_then(Value::as_bool).unwrap_or(false);
             match next {
                 Some(next) if more && next > skip && !found.is_empty() && rows.len() < MOST_ROWS => {
-                    skip = next
+                    skip = next;
                 }
                 _ => return Ok(rows),
             }

@@ -67,7 +67,12 @@ pub async fn check(args: &CheckArgs, config: Config) -> Result<(), Failure> {
         lines.push(format!("The database {url} is sound."));
     }
     let sentences: Vec<&str> = faults.iter().map(|fault| fault.sentence.as_str()).collect();
-    let mut json = json!({ "sound": faults.is_empty(), "faults": sentences, "unopened": unopened });
+    let mut json = json!({ "sound": faults.is_empty(), "faults": sentences });
+    if !unopened.is_empty()
+        && let Some(document) = json.as_object_mut()
+    {
+        document.insert("unopened".to_owned(), json!(unopened));
+    }
     if args.repair
         && let Some(document) = json.as_object_mut()
     {

@@ -35,7 +35,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Reply {
     }
     let Some(path) = asked.path.strip_prefix("/api/v1/") else { return page(200) };
     let token = asked.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
-    if !token.and_then(|token| world.tokens.get(token)).is_some_and(|until| *until > Instant::now()) {
+    if token.and_then(|token| world.tokens.get(token)).is_none_or(|until| *until <= Instant::now()) {
         let status = world.switches.bad_token;
         return refuse(world, status, "Authentication failed");
     }
