@@ -80,6 +80,8 @@ impl Bring<'_> {
         };
         match (wish, there) {
             (None, None) => Ok(nothing(None)),
+            // Who was deleted here and made anew has the account under the new id: nothing is to be taken away.
+            (None, Some(there)) if self.holder(Kind::User, &there.id).await?.is_some() => Ok(nothing(None)),
             (None, Some(there)) => self.disable(&there).await,
             (Some(user), Some(there)) => self.update(&there, user).await,
             (Some(user), None) => match self.find(user).await? {

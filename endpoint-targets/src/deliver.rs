@@ -242,6 +242,9 @@ impl Deliverer {
         for kind in Kind::ALL {
             let (of, limit) = (target.clone(), i64::try_from(most).unwrap_or(1));
             let due = self.0.store.read(move |conn| queue::due(conn, &of, kind, now, limit)).await?;
+            // Who loses access goes alone and first: the same person may come back in what is waiting behind.
+            let urgent: Vec<Item> = due.iter().filter(|item| item.next_at < 0).cloned().collect();
+            let due = if urgent.is_empty() { due } else { urgent };
             if !due.is_empty() {
                 return self.bring(target, &way, due).await;
             }
@@ -364,6 +367,10 @@ fn judged(
         };
         outcomes.push((item, outcome));
     }
+    if target.failures < target.options.threshold {
+        // However many failed together: the first pause is the short one.
+        health.failures = health.failures.min(target.options.threshold);
+    }
     let over = health.failures - target.options.threshold;
     if over >= 0 {
         health.open_until = Some(now + pause(over, 30));
@@ -375,7 +382,8 @@ fn judged(
 fn pause(failures: i64, seconds: u64) -> Millis {
     let delays = ExponentialBuilder::new()
         .with_min_delay(Duration::from_secs(seconds))
-        .with_max_delay(Duration::from_secs(600))
+        // A pause is lengthened at random, to twice as much at most.
+        .with_max_delay(Duration::from_secs(300))
         .with_jitter()
         .without_max_times()
         .build();
