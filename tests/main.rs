@@ -16,3 +16,4 @@ mod ops;
 mod scim;
 mod support;
 mod survival;
+mod vault;

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use endpoint_store::Store;
-use endpoint_targets::webhook::Sender;
+use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
 use crate::{backoff::Backoff, password::Hasher, ui::Clock};
 
@@ -74,6 +74,7 @@ pub struct Console {
     pub(crate) hasher: Hasher,
     pub(crate) backoff: Arc<Backoff>,
     pub(crate) sender: Sender,
+    pub(crate) deliverer: Deliverer,
 }
 
 impl Console {
@@ -84,11 +85,11 @@ impl Console {
         public_url: PublicUrl,
         clock: Clock,
         cookies_secure: bool,
-        sender: Sender,
+        (sender, deliverer): (Sender, Deliverer),
     ) -> Self {
         let own_url = public_url.clone();
         let (hasher, backoff) = (Hasher::default(), Arc::default());
-        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender }
+        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender, deliverer }
     }
 
     /// The same with pages that have another prefix than the addresses for SCIM.

@@ -190,6 +190,8 @@ pub(crate) enum Tab {
     Users,
     /// The directory's groups.
     Groups,
+    /// The applications behind it.
+    Targets,
     /// What was noticed in the traffic.
     Evidence,
     /// Where events are sent to.
@@ -202,11 +204,12 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Connect,
         Self::Tokens,
         Self::Users,
         Self::Groups,
+        Self::Targets,
         Self::Evidence,
         Self::Webhooks,
         Self::Schema,
@@ -220,6 +223,7 @@ impl Tab {
             Self::Tokens => "tokens",
             Self::Users => "users",
             Self::Groups => "groups",
+            Self::Targets => "targets",
             Self::Evidence => "evidence",
             Self::Webhooks => "webhooks",
             Self::Schema => "schema",
@@ -234,6 +238,7 @@ impl Tab {
             Self::Tokens => "Tokens",
             Self::Users => "Users",
             Self::Groups => "Groups",
+            Self::Targets => "Targets",
             Self::Evidence => "Evidence",
             Self::Webhooks => "Webhooks",
             Self::Schema => "Schema",

@@ -17,7 +17,7 @@ use endpoint_store::{
     operators::{Operator as Account, Reach, Role},
     sessions::{self, Lifetime, Session},
 };
-use endpoint_targets::webhook::Sender;
+use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 use std::future::{Ready, ready};
 
 use crate::{
@@ -257,6 +257,11 @@ impl Operator {
             Ok(_) | Err(StoreError::NotFound(_)) => Err(no_endpoint(slug)),
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// The way to the applications behind endpoints.
+    pub(crate) fn deliverer(&self) -> &Deliverer {
+        &self.0.console.deliverer
     }
 
     /// The endpoint in the address, by slug, former slug or id. One in the bin is not found.

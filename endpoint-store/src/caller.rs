@@ -19,6 +19,8 @@ pub enum ActorKind {
     Guest,
     /// The server itself: a date has come, or somebody who is not known was turned away.
     System,
+    /// An application behind the endpoint: what was there already is taken over.
+    Target,
 }
 
 impl ActorKind {
@@ -34,6 +36,7 @@ impl ActorKind {
             Self::ApiKey => "api-key",
             Self::Guest => "guest",
             Self::System => "system",
+            Self::Target => "target",
         }
     }
 }

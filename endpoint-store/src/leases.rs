@@ -35,27 +35,13 @@ pub fn portion(
     now: Millis,
     work: impl FnOnce(&mut Tx<'_>) -> Result<bool, StoreError>,
 ) -> Result<Portion, StoreError> {
-    if !take(tx, name, holder, now)? {
+    if !take(tx, name, holder, now, LENGTH)? {
         return Ok(Portion::Elsewhere);
     }
     Ok(if work(tx)? { Portion::More } else { Portion::Done })
 }
 
-/// Takes the lease or renews it; false when somebody else has it. Until the transaction ends nobody else can.
-fn take(tx: &mut Tx<'_>, name: &str, holder: &str, now: Millis) -> Result<bool, StoreError> {
-    hold(tx, name, holder, LENGTH, now)
-}
-
-/// Gives every lease of this holder back, so that another server need not wait for its end.
-///
-/// # Errors
-/// As [`crate::Store::write`].
-pub fn release(tx: &mut Tx<'_>, holder: &str) -> Result<(), StoreError> {
-    diesel::delete(leases::table.filter(leases::holder.eq(holder))).execute(&mut **tx)?;
-    Ok(())
-}
-
-/// The same for a time of one's own.
+/// Takes or renews a lease of another length, for work that is not all in transactions; false when somebody else has it.
 ///
 /// # Errors
 /// As [`crate::Store::write`].
@@ -63,9 +49,33 @@ pub fn hold(
     tx: &mut Tx<'_>,
     name: &str,
     holder: &str,
-    length: Millis,
     now: Millis,
+    length: Millis,
 ) -> Result<bool, StoreError> {
+    take(tx, name, holder, now, length)
+}
+
+/// Gives a lease back, if it is still this holder's.
+///
+/// # Errors
+/// As [`crate::Store::write`].
+pub fn release(tx: &mut Tx<'_>, name: &str, holder: &str) -> Result<(), StoreError> {
+    diesel::delete(leases::table.filter(leases::name.eq(name)).filter(leases::holder.eq(holder)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Gives every lease of this holder back, so that another server need not wait for its end.
+///
+/// # Errors
+/// As [`crate::Store::write`].
+pub fn release_all(tx: &mut Tx<'_>, holder: &str) -> Result<(), StoreError> {
+    diesel::delete(leases::table.filter(leases::holder.eq(holder))).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Takes the lease or renews it; false when somebody else has it. Until the transaction ends nobody else can.
+fn take(tx: &mut Tx<'_>, name: &str, holder: &str, now: Millis, length: Millis) -> Result<bool, StoreError> {
     let until = now + length;
     let free = leases::holder.eq(holder).or(leases::until.le(now));
     let renewed = diesel::update(leases::table.filter(leases::name.eq(name)).filter(free))

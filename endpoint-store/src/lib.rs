@@ -42,6 +42,7 @@ mod server_keys;
 pub mod sessions;
 pub mod settings;
 mod statements;
+pub mod targets;
 pub mod tokens;
 mod totp;
 pub mod transfer;

@@ -192,6 +192,29 @@ diesel::table! {
     leases (name) { name -> Text, holder -> Text, until -> BigInt, }
 }
 
+diesel::table! {
+    targets (endpoint_id, id) {
+        endpoint_id -> Text, id -> Text, kind -> Text, url -> Text, secret_sealed -> Nullable<Text>, config -> Text,
+        created_at -> BigInt, created_by -> Text, taken_in -> BigInt, filled_to -> Nullable<Text>,
+        failures -> BigInt, open_until -> Nullable<BigInt>, import_asked_at -> Nullable<BigInt>,
+        reconcile_asked_at -> Nullable<BigInt>, seen -> Text,
+    }
+}
+diesel::table! {
+    target_items (endpoint_id, target_id, resource_id, member_id) {
+        endpoint_id -> Text, target_id -> Text, resource_id -> Text, member_id -> Text, kind -> Text,
+        state -> Text, wanted -> BigInt, attempts -> BigInt, next_at -> BigInt,
+        waiting_since -> Nullable<BigInt>, done_at -> Nullable<BigInt>, reason -> Nullable<Text>,
+        remote_id -> Nullable<Text>, remote_name -> Nullable<Text>, imported -> Bool, present -> Bool,
+    }
+}
+diesel::table! {
+    deprovisions (endpoint_id, seq) {
+        endpoint_id -> Text, seq -> BigInt, resource_id -> Text, name -> Text, began_at -> BigInt,
+        done_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     endpoints,
     endpoint_slugs,
@@ -214,5 +237,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     operators,
     sessions,
     api_keys,
-    audit_log
+    audit_log,
+    targets,
+    target_items,
+    deprovisions
 );

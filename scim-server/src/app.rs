@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
-use endpoint_targets::webhook::Sender;
+use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
 use crate::api::{self, Api};
 use crate::config::{Config, Tls};
@@ -69,6 +69,7 @@ pub struct App {
     servers: Vec<Server>,
     counted: Counted,
     store: Store,
+    deliverer: Deliverer,
     clock: Clock,
     sender: Sender,
 }
@@ -118,11 +119,19 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     };
     let code = open_setup(&store, config.clock.now()).await.map_err(failed)?;
     let setup_link = code.map(|code| format!("{console_base}/setup/{code}"));
+    let time = config.clock.clone();
+    let deliverer = Deliverer::new(store.clone(), std::sync::Arc::new(move || time.now()));
+    deliverer.refresh().await.map_err(failed)?;
     let secure = public_url.is_https() || config.tls.is_some();
     let sender = Sender::new(config.webhook_allow_private);
-    let console =
-        Console::new(store.clone(), public_url.clone(), config.clock.clone(), secure, sender.clone())
-            .reached_at(PublicUrl::new(&console_base));
+    let console = Console::new(
+        store.clone(),
+        public_url.clone(),
+        config.clock.clone(),
+        secure,
+        (sender.clone(), deliverer.clone()),
+    )
+    .reached_at(PublicUrl::new(&console_base));
     let counted = Counted {
         store: store.clone(),
         metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
@@ -145,6 +154,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             metrics: counted.metrics.clone(),
             hasher: console.hasher(),
             sender: sender.clone(),
+            deliverer: deliverer.clone(),
         }),
         scim: web::Data::new(Scim {
             store: store.clone(),
@@ -153,6 +163,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             rates: RateLimits::new(config.rate),
             addresses: counted.addresses.clone(),
             metrics: counted.metrics.clone(),
+            deliverer: deliverer.clone(),
         }),
         console,
         proxies: config.trusted_proxies.clone(),
@@ -165,7 +176,18 @@ pub async fn build(config: Config) -> Result<App, StartError> {
         ],
     };
     let clock = config.clock;
-    Ok(App { address, console_base, public_url, setup_link, servers, counted, store, clock, sender })
+    Ok(App {
+        address,
+        console_base,
+        public_url,
+        setup_link,
+        servers,
+        counted,
+        store,
+        clock,
+        sender,
+        deliverer,
+    })
 }
 
 impl App {
@@ -205,6 +227,7 @@ impl App {
         let holder = jobs::holder();
         let work = jobs::run(self.store.clone(), self.clock, self.sender, holder.clone());
         let working = actix_web::rt::spawn(work);
+        let delivering = actix_web::rt::spawn(self.deliverer.run());
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         let mut outcome = Ok(());
         for server in running {
@@ -214,6 +237,7 @@ impl App {
         ticking.abort();
         working.abort();
         let _ = working.await;
+        delivering.abort();
         jobs::release(&self.store, holder).await;
         drop(watching);
         self.counted.take_floods();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use endpoint_admin::Clock;
 use endpoint_store::leases::{self, Portion};
+use endpoint_store::targets::clock;
 use endpoint_store::tokens::expiry;
 use endpoint_store::{
     Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, rotation, usage, webhooks,
@@ -35,7 +36,7 @@ pub(crate) fn holder() -> String {
 
 /// Gives back what this process has to do, so that another one need not wait.
 pub(crate) async fn release(store: &Store, holder: String) {
-    if let Err(error) = store.write(move |tx| leases::release(tx, &holder)).await {
+    if let Err(error) = store.write(move |tx| leases::release_all(tx, &holder)).await {
         tracing::warn!(%error, "other servers wait until the leases of this one have run out");
     }
 }
@@ -59,6 +60,7 @@ impl Jobs {
             note("access", self.portions("access", access::forget).await);
             note("counts", self.portions("counts", usage::forget_hours).await);
             note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
+            note("clock", self.portions("clock", clock::forget).await);
             tokio::time::sleep(ROUND).await;
         }
     }

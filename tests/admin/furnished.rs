@@ -58,6 +58,7 @@ impl Furnished {
         let webhook = webhook(&app, &scim).await;
         oddities(&scim).await;
         strangers(&app).await;
+        target(&app);
         Self { app, user, hidden, deleted, group, empty_group, webhook }
     }
 
@@ -148,6 +149,7 @@ impl Furnished {
             }
             "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
+            "/endpoints/{slug}/targets" => vec![("targets", at("")), ("targets-none", of(foreign))],
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
             "/endpoints/{slug}/webhooks" => vec![("webhooks", at("")), ("webhooks-none", of(foreign))],
             "/endpoints/{slug}/webhooks/{webhook}" => vec![("webhook", at(""))],
@@ -180,6 +182,15 @@ impl Furnished {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.address())
     }
+}
+
+/// An application behind the endpoint that does not answer.
+fn target(app: &App) {
+    let slug = &app.furniture().onelogin.slug;
+    let options =
+        ["--kind", "secret-server", "--url", "http://127.0.0.1:9/SecretServer", "--username", "scimapp"];
+    let all = [&["target", "add", slug], &options[..], &["--password-stdin", "--allow-http"]].concat();
+    program_with_input(app, &all, "a-password-of-the-vault-9\n").done();
 }
 
 /// One life from the test call to the deletion; gives back who was deleted.

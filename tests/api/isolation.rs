@@ -27,6 +27,14 @@ fn device() -> Value {
         "attributes": [{"name": "serial", "type": "string", "required": true, "uniqueness": "server"}]}})
 }
 
+/// One where nothing answers.
+fn target(name: &str) -> Value {
+    json!({
+        "kind": "secret-server", "url": format!("http://127.0.0.1:9/{name}"), "username": "scimapp",
+        "secret": "a-secret-of-a-target-1", "allow_http": true,
+    })
+}
+
 /// Something for every route to work on, made anew for each, because some take it away.
 pub(super) struct Scene {
     pub(super) endpoint: String,
@@ -37,6 +45,7 @@ pub(super) struct Scene {
     pub(super) operator: String,
     pub(super) key: String,
     link: String,
+    target: String,
 }
 
 impl Scene {
@@ -53,6 +62,8 @@ impl Scene {
         let group = id(&scim.group("Keepers", &[&user]).await);
         let definitions = json!({"extensions": [extension()], "resourceTypes": [device()]});
         owner.put(&format!("/endpoints/{endpoint}/schemas"), &definitions).await.expect(200);
+        let target =
+            owner.post(&format!("/endpoints/{endpoint}/targets"), &target("scene")).await.expect(201).json();
         let token = owner.post(&format!("/endpoints/{endpoint}/tokens"), &json!({})).await.expect(201).json();
         let links = format!("/endpoints/{endpoint}/guest-links");
         let link =
@@ -64,7 +75,8 @@ impl Scene {
         let body = json!({"name": format!("mary-{number}"), "role": "auditor", "password": PASSWORD});
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
         let (token, webhook, key) = (text(&token["id"]), text(&webhook["id"]), "000000000000".to_owned());
-        Self { endpoint, token, user, group, webhook, operator, key, link }
+        let target = text(&target["id"]);
+        Self { endpoint, token, user, group, webhook, operator, key, link, target }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -81,6 +93,7 @@ impl Scene {
             "{operator}" => self.operator.as_str(),
             "{key}" => self.key.as_str(),
             "{link}" => self.link.as_str(),
+            "{target}" => self.target.as_str(),
             other if other.contains('{') => panic!("{route:?}: {other} needs an example here"),
             other => other,
         });
@@ -137,6 +150,7 @@ impl Scene {
             ("PUT", path) if path.ends_with("{urn}") => extension(),
             ("PUT", path) if path.ends_with("{name}") => device(),
             ("POST", path) if path.ends_with("/guest-links") => json!({"expires_in_hours": 24}),
+            ("POST", path) if path.ends_with("/targets") => target("intruder"),
             ("POST", path) if path.ends_with("/tokens") => json!({"label": "intruder"}),
             ("POST", "/operators") => {
                 json!({"name": format!("in-{}", self.operator), "role": "auditor", "password": PASSWORD})

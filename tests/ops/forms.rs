@@ -17,16 +17,21 @@ struct Places {
     user: String,
     group: String,
     webhook: String,
+    target: String,
 }
 
 impl Places {
     async fn make(app: &App) -> Self {
         let user = text(&app.generic().user("seen").await["id"]);
         let group = text(&app.generic().group("Seen", &[&user]).await["id"]);
-        let add =
-            ["webhook", "add", &app.furniture().generic.slug, "--url", "https://hooks.example/", "--json"];
+        let slug = &app.furniture().generic.slug;
+        let add = ["webhook", "add", slug, "--url", "https://hooks.example/", "--json"];
         let webhook = text(&app.program(&add).await.json()["id"]);
-        Self { user, group, webhook }
+        let account = ["--kind", "secret-server", "--url", "http://127.0.0.1:9/", "--username", "scimapp"];
+        let all = [&["target", "add", slug], &account[..], &["--allow-http", "--password-stdin", "--json"]];
+        let target =
+            text(&program_with_input(app, &all.concat(), "a-password-of-the-vault-9\n").json()["id"]);
+        Self { user, group, webhook, target }
     }
 
     fn fill(&self, app: &App, pattern: &str) -> String {
@@ -37,6 +42,7 @@ impl Places {
             .replace("{operator}", "arthur")
             .replace("{guest}", "nobody")
             .replace("{webhook}", &self.webhook)
+            .replace("{target}", &self.target)
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");
@@ -49,7 +55,7 @@ impl Places {
         let body = format!(
             "name=Changed&label=Changed&tenant=Changed&idp=okta&displayName=Changed&delete=deactivate&status=paused\
              &scope=write&expires=never&user={member}&member={member}&members={member}&confirm=first+token&theme=dark&role=admin\
-             &definitions=%7B%7D&copy_name=Changed\
+             &definitions=%7B%7D&copy_name=Changed&kind=scim&secret=changed&url=https%3A%2F%2Fchanged.example\
              &document=%7B%22format%22%3A%22scim-endpoint%2F1%22%2C%22name%22%3A%22Changed%22%2C%22idp%22%3A%22okta%22%7D"
         );
         let posts =
@@ -74,6 +80,9 @@ async fn state(app: &App) -> Vec<Value> {
     let tokens = app.program(&["token", "list", slug, "--json"]).await.json();
     let tokens = tokens["tokens"].as_array().unwrap().iter();
     all.extend(tokens.map(|token| serde_json::json!([token["id"], token["revoked_at"], token["label"]])));
+    let targets = app.program(&["target", "list", slug, "--json"]).await.json();
+    let targets = targets["targets"].as_array().unwrap().iter();
+    all.extend(targets.map(|target| serde_json::json!([target["id"], target["url"], target["imported_at"]])));
     for path in ["/Users", "/Groups"] {
         all.push(app.generic().get(path).await.expect(200).json()["Resources"].clone());
     }

@@ -47,6 +47,7 @@ impl Scene {
             "{operator}" => self.operator.as_str(),
             "{guest}" => "nobody",
             "{webhook}" => self.webhook.as_str(),
+            "{target}" => "no-target",
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

@@ -15,6 +15,7 @@ pub(crate) mod replica;
 pub(crate) mod scim;
 pub(crate) mod sql;
 pub(crate) mod totp;
+pub(crate) mod vault;
 
 /// Writes one test body for both backends: `both! { async fn name(app: &App) { … } }` gives `name::sqlite` and
 /// `name::postgres`, each with a fresh furnished database and a server of its own.

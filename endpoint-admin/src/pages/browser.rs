@@ -12,7 +12,7 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
 };
 use endpoint_store::Store;
-use endpoint_targets::webhook::Sender;
+use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
 use crate::{Clock, Console, PublicUrl, configure};
 
@@ -130,5 +130,7 @@ pub(crate) async fn world() -> (Store, tempfile::TempDir, PathBuf) {
 /// A console over it whose clock says `now`.
 pub(crate) fn console(store: &Store, now: i64) -> Console {
     let clock = Clock(Arc::new(move || now));
-    Console::new(store.clone(), PublicUrl::new("https://scim.example.com/"), clock, true, Sender::new(false))
+    let deliverer = Deliverer::new(store.clone(), clock.0.clone());
+    let outward = (Sender::new(false), deliverer);
+    Console::new(store.clone(), PublicUrl::new("https://scim.example.com/"), clock, true, outward)
 }

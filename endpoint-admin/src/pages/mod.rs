@@ -31,6 +31,8 @@ pub(crate) mod schema;
 pub(crate) mod second_factor;
 pub(crate) mod settings;
 pub(crate) mod sign_in_code;
+pub(crate) mod target_state;
+pub(crate) mod targets;
 mod token_form;
 pub(crate) mod tokens;
 mod tolerances;
@@ -110,6 +112,13 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "schema-saved" => {
             "The schema is saved and in force. The identity provider sees it the next time it reads it."
         }
+        "target-added" => {
+            "The target is added. What is in the directory goes there now; test the connection to see that all is in order."
+        }
+        "target-import" => "What the target has is taken over now. Come back in a moment.",
+        "target-reconcile" => "Everything is compared and repaired now. Come back in a moment.",
+        "target-retry" => "It is tried again now.",
+        "target-removed" => "The target is removed. What it has stays there.",
         "key-revoked" => "The API key is revoked: whatever still uses it gets 401.",
         "password-changed" => "Your password is changed. Your other sessions are ended.",
         "second-factor-off" => {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     facts::{self, Fact},
     history::{self, Event},
+    target_state::{self, Presence},
     users::{full_name, user_state},
 };
 use crate::{
@@ -26,6 +27,7 @@ const GROUPS: usize = 200;
 
 /// The user.
 pub(crate) struct UserView {
+    pub(crate) id: String,
     pub(crate) label: String,
     pub(crate) user_name: String,
     pub(crate) state: State,
@@ -58,6 +60,7 @@ impl UserView {
         facts.push(Fact::text("Created", When::new(record.created_at, now).exact()));
         facts.push(Fact::text("Last changed", When::new(record.modified_at, now).exact()));
         Ok(Self {
+            id: record.id.clone(),
             label: if name.is_empty() { record.name.clone() } else { name },
             user_name: record.name.clone(),
             state: user_state(record.active, record.hidden),
@@ -94,6 +97,7 @@ pub(crate) struct UserPage {
     pub(crate) groups: Vec<Link>,
     pub(crate) more_groups: Option<String>,
     pub(crate) history: Vec<Event>,
+    pub(crate) presences: Vec<Presence>,
 }
 
 /// The page.
@@ -103,7 +107,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
     let (id, rt, now) =
         (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "User")?, operator.now());
     let kind = rt.clone();
-    let (record, history) = operator
+    let (record, history, presences) = operator
         .read(move |conn| {
             let record = match search::find(conn, &id, &kind, &user) {
                 Err(StoreError::NotFound(sentence)) => {
@@ -113,7 +117,8 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
                 }
                 found => found?,
             };
-            Ok((record, history::of(conn, &id, &user, &kind, now)?))
+            let presences = target_state::presences(conn, &id, &user, now)?;
+            Ok((record, history::of(conn, &id, &user, &kind, now)?, presences))
         })
         .await?;
     let base_url = operator.public_url().scim_base(&summary.endpoint.slug);
@@ -123,5 +128,5 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
     groups.truncate(GROUPS);
     let more_groups = (all > GROUPS).then(|| format!("and {} more", Num((all - GROUPS) as u64)));
     let (frame, head) = operator.desk(&summary, Tab::Users);
-    html(&UserPage { frame, head, user, groups, more_groups, history })
+    html(&UserPage { frame, head, user, groups, more_groups, history, presences })
 }

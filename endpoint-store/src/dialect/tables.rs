@@ -255,6 +255,20 @@ kept! {
         previous: Vec<u8>, hash: Vec<u8>,
     }
     audit_head as AuditHead { id: i64, position: i64, hash: Vec<u8> }
+    targets as TargetRow {
+        endpoint_id: String, id: String, kind: String, url: String, secret_sealed: Option<String>, config: String,
+        created_at: i64, created_by: String, taken_in: i64, filled_to: Option<String>, failures: i64,
+        open_until: Option<i64>, import_asked_at: Option<i64>, reconcile_asked_at: Option<i64>, seen: String,
+    }
+    target_items as TargetItem {
+        endpoint_id: String, target_id: String, resource_id: String, member_id: String, kind: String, state: String,
+        wanted: i64, attempts: i64, next_at: i64, waiting_since: Option<i64>,
+        done_at: Option<i64>, reason: Option<String>, remote_id: Option<String>, remote_name: Option<String>,
+        imported: bool, present: bool,
+    }
+    deprovisions as Deprovision {
+        endpoint_id: String, seq: i64, resource_id: String, name: String, began_at: i64, done_at: Option<i64>,
+    }
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::directory::rows;
 use crate::error::StoreError;
-use crate::history;
 use crate::ids::Millis;
 use crate::schema::{endpoints, members, resources};
 use crate::webhooks;
 use crate::writer::Tx;
+use crate::{history, targets};
 
 /// Rows of each kind that go in one write.
 const PORTION: i64 = 500;
@@ -36,6 +36,7 @@ pub fn purge(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, Stor
     // Members go before their groups: a large one would take all of them with it at once.
     if webhooks::log::forget_endpoint(tx, id, PORTION)? > 0
         || remove_members(tx, id)? > 0
+        || targets::forget_some(tx, id, PORTION)? > 0
         || remove_resources(tx, id)? > 0
         || history::forget(tx, id, Millis::MAX)?
     {

@@ -24,7 +24,7 @@ pub(super) fn account_of(conn: &mut Conn, actor: &Actor) -> Result<Option<Operat
         ActorKind::Cli | ActorKind::System => Ok(None),
         ActorKind::Operator => by_id(conn, &actor.id)?.map(Some).ok_or_else(gone),
         ActorKind::ApiKey => api_keys::owner_of(conn, &actor.id).map(Some),
-        ActorKind::Token | ActorKind::Guest => Err(gone()),
+        ActorKind::Token | ActorKind::Guest | ActorKind::Target => Err(gone()),
     }
 }
 

@@ -95,6 +95,12 @@ impl Sealed {
     }
 }
 
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({})", self.key_id())
+    }
+}
+
 /// The keys of this installation. Cheap to clone; every clone is the same keyring.
 #[derive(Clone)]
 pub struct Keyring(Arc<Inner>);

@@ -81,6 +81,7 @@ macro_rules! text_of {
 /// Every column of sealed text.
 pub(crate) const PLACES: &[Place] = &[
     place!(operators.totp_sealed by (id): "operator", "the second factor of an operator"),
+    place!(targets.secret_sealed by (endpoint_id, id): "target", "the password or token of a target"),
     place!(webhook_secrets.secret_sealed by (webhook_id, id): "webhook", "the secret of a webhook"),
 ];
 

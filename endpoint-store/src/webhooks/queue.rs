@@ -114,7 +114,7 @@ pub fn claim(
     limit: i64,
     now: Millis,
 ) -> Result<Option<Vec<Claim>>, StoreError> {
-    if !leases::hold(tx, &lease_of(id), holder, LEASE, now)? {
+    if !leases::hold(tx, &lease_of(id), holder, now, LEASE)? {
         return Ok(None);
     }
     let Some(webhook) = super::all(tx)?.into_iter().find(|webhook| webhook.id == id) else { return Ok(None) };
@@ -290,7 +290,7 @@ pub fn settle(
     outcomes: &[(Claim, Attempt, u16)],
     now: Millis,
 ) -> Result<(), StoreError> {
-    leases::hold(tx, &lease_of(webhook), holder, LEASE, now)?;
+    leases::hold(tx, &lease_of(webhook), holder, now, LEASE)?;
     for (claim, attempt, chance) in outcomes {
         let delivery = &claim.delivery;
         let first_at = delivery.first_at.unwrap_or(now);

@@ -20,6 +20,7 @@ mod rotation;
 mod route;
 mod schemas;
 mod stream;
+mod targets;
 mod tokens;
 mod webhook_views;
 mod webhooks;
@@ -38,7 +39,7 @@ use endpoint_store::operators::{Operator, Reach};
 use endpoint_store::usage::Cause;
 use endpoint_store::version::Expected;
 use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
-use endpoint_targets::webhook::Sender;
+use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -73,6 +74,8 @@ pub struct Api {
     pub sender: Sender,
     /// Bounds how many passwords are hashed at once.
     pub hasher: Hasher,
+    /// The way to the applications behind endpoints.
+    pub deliverer: Deliverer,
 }
 
 /// Mounts the door.

@@ -15,7 +15,7 @@ use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
     Exchange, Outcome, audit, directory, endpoints, evidence, feed, guests, me, operators, rotation, schemas,
-    tokens, webhooks,
+    targets, tokens, webhooks,
 };
 
 /// What all paths begin with.
@@ -172,6 +172,7 @@ use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
 use operators::{NewOperatorBody, OperatorPatch, OperatorView, OperatorWithLink, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
+use targets::{CheckView, ClockView, NewTargetBody, PlanView, TargetDetail, TargetView};
 use tokens::{IssuedToken, NewTokenBody, TokenPatchBody, TokenView};
 
 /// The table.
@@ -275,6 +276,26 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<ResourceView>))]),
     route(GET, "/endpoints/{endpoint}/resources/{type}/{id}/history", Auditor, "What happened to a resource, the latest first", run!(directory::resource_history))
         .query(PAGING).gives(&[(200, Some(page::<ChangeView>))]),
+
+    route(GET, "/endpoints/{endpoint}/targets", Auditor, "The applications behind an endpoint, and how they are doing", run!(targets::list))
+        .gives(&[(200, Some(page::<TargetView>))]),
+    route(POST, "/endpoints/{endpoint}/targets", Operator, "Add a target: what is in the directory goes there from now on", run!(targets::add))
+        .takes(one::<NewTargetBody>).gives(&[(201, Some(one::<TargetView>))]),
+    route(GET, "/endpoints/{endpoint}/targets/{target}", Auditor, "One target, with what it refuses and what is waiting", run!(targets::show))
+        .gives(&[(200, Some(one::<TargetDetail>))]),
+    route(DELETE, "/endpoints/{endpoint}/targets/{target}", Operator, "Take a target away; what it has stays there", run!(targets::remove)),
+    route(GET, "/endpoints/{endpoint}/targets/{target}/check", Operator, "Whether it answers, lets us in, and gives every right that is needed", run!(targets::check))
+        .gives(&[(200, Some(one::<CheckView>))]),
+    route(GET, "/endpoints/{endpoint}/targets/{target}/plan", Operator, "What would be created, changed, disabled, refused, and why", run!(targets::plan))
+        .gives(&[(200, Some(one::<PlanView>))]),
+    route(POST, "/endpoints/{endpoint}/targets/{target}/import", Operator, "Take over what it has; done in the background", run!(targets::import))
+        .gives(&[(200, Some(one::<TargetView>))]),
+    route(POST, "/endpoints/{endpoint}/targets/{target}/reconcile", Operator, "Compare everything and repair what differs; done in the background", run!(targets::reconcile))
+        .gives(&[(200, Some(one::<TargetView>))]),
+    route(POST, "/endpoints/{endpoint}/targets/{target}/retry", Operator, "Try again what failed, now", run!(targets::retry))
+        .gives(&[(200, Some(one::<TargetView>))]),
+    route(GET, "/endpoints/{endpoint}/deprovisioning", Auditor, "How long deactivations took until every target had them", run!(targets::clock))
+        .gives(&[(200, Some(one::<ClockView>))]),
 
     route(GET, "/endpoints/{endpoint}/evidence", Auditor, "What was noticed in an endpoint's traffic", run!(evidence::show))
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),

@@ -16,6 +16,7 @@ mod rotation;
 mod schema;
 mod seed;
 mod signals;
+mod target;
 mod telemetry;
 pub mod token;
 pub mod transfer;
@@ -61,6 +62,8 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Make, list and end clients of OAuth 2.0, for identity providers that want access tokens
     Oauth(oauth::OauthArgs),
+    /// Add, test and compare the applications behind an endpoint
+    Target(target::TargetArgs),
     /// Make, list and change the accounts of the console
     Operator(operator::OperatorArgs),
     /// Send events of an endpoint to another program: add, test, list and repeat
@@ -270,6 +273,9 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         }
         Command::Token(args) => (args.format.json, token::run(args.command, &Context::open(config)?).await),
         Command::Oauth(args) => (args.format.json, oauth::run(args.command, &Context::open(config)?).await),
+        Command::Target(args) => {
+            (args.format.json, target::run(args.command, args.format.json, config).await)
+        }
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
         Command::Webhook(args) => {
             (args.format.json, webhook::run(args.command, &Context::open(config)?).await)

@@ -300,7 +300,7 @@ fn read_hash() -> Result<String, Failure> {
     password::hash(&password).map_err(refused)
 }
 
-fn first_line(input: impl BufRead) -> Result<String, Failure> {
+pub(super) fn first_line(input: impl BufRead) -> Result<String, Failure> {
     let mut line = Vec::new();
     input
         .take(LONGEST_LINE)

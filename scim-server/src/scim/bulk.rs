@@ -13,13 +13,13 @@ use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::{Caller, StoreError, Tx};
 use scim_core::bulk::{self, Bulk, Method, Operation, Step};
 use scim_core::dialect::Dialect;
-use scim_core::error::ScimError;
+use scim_core::error::{Kind, ScimError};
 use scim_core::notes::Notes;
 use scim_core::schema::{Catalog, ResourceType};
 use scim_core::{json, password, patch as protocol, resource};
 use serde_json::{Value, json};
 
-use super::{Exchange, dialect, preconditions};
+use super::{Exchange, before, dialect, preconditions};
 use crate::error::explain;
 
 /// The most operations of one request.
@@ -44,12 +44,15 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
         postponed: Vec::new(),
         failures: 0,
     };
-    for portion in steps.chunks(PORTION) {
+    // What a target is asked for before the answer is one operation at a time: each is refused alone.
+    let alone = x.scim.deliverer.asks_before(&x.endpoint().id);
+    for portion in steps.chunks(if alone { 1 } else { PORTION }) {
         let steps = portion.to_vec();
         let written =
             carry_out(x, &run, move |run, tx| steps.iter().try_for_each(|step| run.step(tx, *step)));
         match written.await {
             Ok(next) => run = next,
+            Err(error) if alone && error.kind() != Kind::Unavailable => run.refused(portion, &error),
             Err(error) => return broken_off(x, run, &error),
         }
     }
@@ -65,10 +68,10 @@ pub(super) async fn bulk(x: &Exchange) -> Result<HttpResponse, ScimError> {
 async fn carry_out(
     x: &Exchange,
     run: &Run,
-    portion: impl Fn(&mut Run, &mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    portion: impl Fn(&mut Run, &mut Tx<'_>) -> Result<(), StoreError> + Clone + Send + Sync + 'static,
 ) -> Result<Run, ScimError> {
     let before = run.clone();
-    let written = x.scim.store.write_in(&x.endpoint().id, move |tx| {
+    let written = before::write(x, move |tx| {
         let mut next = before.clone();
         portion(&mut next, tx)?;
         Ok(next)
@@ -125,6 +128,17 @@ struct Done {
 }
 
 impl Run {
+    /// What a target refused.
+    fn refused(&mut self, portion: &[Step], error: &ScimError) {
+        for step in portion {
+            self.failures += 1;
+            let result = self.result(step.index, Err(error.clone()));
+            if let Some(slot) = self.results.get_mut(step.index) {
+                *slot = Some(result);
+            }
+        }
+    }
+
     /// Carries out one operation; only a failure of the store itself ends the portion.
     fn step(&mut self, tx: &mut Tx<'_>, step: Step) -> Result<(), StoreError> {
         if self.request.fail_on_errors.is_some_and(|most| self.failures >= most) {

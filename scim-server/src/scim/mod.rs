@@ -4,6 +4,7 @@
 //! may the token do this, how fast do they come, what is asked, is the body one. Only then a handler runs,
 //! with a [`Caller`] bound to one endpoint.
 
+mod before;
 mod bulk;
 mod cursor;
 mod discovery;
@@ -32,6 +33,7 @@ use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::tokens::Scope;
 use endpoint_store::usage::{Cause, Seen};
 use endpoint_store::{Caller, Endpoint, Store};
+use endpoint_targets::deliver::Deliverer;
 use scim_core::dialect::Dialect;
 use scim_core::error::{Kind, ScimError};
 use scim_core::notes::Notes;
@@ -71,6 +73,8 @@ pub struct Scim {
     pub addresses: Arc<FailingAddresses>,
     /// What is counted for whoever watches.
     pub metrics: Metrics,
+    /// The way to the applications behind endpoints.
+    pub deliverer: Deliverer,
 }
 
 /// Mounts the door.

@@ -12,7 +12,7 @@ use scim_core::schema::ResourceType;
 use scim_core::{patch as protocol, resource};
 
 use super::render::{View, projection};
-use super::{Exchange, dialect, preconditions};
+use super::{Exchange, before, dialect, preconditions};
 use crate::error::explain;
 
 pub(super) async fn get(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Result<HttpResponse, ScimError> {
@@ -42,10 +42,7 @@ pub(super) async fn create(x: &Exchange, rt: &Arc<ResourceType>) -> Result<HttpR
     x.note(&incoming.notes);
     let view = View::of(x, rt, projection.and_written(rt, incoming.written(rt)));
     let (caller, rt_, wanted, now) = (x.caller.clone(), rt.clone(), view.wanted(), x.now);
-    let made = x
-        .scim
-        .store
-        .write_in(&x.endpoint().id, move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
+    let made = before::write(x, move |tx| directory::create(tx, &caller, &rt_, &incoming, wanted, now));
     let (record, notes) = made.await.map_err(|e| explain(e, x.caller.request_id()))?;
     x.note(&notes);
     answer(x, &view, StatusCode::CREATED, &record)
@@ -62,7 +59,7 @@ pub(super) async fn replace(
     let view = View::of(x, rt, projection.and_written(rt, incoming.written(rt)));
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt_, id, wanted, now) = (x.caller.clone(), rt.clone(), id.to_owned(), view.wanted(), x.now);
-    let replaced = x.scim.store.write_in(&x.endpoint().id, move |tx| {
+    let replaced = before::write(x, move |tx| {
         directory::replace(tx, &caller, &rt_, &id, &incoming, &precondition, wanted, now)
     });
     let (record, notes) = replaced.await.map_err(|e| explain(e, x.caller.request_id()))?;
@@ -78,7 +75,7 @@ pub(super) async fn patch(x: &Exchange, rt: &Arc<ResourceType>, id: &str) -> Res
     let with_body = answers_with_body(x, rt);
     let wanted = if with_body { view.wanted() } else { Wanted::NOTHING };
     let (caller, rt_, id, dialect, now) = (x.caller.clone(), rt.clone(), id.to_owned(), dialect(x), x.now);
-    let patched = x.scim.store.write_in(&x.endpoint().id, move |tx| {
+    let patched = before::write(x, move |tx| {
         directory::patch(tx, &caller, &rt_, &id, &patch, (dialect, &precondition), wanted, now)
     });
     let patched = patched.await.map_err(|e| explain(e, x.caller.request_id()))?;
@@ -98,10 +95,7 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, ScimError> {
     let precondition = preconditions::if_match(&x.req);
     let (caller, rt, id, now) = (x.caller.clone(), rt.clone(), id.to_owned(), x.now);
-    let deleted = x
-        .scim
-        .store
-        .write_in(&x.endpoint().id, move |tx| directory::delete(tx, &caller, &rt, &id, &precondition, now));
+    let deleted = before::write(x, move |tx| directory::delete(tx, &caller, &rt, &id, &precondition, now));
     deleted.await.map_err(|e| explain(e, x.caller.request_id()))?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,0 +1,3 @@
+DROP TABLE deprovisions;
+DROP TABLE target_items;
+DROP TABLE targets;
