@@ -143,7 +143,8 @@ both! {
         for _ in 0..3 {
             dead.get("/Users").await.expect(401);
         }
-        // Also where it does not belong.
+        // Also where it does not belong, and later.
+        app.advance(Duration::from_secs(1));
         let elsewhere = app.scim(&generic).with_token(&app.furniture().revoked);
         elsewhere.send(&elsewhere.request("GET", "/Users").header("X-Forwarded-For", "198.51.100.9")).await.expect(401);
         refused(app, &onelogin, "revoked", 3).await;
