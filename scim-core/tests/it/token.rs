@@ -136,7 +136,7 @@ proptest! {
 fn the_id_of_a_sealed_token_follows_from_its_secret() {
     let seal = |key: u8| move |secret: &[u8]| std::array::from_fn(|at| secret[at].wrapping_mul(key));
     let token = PlainAccess::mint_sealed(&[9; 32], seal(3));
-    let read = PlainAccess::parse(token.reveal()).expect("it is one");
+    let read = PlainAccess::parse(token.reveal()).ok().unwrap();
     assert_eq!(read.id(), token.id());
     assert!(read.is_sealed(seal(3)) && !read.is_sealed(seal(5)));
     assert!(!PlainAccess::mint(&[9; 48]).is_sealed(seal(3)), "one that was made up");
