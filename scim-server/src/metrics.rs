@@ -14,6 +14,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
 use endpoint_admin::Clock;
 use endpoint_store::gauges::{self, Gauges};
+use endpoint_store::operators::Reach;
+use endpoint_store::registry::KeyHolder;
 use endpoint_store::usage::Cause;
 use endpoint_store::{Endpoint, EndpointId, Store, StoreError};
 use metrics::{
@@ -291,14 +293,20 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig, door: web::Data<Door>) {
     cfg.app_data(door).route("/metrics", web::get().to(scrape));
 }
 
-/// The numbers name endpoints, so not everybody may read them: this machine, and whoever holds an API key.
+/// The numbers name endpoints, so not everybody may read them: this machine, and whoever holds an API key of an operator who
+/// sees all endpoints.
 async fn scrape(req: HttpRequest, door: web::Data<Door>) -> HttpResponse {
     let now = door.clock.now();
-    if !is_local(&req) && door.store.registry().authenticate_key(scim::authorization(&req), now).is_err() {
+    let holder = door.store.registry().authenticate_key(scim::authorization(&req), now);
+    let sees_all = |holder: KeyHolder| holder.operator.reach == Reach::Everything;
+    if !is_local(&req) && !holder.is_ok_and(sees_all) {
         return HttpResponse::Unauthorized()
             .insert_header((WWW_AUTHENTICATE, "Bearer"))
             .content_type("text/plain; charset=utf-8")
-            .body("An API key is needed: send the header `Authorization: Bearer scimkey_…`, or ask from this machine.\n");
+            .body(
+                "An API key of an operator who sees all endpoints is needed: send the header `Authorization: Bearer scimkey_…`, \
+                 or ask from this machine.\n",
+            );
     }
     match measure(&door, now).await {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),
