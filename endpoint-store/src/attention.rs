@@ -12,9 +12,11 @@ use crate::ids::Millis;
 use crate::observations;
 use crate::rotation::Rotation;
 use crate::schema::{
-    endpoints, refusals, token_rotations, token_usage, tokens, webhook_cursors, webhook_deliveries, webhooks,
+    endpoints, refusals, target_items, targets, token_rotations, token_usage, tokens, webhook_cursors,
+    webhook_deliveries, webhooks,
 };
 use crate::settings::Idp;
+use crate::targets::queue;
 use crate::tokens::expiry;
 use crate::usage::Cause;
 use crate::webhooks::log::State;
@@ -44,6 +46,10 @@ pub struct Glance {
     pub webhooks: Vec<(String, String, bool)>,
     /// Deliveries that were given up, lately.
     pub given_up: i64,
+    /// Addresses of targets that cannot be reached or do not work.
+    pub targets_away: Vec<String>,
+    /// Users, groups and memberships that a target refuses.
+    pub refused_by_targets: i64,
     /// Requests that look like an identity provider's.
     pub looks_like: Vec<(Idp, i64)>,
 }
@@ -148,6 +154,24 @@ pub fn glance(conn: &mut Conn, turned_away_since: Millis, now: Millis) -> Result
     for (id, many) in given_up {
         at(&id, &mut |glance| glance.given_up = many);
     }
+    let away: Vec<(String, String)> = targets::table
+        .filter(targets::open_until.is_not_null())
+        .select((targets::endpoint_id, targets::url))
+        .load(conn)?;
+    for (id, url) in away {
+        at(&id, &mut |glance| glance.targets_away.push(url.clone()));
+    }
+    let refused: Vec<(String, i64)> = targets::table
+        .inner_join(target_items::table.on(
+            target_items::endpoint_id.eq(targets::endpoint_id).and(target_items::target_id.eq(targets::id)),
+        ))
+        .filter(target_items::state.eq(queue::State::Failed.as_str()))
+        .group_by(targets::endpoint_id)
+        .select((targets::endpoint_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    for (id, many) in refused {
+        at(&id, &mut |glance| glance.refused_by_targets = many);
+    }
     for (id, idp, hits) in observations::likenesses(conn)? {
         at(&id, &mut |glance| glance.looks_like.push((idp, hits)));
     }
@@ -211,6 +235,8 @@ fn skeletons(conn: &mut Conn) -> Result<Vec<(String, Glance)>, StoreError> {
             turned_away: Vec::new(),
             webhooks: Vec::new(),
             given_up: 0,
+            targets_away: Vec::new(),
+            refused_by_targets: 0,
             looks_like: Vec::new(),
         };
         Ok((id, glance))

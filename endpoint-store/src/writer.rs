@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use diesel::Connection;
 use tokio::sync::oneshot;
@@ -23,6 +24,8 @@ use crate::pulse::Pulse;
 
 const BATCH: usize = 64;
 const QUEUE: usize = 1024;
+/// How long the next write is waited for, when more are to be expected.
+const GAP: Duration = Duration::from_micros(300);
 
 /// A write transaction. Only [`crate::Store::write`] makes one; it reads like a [`Conn`].
 pub struct Tx<'a> {
@@ -262,23 +265,15 @@ fn run(
     checkpoints: Checkpoints,
 ) {
     let mut kept: Option<Conn> = None;
+    let mut before = 1;
     while let Ok(first) = queue.recv() {
-        let mut closing = None;
-        let mut batch = Vec::new();
-        for order in std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)) {
-            match order {
-                Order::Write(job) => batch.push(job),
-                Order::Close(closed) => {
-                    closing = Some(closed);
-                    break;
-                }
-            }
-        }
-        if !batch.is_empty() {
-            kept = work(kept, batch, connect, after);
+        let mut batch = Batch { queue, next: Some(first), taken: 0, expected: before, closing: None };
+        if !matches!(batch.next, Some(Order::Close(_))) {
+            kept = work(kept, &mut batch, connect, after);
             checkpoints.committed();
         }
-        if let Some(closed) = closing {
+        before = batch.taken.max(1);
+        if let Some(closed) = batch.closed() {
             checkpoints.end();
             drop(kept);
             let _ = closed.send(());
@@ -288,15 +283,69 @@ fn run(
     checkpoints.end();
 }
 
-/// Does a batch, and gives the connection back if it is sound. Dropping a batch answers its requesters: nothing was done.
+/// The writes of one commit, as they come. While there are fewer of them than in the commit before, the next one is waited
+/// for a moment: those who were answered together ask again one after the other, and each commit costs a turn of the disk.
+struct Batch<'a> {
+    queue: &'a Receiver<Order>,
+    next: Option<Order>,
+    taken: usize,
+    expected: usize,
+    closing: Option<oneshot::Sender<()>>,
+}
+
+impl Batch<'_> {
+    /// Whom to tell that the thread ends, if it was told to.
+    fn closed(self) -> Option<oneshot::Sender<()>> {
+        match self.next {
+            Some(Order::Close(closed)) => Some(closed),
+            _ => self.closing,
+        }
+    }
+}
+
+impl Iterator for Batch<'_> {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        if self.taken >= BATCH || self.closing.is_some() {
+            return None;
+        }
+        let waiting = self.next.take().or_else(|| self.queue.try_recv().ok());
+        let order = match waiting {
+            Some(order) => order,
+            None if self.taken < self.expected => self.queue.recv_timeout(GAP).ok()?,
+            None => return None,
+        };
+        match order {
+            Order::Write(job) => {
+                self.taken += 1;
+                Some(job)
+            }
+            Order::Close(closed) => {
+                self.closing = Some(closed);
+                None
+            }
+        }
+    }
+}
+
+/// Does a batch, and gives the connection back if it is sound. A write that is dropped is answered: nothing was done.
 fn work(
     kept: Option<Conn>,
-    batch: Vec<Job>,
+    batch: &mut Batch<'_>,
     connect: &impl Fn() -> Result<Conn, StoreError>,
     after: (&impl Fn(&mut Conn) -> Result<(), StoreError>, &Pulse),
 ) -> Option<Conn> {
-    let mut conn = kept.or_else(|| connect().map_err(|e| report(&e)).ok())?;
-    dialect::begin_write(&mut conn, None).map_err(|e| report(&e)).ok()?;
+    let begun = kept
+        .map_or_else(connect, Ok)
+        .and_then(|mut conn| dialect::begin_write(&mut conn, None).map(|()| conn))
+        .map_err(|error| report(&error));
+    let Ok(mut conn) = begun else {
+        // Whoever waits by now would meet the same.
+        batch.expected = 0;
+        batch.for_each(drop);
+        return None;
+    };
     // A connection that saw a panic or a fault is not used again: closing it rolls back whatever it held.
     match carry_out(&mut conn, batch) {
         Ok(ran) => settle(&mut conn, ran, after).then_some(conn),
@@ -313,11 +362,10 @@ fn report(error: &StoreError) {
 
 struct Panicked;
 
-/// Runs the jobs of a batch in the transaction that has begun. After a fault the rest is not tried: it is dropped,
-/// and its requesters are told to come again.
-fn carry_out(conn: &mut Conn, batch: Vec<Job>) -> Result<Vec<Ran>, Panicked> {
+/// Runs the jobs of a batch in the transaction that has begun. After a fault no more are taken.
+fn carry_out(conn: &mut Conn, batch: &mut Batch<'_>) -> Result<Vec<Ran>, Panicked> {
     std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut ran = Vec::with_capacity(batch.len());
+        let mut ran = Vec::with_capacity(batch.expected);
         for job in batch {
             let outcome = job(conn);
             let faulty = outcome.fault.is_some();

@@ -207,6 +207,20 @@ fn of_endpoint(glance: &Glance, base_of: &dyn Fn(&str) -> String, now: i64) -> V
         let many = Num::of(glance.given_up).with("event that was", "events that were");
         todo.push(item(Tone::Bad, "cross", format!("has {many} given up."), "Retry", "webhooks"));
     }
+    todo.extend(glance.targets_away.iter().map(|url| {
+        item(
+            Tone::Bad,
+            "cross",
+            format!("cannot reach its target “{url}”; what changes waits."),
+            "Look",
+            "targets",
+        )
+    }));
+    if glance.refused_by_targets > 0 {
+        let many = Num::of(glance.refused_by_targets).with("thing", "things");
+        let text = format!("has {many} that a target refuses.");
+        todo.push(item(Tone::Warn, "warn", text, "See why", "targets"));
+    }
     if let Some((idp, _)) = likeness::stranger(glance.idp, &glance.looks_like) {
         let own = likeness::settings_for(glance.idp);
         let text = format!("looks like {}, settings are for {own}.", idp.label());
