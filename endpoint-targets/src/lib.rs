@@ -2,7 +2,7 @@
 //!
 //! A kind of application is one file (or folder) that implements [`Remote`] and a line in [`kinds`]. Everything that is
 //! the same for all of them lives beside it: when something is done ([`deliver`]), what is done about one user, group or
-//! membership ([`bring`]), taking over what is there ([`import`]), and comparing all of it ([`reconcile`]). The store says
+//! membership (`bring`), taking over what is there ([`import`]), and comparing all of it ([`reconcile`]). The store says
 //! what is waiting and keeps what came of it; nothing here writes into a directory but through its use cases. Webhooks
 //! ([`webhook`]) send the events of the change log, each from a cursor of its own.
 
