@@ -32,7 +32,11 @@ pub fn create(
     if let Some(row) = create_at_once(tx, caller, rt, incoming, now)? {
         return Ok((read::record_of_new(rt, row, wanted), Notes::default()));
     }
-    let before = namesake(tx, endpoint, rt, incoming)?;
+    let before = match counts::add(tx, endpoint, &rt.name, (1, 0))? {
+        // Nobody is hidden.
+        0 => None,
+        _ => namesake(tx, endpoint, rt, incoming)?,
+    };
     let mut row = before.clone().unwrap_or_else(|| blank(endpoint, rt, now));
     row.set_resource(rt, &incoming.resource)?;
     row.version += 1;
@@ -73,16 +77,13 @@ pub fn create(
     Ok((record, notes))
 }
 
-/// Counts one more, and finds the hidden one that comes back instead of a new one.
+/// The hidden one that comes back instead of a new one.
 fn namesake(
     tx: &mut Tx<'_>,
     endpoint: &EndpointId,
     rt: &ResourceType,
     incoming: &Incoming,
 ) -> Result<Option<rows::Row>, StoreError> {
-    if counts::add(tx, endpoint, &rt.name, (1, 0))? == 0 {
-        return Ok(None);
-    }
     match keys::hidden_namesake(tx, endpoint, rt, &incoming.resource)? {
         Some(id) => rows::find(tx, endpoint, &id),
         None => Ok(None),

@@ -62,7 +62,7 @@ pub struct Position {
 }
 
 /// One part of a result.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Listed {
     /// How many resources match in all.
     pub total: u64,
@@ -114,7 +114,7 @@ pub fn list(
         && let Some(key) = filter_sql::one_key(rt, filter)
         && let Some(found) = rows::with_key(conn, endpoint, rt, &key, AT_HAND)?
     {
-        return named(conn, endpoint, query, shown.wanted(rt), found);
+        return named(conn, endpoint, rt, query, shown.wanted(rt), found);
     }
     let mut hits = gather(conn, endpoint, query, shown)?;
     if let Some(sort) = &query.sort {
@@ -129,11 +129,11 @@ pub fn list(
 fn named(
     conn: &mut Conn,
     endpoint: &EndpointId,
+    rt: &ResourceType,
     query: &ListQuery,
     wanted: Wanted,
     found: Vec<(rows::Kept, bool)>,
 ) -> Result<Listed, StoreError> {
-    let [rt] = query.types.as_slice() else { return Ok(Listed::default()) };
     let held = if found.iter().any(|(_, held)| *held) { Held::Maybe } else { Held::Nowhere };
     let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
     let hit = |(row, _): (rows::Kept, bool)| {

@@ -68,13 +68,17 @@ pub fn remarkable(
         .limit(limit)
         .select(Row::as_select())
         .load(conn)?;
-    rows.into_iter()
-        .map(|row| {
-            let item = Item::try_from(row)?;
-            let name = name_of(conn, &target.endpoint, &item)?;
-            Ok((item, name))
-        })
-        .collect()
+    named(conn, target, rows)
+}
+
+/// Items with what they are called.
+fn named(conn: &mut Conn, target: &Target, rows: Vec<Row>) -> Result<Vec<(Item, String)>, StoreError> {
+    let with_name = |row| {
+        let item = Item::try_from(row)?;
+        let name = name_of(conn, &target.endpoint, &item)?;
+        Ok((item, name))
+    };
+    rows.into_iter().map(with_name).collect()
 }
 
 fn name_of(conn: &mut Conn, endpoint: &EndpointId, item: &Item) -> Result<String, StoreError> {
@@ -123,11 +127,5 @@ pub fn open_memberships(
         .limit(limit)
         .select(Row::as_select())
         .load(conn)?;
-    rows.into_iter()
-        .map(|row| {
-            let item = Item::try_from(row)?;
-            let name = name_of(conn, &target.endpoint, &item)?;
-            Ok((item, name))
-        })
-        .collect()
+    named(conn, target, rows)
 }
