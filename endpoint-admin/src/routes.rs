@@ -20,7 +20,7 @@ use crate::{
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
         networks, new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor,
-        settings, sign_in_code, targets, tokens, user, users, webhook, webhooks,
+        settings, sign_in_code, target, targets, tokens, user, users, webhook, webhooks,
     },
 };
 
@@ -202,6 +202,8 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
     get ("/admin/endpoints/{slug}/targets", Session, || web::to(targets::show)),
     post("/admin/endpoints/{slug}/targets", Session, || web::to(targets::add)).sensitive(),
+    get ("/admin/endpoints/{slug}/targets/{target}", Session, || web::to(target::show)),
+    post("/admin/endpoints/{slug}/targets/{target}", Session, || web::to(target::save)).sensitive(),
     post("/admin/endpoints/{slug}/targets/{target}/import", Session, || web::to(targets::import)),
     post("/admin/endpoints/{slug}/targets/{target}/reconcile", Session, || web::to(targets::reconcile)),
     post("/admin/endpoints/{slug}/targets/{target}/retry", Session, || web::to(targets::retry)),

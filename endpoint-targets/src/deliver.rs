@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use endpoint_store::targets::queue::{self, Item, Kind, Outcome};
-use endpoint_store::targets::{self, Health, Target, takein};
+use endpoint_store::targets::{self, Account, Health, Target, takein};
 use endpoint_store::{Millis, Store, StoreError, entropy, leases};
 use tokio::task::JoinSet;
 
@@ -41,7 +41,7 @@ struct Inner {
     /// This process, among those that share the database.
     holder: String,
     /// The ways to targets, with the tokens that are in use there.
-    ways: Mutex<HashMap<String, Arc<dyn Remote>>>,
+    ways: Mutex<HashMap<String, (Account, Arc<dyn Remote>)>>,
     asked: Asked,
 }
 
@@ -128,11 +128,14 @@ impl Deliverer {
     /// As [`kinds::open`].
     pub fn way(&self, target: &Target) -> Result<Arc<dyn Remote>, Failure> {
         let mut ways = self.0.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(way) = ways.get(&target.id) {
+        let account = target.account();
+        if let Some((known, way)) = ways.get(&target.id)
+            && *known == account
+        {
             return Ok(way.clone());
         }
         let way = kinds::open(target, self.0.store.keyring())?;
-        ways.insert(target.id.clone(), way.clone());
+        ways.insert(target.id.clone(), (account, way.clone()));
         Ok(way)
     }
 

@@ -89,8 +89,8 @@ struct Comparison<'a> {
     marks: Vec<(String, String, Kind)>,
     users: HashMap<String, RemoteUser>,
     groups: HashMap<String, RemoteGroup>,
-    /// Ids there that belong to somebody here.
-    met: HashSet<(Kind, String)>,
+    /// Ids there that belong to somebody here, with the ids here.
+    met: HashMap<(Kind, String), String>,
     /// Groups here that are there, with both ids and the name.
     pairs: Vec<(String, String, String)>,
 }
@@ -111,7 +111,7 @@ pub(crate) async fn run(
         marks: Vec::new(),
         users,
         groups,
-        met: HashSet::new(),
+        met: HashMap::new(),
         pairs: Vec::new(),
     };
     comparison.directory().await?;
@@ -176,7 +176,7 @@ impl Comparison<'_> {
                 }
             },
         };
-        self.met.insert((Kind::User, there.id.clone()));
+        self.met.insert((Kind::User, there.id.clone()), user.id.clone());
         if let Some(why) = there.owned {
             self.report.add("left", Kind::User, &user.user_name, why);
             return Ok(());
@@ -247,7 +247,7 @@ impl Comparison<'_> {
             self.found(Some(("create", "not there".to_owned())), Kind::Group, &group.id, &group.name);
             return Ok(());
         };
-        self.met.insert((Kind::Group, there.id.clone()));
+        self.met.insert((Kind::Group, there.id.clone()), group.id.clone());
         if let Some(why) = there.owned {
             self.report.add("left", Kind::Group, &group.name, why);
             return Ok(());
@@ -266,11 +266,12 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// The members of groups that are on both sides. Members that somebody put in there by hand stay.
+    /// The members of groups that are on both sides.
     async fn members(&mut self) -> Result<(), Broken> {
         for (group, remote_group, name) in std::mem::take(&mut self.pairs) {
             let there: HashSet<String> =
                 self.bring.remote.members(&remote_group).await?.into_iter().collect();
+            let mut only_there = there.clone();
             let (target, id) = (self.bring.target.clone(), group.clone());
             let read = self.bring.store.read(move |conn| {
                 let mut here = Vec::new();
@@ -282,10 +283,9 @@ impl Comparison<'_> {
             for (item, member, user) in read.await? {
                 let who = user.as_ref().and_then(|user| user.remote_name.clone());
                 let who = format!("{} in {name}", who.unwrap_or_else(|| member.clone()));
-                let is_in = user
-                    .as_ref()
-                    .and_then(|user| user.remote_id.as_ref())
-                    .is_some_and(|id| there.contains(id));
+                let remote_id = user.as_ref().and_then(|user| user.remote_id.as_ref());
+                let is_in = remote_id.is_some_and(|id| there.contains(id));
+                remote_id.map(|id| only_there.remove(id));
                 let is_noted = item.as_ref().is_some_and(|item| item.present && item.state == State::Done);
                 let may = user.as_ref().is_some_and(|user| user.present);
                 if !is_in && may {
@@ -295,6 +295,46 @@ impl Comparison<'_> {
                     self.marks.push((group.clone(), member, Kind::Member));
                 }
             }
+            self.only_there(&group, &name, only_there).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is in a group there and not here: whom we put in is taken out, whom somebody put in by hand is told and stays.
+    async fn only_there(
+        &mut self,
+        group: &str,
+        name: &str,
+        remote_ids: HashSet<String>,
+    ) -> Result<(), Broken> {
+        let mut strays: Vec<(String, String)> = Vec::new();
+        for remote in remote_ids {
+            // What belongs to the target itself is none of our business.
+            let Some(user) = self.users.get(&remote).filter(|user| user.owned.is_none()) else { continue };
+            let who = format!("{} in {name}", user.login);
+            match self.met.get(&(Kind::User, remote)) {
+                Some(member) => strays.push((who, member.clone())),
+                None => strays.push((who, String::new())),
+            }
+        }
+        strays.sort();
+        let (target, id, members) = (self.bring.target.clone(), group.to_owned(), strays.clone());
+        let read = self.bring.store.read(move |conn| {
+            let placed = members.iter().map(|(_, member)| match member.as_str() {
+                "" => Ok(false),
+                member => {
+                    Ok(queue::item(conn, &target, &id, member)?.is_some_and(|item| item.present))
+                }
+            });
+            placed.collect::<Result<Vec<_>, StoreError>>()
+        });
+        for ((who, member), placed) in strays.into_iter().zip(read.await?) {
+            if placed {
+                self.report.add("remove", Kind::Member, &who, "no member here any more");
+                self.marks.push((group.to_owned(), member, Kind::Member));
+            } else {
+                self.report.add("stranger", Kind::Member, &who, "a member there, and not here; it stays");
+            }
         }
         Ok(())
     }
@@ -303,12 +343,12 @@ impl Comparison<'_> {
     fn strangers(&mut self) {
         let mut strangers: Vec<(Kind, String)> = Vec::new();
         for user in self.users.values().filter(|user| user.owned.is_none() && user.enabled) {
-            if !self.met.contains(&(Kind::User, user.id.clone())) {
+            if !self.met.contains_key(&(Kind::User, user.id.clone())) {
                 strangers.push((Kind::User, user.login.clone()));
             }
         }
         for group in self.groups.values().filter(|group| group.owned.is_none() && group.enabled) {
-            if !self.met.contains(&(Kind::Group, group.id.clone())) {
+            if !self.met.contains_key(&(Kind::Group, group.id.clone())) {
                 strangers.push((Kind::Group, group.name.clone()));
             }
         }

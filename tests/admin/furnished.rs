@@ -27,6 +27,7 @@ pub(crate) struct Furnished {
     group: String,
     empty_group: String,
     webhook: String,
+    target: String,
 }
 
 /// A page to look at.
@@ -58,8 +59,8 @@ impl Furnished {
         let webhook = webhook(&app, &scim).await;
         oddities(&scim).await;
         strangers(&app).await;
-        target(&app);
-        Self { app, user, hidden, deleted, group, empty_group, webhook }
+        let target = target(&app);
+        Self { app, user, hidden, deleted, group, empty_group, webhook, target }
     }
 
     /// The pages of every line of the table; one that is new there has to be named here.
@@ -77,7 +78,7 @@ impl Furnished {
         let furniture = self.app.furniture();
         let at = |id: &str| {
             let path = route.replace("{slug}", &furniture.onelogin.slug);
-            let path = path.replace("{webhook}", &self.webhook);
+            let path = path.replace("{webhook}", &self.webhook).replace("{target}", &self.target);
             path.replace("{id}", id)
                 .replace("{operator}", "ottokar")
                 .replace("{token}", &furniture.onelogin.token_id)
@@ -150,6 +151,7 @@ impl Furnished {
             "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
             "/endpoints/{slug}/targets" => vec![("targets", at("")), ("targets-none", of(foreign))],
+            "/endpoints/{slug}/targets/{target}" => vec![("target", at(""))],
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
             "/endpoints/{slug}/webhooks" => vec![("webhooks", at("")), ("webhooks-none", of(foreign))],
             "/endpoints/{slug}/webhooks/{webhook}" => vec![("webhook", at(""))],
@@ -185,12 +187,13 @@ impl Furnished {
 }
 
 /// An application behind the endpoint that does not answer.
-fn target(app: &App) {
+fn target(app: &App) -> String {
     let slug = &app.furniture().onelogin.slug;
     let options =
         ["--kind", "secret-server", "--url", "http://127.0.0.1:9/SecretServer", "--username", "scimapp"];
-    let all = [&["target", "add", slug], &options[..], &["--password-stdin", "--allow-http"]].concat();
-    program_with_input(app, &all, "a-password-of-the-vault-9\n").done();
+    let all =
+        [&["target", "add", slug], &options[..], &["--password-stdin", "--allow-http", "--json"]].concat();
+    text(&program_with_input(app, &all, "a-password-of-the-vault-9\n").json()["id"])
 }
 
 /// One life from the test call to the deletion; gives back who was deleted.

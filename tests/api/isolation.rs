@@ -143,6 +143,7 @@ impl Scene {
             ("PATCH", "/operators/{operator}") => json!({"role": "operator"}),
             ("PATCH", "/endpoints/{endpoint}") => json!({"tenant": "Intruders"}),
             ("POST", path) if path.ends_with("/webhooks") => json!({"url": "https://intruder.example/"}),
+            ("PATCH", path) if path.ends_with("{target}") => json!({"threshold": 5}),
             ("PATCH", path) if path.ends_with("{webhook}") => json!({"label": "intruder"}),
             ("POST", path) if path.ends_with("{webhook}/rotate") => json!({}),
             ("POST", path) if path.ends_with("/redeliver") => json!({"dead": true}),

@@ -54,7 +54,7 @@ impl Places {
         let member = &self.user;
         let body = format!(
             "name=Changed&label=Changed&tenant=Changed&idp=okta&displayName=Changed&delete=deactivate&status=paused\
-             &scope=write&expires=never&user={member}&member={member}&members={member}&confirm=first+token&theme=dark&role=admin\
+             &scope=write&expires=never&user={member}&member={member}&members={member}&confirm=first+token&theme=dark&role=admin&username=changed&threshold=5&length=20\
              &definitions=%7B%7D&copy_name=Changed&kind=scim&secret=changed&url=https%3A%2F%2Fchanged.example\
              &document=%7B%22format%22%3A%22scim-endpoint%2F1%22%2C%22name%22%3A%22Changed%22%2C%22idp%22%3A%22okta%22%7D"
         );
@@ -82,7 +82,9 @@ async fn state(app: &App) -> Vec<Value> {
     all.extend(tokens.map(|token| serde_json::json!([token["id"], token["revoked_at"], token["label"]])));
     let targets = app.program(&["target", "list", slug, "--json"]).await.json();
     let targets = targets["targets"].as_array().unwrap().iter();
-    all.extend(targets.map(|target| serde_json::json!([target["id"], target["url"], target["imported_at"]])));
+    all.extend(targets.map(|target| {
+        serde_json::json!([target["id"], target["url"], target["imported_at"], target["username"]])
+    }));
     for path in ["/Users", "/Groups"] {
         all.push(app.generic().get(path).await.expect(200).json()["Resources"].clone());
     }

@@ -97,5 +97,10 @@ both! {
         }).await;
         // Whom we did not put in we do not take out.
         assert_eq!(vault.world().members("Ops"), ["ann", "stranger"]);
+        settled(app, &endpoint).await;
+        let after = app.program(&["target", "plan", &endpoint.slug, "--json"]).await.json();
+        let told = |line: &&serde_json::Value| line["what"] == "stranger" && line["kind"] == "member";
+        let told: Vec<_> = after["lines"].as_array().unwrap().iter().filter(told).map(|line| &line["name"]).collect();
+        assert_eq!((&after["in_sync"], told), (&json!(true), vec![&json!("stranger in Ops")]), "{after:#}");
     }
 }

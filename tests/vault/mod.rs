@@ -1,5 +1,6 @@
 //! Secret Server behind an endpoint: what the identity provider says arrives there, whatever happens on the way.
 
+mod account;
 mod faults;
 mod inward;
 mod outward;

@@ -31,6 +31,7 @@ pub(crate) mod schema;
 pub(crate) mod second_factor;
 pub(crate) mod settings;
 pub(crate) mod sign_in_code;
+pub(crate) mod target;
 pub(crate) mod target_state;
 pub(crate) mod targets;
 mod token_form;
@@ -114,6 +115,9 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         }
         "target-added" => {
             "The target is added. What is in the directory goes there now; test the connection to see that all is in order."
+        }
+        "target-changed" => {
+            "The target is changed, and what waits for it is tried again. Test the connection to see that all is in order."
         }
         "target-import" => "What the target has is taken over now. Come back in a moment.",
         "target-reconcile" => "Everything is compared and repaired now. Come back in a moment.",

@@ -25,7 +25,7 @@ use crate::{
 
 /// Items that are listed as refused or waiting; nobody reads more.
 const TROUBLES: i64 = 50;
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
 /// One target.
 pub(crate) struct TargetView {
@@ -242,11 +242,14 @@ pub(crate) async fn add(operator: Operator, slug: web::Path<String>, form: Form)
 }
 
 /// The field of the form that a pointer of the store is about.
-fn field(pointer: &str) -> &'static str {
+pub(super) fn field(pointer: &str) -> &'static str {
     match pointer {
         "/username" => "username",
         "/secret" => "secret",
         "/import_every" => "hours",
+        "/threshold" => "threshold",
+        "/password_length" => "length",
+        "/password_symbols" => "symbols",
         _ => "url",
     }
 }

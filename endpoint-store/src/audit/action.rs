@@ -57,6 +57,7 @@ actions! {
     OperatorEndSessions = "operator.end-sessions",
     OperatorResetPassword = "operator.reset-password",
     TargetAdd = "target.add",
+    TargetChange = "target.change",
     TargetRemove = "target.remove",
     TargetImport = "target.import",
     TargetReconcile = "target.reconcile",

@@ -5,6 +5,7 @@
 //! that doing it twice, late, or after a crash comes to the same. Nothing here talks to a target: that is the floor above.
 
 pub mod clock;
+pub mod edit;
 pub mod import;
 pub mod queue;
 mod record;
@@ -28,8 +29,8 @@ use crate::schema::{endpoints, target_items, targets};
 use crate::sealed::{Keyring, Sealed, SecretBytes};
 use crate::writer::Tx;
 
+pub use record::{Account, Mode, Options, Target};
 use record::{Config, Seen, context};
-pub use record::{Mode, Options, Target};
 
 /// Targets that an endpoint may have.
 pub const MOST: usize = 10;
@@ -75,7 +76,7 @@ pub fn prepare(
 ) -> Result<Prepared, StoreError> {
     let id = new_id(now);
     let url = address(&new.url, new.allow_http)?;
-    check_options(new)?;
+    check_chosen(&new.options, new.import_every)?;
     if new.secret.reveal().is_empty() {
         return Err(StoreError::invalid("/secret", "the password or token is empty"));
     }
@@ -110,8 +111,8 @@ pub fn prepare(
     }))
 }
 
-fn check_options(new: &NewTarget) -> Result<(), StoreError> {
-    let Options { threshold, password_length, password_symbols } = &new.options;
+fn check_chosen(options: &Options, import_every: Option<Millis>) -> Result<(), StoreError> {
+    let Options { threshold, password_length, password_symbols } = options;
     if !(1..=50).contains(threshold) {
         return Err(StoreError::invalid("/threshold", "the number of failures in a row is from 1 to 50"));
     }
@@ -127,7 +128,7 @@ fn check_options(new: &NewTarget) -> Result<(), StoreError> {
             "the symbols of a password are up to 32 ASCII punctuation marks",
         ));
     }
-    if new.import_every.is_some_and(|every| every < 60_000) {
+    if import_every.is_some_and(|every| every < 60_000) {
         return Err(StoreError::invalid("/import_every", "an import is made once a minute at most"));
     }
     Ok(())

@@ -59,6 +59,14 @@ impl Default for Options {
     }
 }
 
+/// As whom a target is signed in to; its secret only sealed. For telling whether it is still the same.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    username: Option<String>,
+    domain: Option<String>,
+    secret: Option<String>,
+}
+
 /// One target, without its secret.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -123,6 +131,15 @@ impl Target {
         keyring.open(&context(&self.endpoint, &self.id), sealed)
     }
 
+    /// As whom it is signed in to: another one needs another way there.
+    pub fn account(&self) -> Account {
+        Account {
+            username: self.username.clone(),
+            domain: self.domain.clone(),
+            secret: self.secret.as_ref().map(|sealed| sealed.as_str().to_owned()),
+        }
+    }
+
     /// The hand that takes over what was there already.
     pub fn caller(&self, endpoint: std::sync::Arc<Endpoint>) -> Caller {
         let (id, label) = (self.id.clone(), self.url.clone());
@@ -138,7 +155,8 @@ impl Target {
     pub(super) fn facts(&self) -> Value {
         json!({
             "kind": self.kind, "url": self.url, "username": self.username, "domain": self.domain,
-            "mode": self.mode.as_str(), "allow_http": self.allow_http,
+            "mode": self.mode.as_str(), "allow_http": self.allow_http, "import_every": self.import_every,
+            "options": self.options,
         })
     }
 }
@@ -157,6 +175,19 @@ pub(super) struct Config {
     pub(super) import_every: Option<Millis>,
     #[serde(default)]
     pub(super) options: Options,
+}
+
+impl Config {
+    pub(super) fn of(target: &Target) -> Self {
+        Self {
+            username: target.username.clone(),
+            domain: target.domain.clone(),
+            mode: target.mode.as_str().to_owned(),
+            allow_http: target.allow_http,
+            import_every: target.import_every,
+            options: target.options.clone(),
+        }
+    }
 }
 
 /// What was seen last, as it is kept. Only whoever serves the target writes it.

@@ -20,6 +20,7 @@ mod rotation;
 mod route;
 mod schemas;
 mod stream;
+mod target_views;
 mod targets;
 mod tokens;
 mod webhook_views;

@@ -162,6 +162,9 @@ const CONFIRM: Param = Param {
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
+use super::target_views::{
+    CheckView, ClockView, NewTargetBody, PlanView, TargetDetail, TargetPatch, TargetView,
+};
 use super::webhook_views::{
     AddedWebhook, DeliveryView, NewWebhookBody, RedeliverBody, RedeliveredView, RotateSecretBody,
     WebhookPatch, WebhookView,
@@ -172,7 +175,6 @@ use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
 use operators::{NewOperatorBody, OperatorPatch, OperatorView, OperatorWithLink, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
-use targets::{CheckView, ClockView, NewTargetBody, PlanView, TargetDetail, TargetView};
 use tokens::{IssuedToken, NewTokenBody, TokenPatchBody, TokenView};
 
 /// The table.
@@ -283,6 +285,8 @@ pub static ROUTES: &[Route] = &[
         .takes(one::<NewTargetBody>).gives(&[(201, Some(one::<TargetView>))]),
     route(GET, "/endpoints/{endpoint}/targets/{target}", Auditor, "One target, with what it refuses and what is waiting", run!(targets::show))
         .gives(&[(200, Some(one::<TargetDetail>))]),
+    route(PATCH, "/endpoints/{endpoint}/targets/{target}", Operator, "Change how it is signed in to and served; its address stays", run!(targets::patch))
+        .takes(one::<TargetPatch>).gives(&[(200, Some(one::<TargetView>))]),
     route(DELETE, "/endpoints/{endpoint}/targets/{target}", Operator, "Take a target away; what it has stays there", run!(targets::remove)),
     route(GET, "/endpoints/{endpoint}/targets/{target}/check", Operator, "Whether it answers, lets us in, and gives every right that is needed", run!(targets::check))
         .gives(&[(200, Some(one::<CheckView>))]),

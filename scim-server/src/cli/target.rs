@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use endpoint_store::caller::Actor;
 use endpoint_store::sealed::SecretBytes;
+use endpoint_store::targets::edit::{self, Changes};
 use endpoint_store::targets::{self, Mode, NewTarget, Options, Target, queue};
 use endpoint_store::{Endpoint, Millis, StoreError};
 use endpoint_targets::deliver::{Deliverer, Served};
@@ -86,11 +87,59 @@ pub struct AddArgs {
     pub password_symbols: String,
 }
 
+/// What is changed about a target; what is left out stays.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Names endpoint and target.
+    #[command(flatten)]
+    pub which: WhichTarget,
+    /// Name of the application account there (secret-server)
+    #[arg(long, value_name = "N")]
+    pub username: Option<String>,
+    /// Read the account's new password from the first line of stdin (secret-server)
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Read the new bearer token from the first line of stdin (scim)
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub token_stdin: bool,
+    /// Domain of the application account; empty for a local one (secret-server)
+    #[arg(long, value_name = "D")]
+    pub domain: Option<String>,
+    /// When the identity provider is answered: `queued` or `before-answer`
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<Mode>,
+    /// How often what is there is taken over by itself: 90m, 24h, 7d, or never
+    #[arg(long, value_name = "TIME", value_parser = length_or_never)]
+    pub import_every: Option<Every>,
+    /// Failures in a row after which the target is left alone for a while, 1 to 50
+    #[arg(long, value_name = "N")]
+    pub threshold: Option<i64>,
+    /// Length of the password that is made for a new account
+    #[arg(long, value_name = "N")]
+    pub password_length: Option<usize>,
+    /// Symbols of which such a password has at least one; none when empty
+    #[arg(long, value_name = "TEXT")]
+    pub password_symbols: Option<String>,
+}
+
+/// How often something is done by itself; never without a length.
+#[derive(Debug, Clone, Copy)]
+pub struct Every(Option<Millis>);
+
+fn length_or_never(text: &str) -> Result<Every, String> {
+    if text == "never" {
+        return Ok(Every(None));
+    }
+    length(text).map(|length| Every(Some(length)))
+}
+
 /// What can be done with targets.
 #[derive(Debug, Subcommand)]
 pub enum TargetCommand {
     /// Add a target: what is in the directory goes there from now on
     Add(Box<AddArgs>),
+    /// Change how it is signed in to and served; another address is another target
+    Set(Box<SetArgs>),
     /// Look whether it answers, lets us in, and gives every right that is needed
     Test(WhichTarget),
     /// Take over the groups and users that it has, so that the identity provider lists them
@@ -115,13 +164,20 @@ pub(super) async fn run(command: TargetCommand, json: bool, config: Config) -> R
     let clock = config.clock.clone();
     // The password is read before the database is touched.
     let secret = match &command {
-        TargetCommand::Add(args) => Some(read_secret(args)?),
+        TargetCommand::Add(args) if !args.password_stdin && !args.token_stdin => {
+            return Err(Failure::new(
+                "the password or token is missing: write it to stdin and say --password-stdin (secret-server) or --token-stdin (scim)",
+            ));
+        }
+        TargetCommand::Add(_) => Some(read_secret()?),
+        TargetCommand::Set(args) if args.password_stdin || args.token_stdin => Some(read_secret()?),
         _ => None,
     };
     let cx = Context::open(config)?;
     let deliverer = Deliverer::new(cx.store.clone(), Arc::new(move || clock.now()));
     match command {
         TargetCommand::Add(args) => add(&cx, *args, secret).await,
+        TargetCommand::Set(args) => set(&cx, *args, secret).await,
         TargetCommand::Test(which) => test(&cx, &deliverer, which, json).await,
         TargetCommand::Import(which) => import(&cx, &deliverer, which).await,
         TargetCommand::Plan(which) => {
@@ -136,12 +192,7 @@ pub(super) async fn run(command: TargetCommand, json: bool, config: Config) -> R
     }
 }
 
-fn read_secret(args: &AddArgs) -> Result<SecretBytes, Failure> {
-    if !args.password_stdin && !args.token_stdin {
-        return Err(Failure::new(
-            "the password or token is missing: write it to stdin and say --password-stdin (secret-server) or --token-stdin (scim)",
-        ));
-    }
+fn read_secret() -> Result<SecretBytes, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         let _ = write!(std::io::stderr(), "Password or token (it shows while you type): ");
@@ -203,6 +254,40 @@ async fn add(cx: &Context, args: AddArgs, secret: Option<SecretBytes>) -> Result
         target.id
     );
     let counts = queue::Counts::default();
+    Ok(Answer { json: told::record(&target, &counts, now), text })
+}
+
+async fn set(cx: &Context, args: SetArgs, secret: Option<SecretBytes>) -> Result<Answer, Failure> {
+    let (endpoint, target) = named(cx, args.which).await?;
+    let changes = Changes {
+        username: args.username,
+        secret,
+        domain: args.domain,
+        mode: args.mode,
+        import_every: args.import_every.map(|Every(length)| length),
+        threshold: args.threshold,
+        password_length: args.password_length,
+        password_symbols: args.password_symbols,
+    };
+    if changes.is_empty() {
+        return Err(Failure::new(
+            "nothing is changed: say what is to be different; `target set --help` lists it",
+        ));
+    }
+    let prepared =
+        edit::prepare(cx.store.keyring(), &target, &changes).map_err(|error| cx.failure(&error))?;
+    let (now, slug) = (cx.now, endpoint.slug.clone());
+    let (target, counts) = cx
+        .write(move |tx| {
+            let target = edit::change(tx, &endpoint, &prepared, &Actor::cli(), now)?;
+            let counts = queue::counts(tx, &target)?;
+            Ok((target, counts))
+        })
+        .await?;
+    let text = format!(
+        "{} is changed; what waits for it is tried again.\n\nNext: `scim-server target test {slug}`",
+        target.url
+    );
     Ok(Answer { json: told::record(&target, &counts, now), text })
 }
 

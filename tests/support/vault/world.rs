@@ -38,6 +38,8 @@ pub(crate) struct Switches {
     pub(crate) lacks: Vec<&'static str>,
     /// Passwords are at least this long, with one of each class.
     pub(crate) password_length: usize,
+    /// The password of the application account.
+    pub(crate) password: &'static str,
 }
 
 impl Default for Switches {
@@ -57,6 +59,7 @@ impl Default for Switches {
             read_only: false,
             lacks: Vec::new(),
             password_length: 8,
+            password: PASSWORD,
         }
     }
 }
@@ -221,7 +224,7 @@ impl World {
     }
 
     pub(crate) fn lets_in(&self, name: &str, password: &str) -> bool {
-        name.eq_ignore_ascii_case(ACCOUNT) && password == PASSWORD
+        name.eq_ignore_ascii_case(ACCOUNT) && password == self.switches.password
     }
 
     pub(crate) fn new_token(&mut self) -> (String, u64) {
