@@ -1,11 +1,14 @@
 //! The state of the whole in numbers, for whoever watches the server: asked for now and then, never by a request.
 
+pub mod outward;
+
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use diesel::prelude::*;
 
 use crate::conn::Conn;
-use crate::endpoints::{EndpointId, Status};
+use crate::endpoints::{Endpoint, EndpointId, Status};
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::schema::endpoint_progress;
@@ -17,8 +20,8 @@ const PORTION: usize = 500;
 /// One endpoint.
 #[derive(Debug, Clone)]
 pub struct OfEndpoint {
-    /// Its place in the URL.
-    pub slug: String,
+    /// Which.
+    pub endpoint: Arc<Endpoint>,
     /// When its oldest live token was issued.
     pub oldest_token: Option<Millis>,
     /// When the next of its live tokens ends.
@@ -34,6 +37,12 @@ pub struct Gauges {
     pub writes: usize,
     /// How many endpoints are in each state.
     pub endpoints: Vec<(Status, usize)>,
+    /// Connections to the database that are open, and how many of them are in use: to read, and to write where there are several.
+    pub connections: Vec<(&'static str, usize, usize)>,
+    /// Readers of the change feed that wait for the next change.
+    pub feed_waiting: usize,
+    /// What flows out.
+    pub outward: outward::Outward,
     /// The endpoints by slug, as many as were asked for.
     pub of_endpoint: Vec<OfEndpoint>,
 }
@@ -50,14 +59,22 @@ pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, 
     all.sort_by(|a, b| a.slug.cmp(&b.slug));
     all.truncate(most);
     let ids: Vec<EndpointId> = all.iter().map(|endpoint| endpoint.id.clone()).collect();
-    let heads = store.read(move |conn| heads(conn, &ids)).await?;
+    let (heads, outward) =
+        store.read(move |conn| Ok((heads(conn, &ids)?, outward::measure(conn, now)?))).await?;
     let mut lives = store.registry().lives(now);
     let of_endpoint = all.into_iter().map(|endpoint| {
         let registry::Lives { oldest, next_expiry } = lives.remove(&endpoint.id).unwrap_or_default();
         let last_change = heads.get(endpoint.id.as_str()).copied();
-        OfEndpoint { slug: endpoint.slug.clone(), oldest_token: oldest, next_expiry, last_change }
+        OfEndpoint { endpoint, oldest_token: oldest, next_expiry, last_change }
     });
-    Ok(Gauges { writes: store.writes_waiting(), endpoints, of_endpoint: of_endpoint.collect() })
+    Ok(Gauges {
+        writes: store.writes_waiting(),
+        endpoints,
+        connections: store.connections(),
+        feed_waiting: store.pulse().waiting(),
+        outward,
+        of_endpoint: of_endpoint.collect(),
+    })
 }
 
 fn heads(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, i64>, StoreError> {

@@ -346,6 +346,18 @@ impl Store {
         self.0.waiting.load(Ordering::Relaxed)
     }
 
+    /// Connections to the database by what they are for: how many are open, and how many of those are in use.
+    pub fn connections(&self) -> Vec<(&'static str, usize, usize)> {
+        let of = |name, pool: &Pool| {
+            let (open, used) = pool.standing();
+            (name, open, used)
+        };
+        match &self.0.writes {
+            Writes::Grouped(_) => vec![of("read", &self.0.readers)],
+            Writes::Pooled(writers) => vec![of("read", &self.0.readers), of("write", writers)],
+        }
+    }
+
     /// Endpoints and tokens in memory.
     pub fn registry(&self) -> &Registry {
         &self.0.registry

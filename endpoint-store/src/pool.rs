@@ -172,6 +172,13 @@ impl Pool {
         Ok(Self { pool, health: health.clone() })
     }
 
+    /// Connections that are open, and how many of them are in use.
+    pub(crate) fn standing(&self) -> (usize, usize) {
+        let state = self.pool.state();
+        let number = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        (number(state.connections), number(state.connections.saturating_sub(state.idle_connections)))
+    }
+
     /// Works with a connection, waiting for one if all are in use.
     pub(crate) fn with<T>(
         &self,

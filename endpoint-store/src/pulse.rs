@@ -74,6 +74,11 @@ impl Pulse {
         waiter.filter(|_| all <= WAITING_IN_ALL)
     }
 
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting.values().map(watch::Sender::receiver_count).sum()
+    }
+
     /// Beats with every change of any endpoint, and ends when the server stops.
     pub fn any(&self) -> watch::Receiver<u64> {
         self.any.subscribe()

@@ -322,9 +322,7 @@ impl Comparison<'_> {
         let read = self.bring.store.read(move |conn| {
             let placed = members.iter().map(|(_, member)| match member.as_str() {
                 "" => Ok(false),
-                member => {
-                    Ok(queue::item(conn, &target, &id, member)?.is_some_and(|item| item.present))
-                }
+                member => Ok(queue::item(conn, &target, &id, member)?.is_some_and(|item| item.present)),
             });
             placed.collect::<Result<Vec<_>, StoreError>>()
         });

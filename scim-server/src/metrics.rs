@@ -4,6 +4,8 @@
 //! numbers. What describes a state (ages of tokens, the end of the change log) is measured when somebody asks. Labels are
 //! bounded: operations, causes, classes of status, and the first thousand endpoints.
 
+mod outward;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,8 +242,14 @@ fn describe() {
 /// What is measured when it is asked for, in a text of its own: what is gone leaves nothing behind.
 fn render_gauges(gauges: &Gauges, addresses: usize, now: i64) -> Result<String, BuildError> {
     let recorder = builder()?.build_recorder();
-    let seconds = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0)).as_secs_f64();
     metrics::with_local_recorder(&recorder, || {
+        let process = metrics_process::Collector::default();
+        process.describe();
+        process.collect();
+        outward::describe();
+        describe_gauge!("scim_connections", "Connections to the database, by what they are for.");
+        describe_gauge!("scim_feed_waiting", "Readers of the change feed that wait for the next change.");
+        describe_gauge!("scim_build_info", "Always 1; which version this is.");
         describe_gauge!("scim_writes_waiting", "Writes that are under way or wait for their turn.");
         describe_gauge!(
             "scim_addresses_waiting",
@@ -261,19 +269,30 @@ fn render_gauges(gauges: &Gauges, addresses: usize, now: i64) -> Result<String, 
         describe_gauge!("scim_change_log_head", "Number of an endpoint's last change.");
         gauge!("scim_writes_waiting").set(gauges.writes as f64);
         gauge!("scim_addresses_waiting").set(addresses as f64);
+        gauge!("scim_feed_waiting").set(gauges.feed_waiting as f64);
+        gauge!("scim_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        for (pool, open, used) in &gauges.connections {
+            gauge!("scim_connections", "pool" => *pool, "state" => "used").set(*used as f64);
+            gauge!("scim_connections", "pool" => *pool, "state" => "idle").set((open - used) as f64);
+        }
+        outward::of_all(&gauges.outward);
         for (status, count) in &gauges.endpoints {
             gauge!("scim_endpoints", "state" => status.as_str()).set(*count as f64);
         }
         for one in &gauges.of_endpoint {
-            let slug = || one.slug.clone();
+            let slug = || one.endpoint.slug.clone();
             if let Some(oldest) = one.oldest_token {
-                gauge!("scim_token_oldest_age_seconds", "endpoint" => slug()).set(seconds(now - oldest));
+                gauge!("scim_token_oldest_age_seconds", "endpoint" => slug())
+                    .set(outward::seconds(now - oldest));
             }
             if let Some(next) = one.next_expiry {
-                gauge!("scim_token_expiry_seconds", "endpoint" => slug()).set(seconds(next - now));
+                gauge!("scim_token_expiry_seconds", "endpoint" => slug()).set(outward::seconds(next - now));
             }
             if let Some(head) = one.last_change {
                 gauge!("scim_change_log_head", "endpoint" => slug()).set(head as f64);
+            }
+            if let Some(of) = gauges.outward.of_endpoint.get(&one.endpoint.id) {
+                outward::of_endpoint(&one.endpoint, of, now);
             }
         }
     });

@@ -1,10 +1,19 @@
 //! `/metrics`: what is counted and measured, and who may read it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use serde_json::json;
 
 use crate::support::app::App;
 use crate::support::both;
 use crate::support::http::{Request, send};
+use crate::support::scim::text;
+use crate::support::vault::Vault;
+use crate::vault;
+
+/// How names of our numbers begin.
+const OURS: [&str; 3] = ["scim_", "http_", "process_"];
 
 async fn metrics(app: &App) -> String {
     let answer = send(app.address(), &Request::new("GET", "/metrics")).await.expect(200);
@@ -60,6 +69,54 @@ both! {
         for line in later.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
             let (name, number) = line.rsplit_once(' ').expect("name and value");
             assert!(number.parse::<f64>().is_ok() && !name.contains("scim_0"), "{line}");
+        }
+    }
+
+    async fn what_flows_out_is_measured(app: &App) {
+        let vault = Vault::start().await;
+        let endpoint = app.fresh_endpoint("generic").await;
+        let of = |name: &str, rest: &str| format!("{name}{{endpoint=\"{}\"{rest}}}", endpoint.slug);
+        let scim = app.scim(&endpoint);
+        vault::add(app, &vault, &endpoint, &[]);
+        let hook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.invalid/"];
+        app.program(&hook).await.done();
+        let ann = text(&scim.user("ann").await["id"]);
+        vault::until(&vault, "ann", |world| world.named("ann").is_some()).await;
+        vault.switch(|switches| switches.licences = 1);
+        scim.user("bob").await;
+        scim.patch(&format!("/Users/{ann}"), json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+        vault::until(&vault, "ann's end", |world| world.named("ann").is_some_and(|ann| !ann.enabled)).await;
+        vault::settled(app, &endpoint).await;
+        let after = metrics(app).await;
+        for (name, least) in [
+            (of("scim_target_items", ",state=\"refused\""), 1.0),
+            (of("scim_target_items", ",state=\"waiting\""), 0.0),
+            (of("scim_target_behind_changes", ""), 0.0),
+            (of("scim_target_oldest_waiting_seconds", ""), 0.0),
+            (of("scim_deprovisions", ",state=\"done\""), 1.0),
+            (of("scim_deprovisions", ",state=\"late\""), 0.0),
+            (of("scim_webhook_deliveries", ",state=\"dead\""), 0.0),
+            ("scim_webhooks{state=\"paused\"}".to_owned(), 0.0),
+            ("scim_targets{state=\"ok\"}".to_owned(), 1.0),
+            ("scim_feed_waiting".to_owned(), 0.0),
+        ] {
+            assert_eq!(value(&after, &name), least, "{name}");
+        }
+        for (name, least) in [
+            (of("scim_deprovision_seconds", ",quantile=\"0.99\""), 0.0),
+            (of("scim_webhook_deliveries", ",state=\"waiting\""), 1.0),
+            ("scim_connections{pool=\"read\",state=\"idle\"}".to_owned(), 1.0),
+            ("process_resident_memory_bytes".to_owned(), 1e6),
+        ] {
+            assert!(value(&after, &name) >= least, "{name}");
+        }
+        // What the dashboard and the alert rules ask for is there.
+        let asked = concat!(include_str!("../../docs/monitoring/dashboard.json"), include_str!("../../docs/monitoring/alerts.yaml"));
+        let words = asked.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let names: BTreeSet<&str> = words.filter(|word| OURS.iter().any(|prefix| word.starts_with(prefix))).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert!(after.lines().any(|line| line.starts_with(name)) || name == "scim_token_expiry_seconds", "there is no {name}");
         }
     }
 

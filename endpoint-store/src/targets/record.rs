@@ -147,6 +147,16 @@ impl Target {
         Caller { endpoint, actor, request_id: String::new() }
     }
 
+    /// How it is doing, in a word: `ok`, `first-sync`, `troubled` or `resting`.
+    pub fn standing(&self, now: Millis) -> &'static str {
+        match () {
+            () if self.is_resting(now) => "resting",
+            () if self.failures > 0 => "troubled",
+            () if self.filled_to.is_some() => "first-sync",
+            () => "ok",
+        }
+    }
+
     /// Whether it is left alone at this moment, because it failed too often in a row.
     pub fn is_resting(&self, now: Millis) -> bool {
         self.open_until.is_some_and(|until| until > now)

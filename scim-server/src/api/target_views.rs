@@ -220,12 +220,7 @@ impl TargetView {
             threshold: target.options.threshold,
             password_length: target.options.password_length,
             password_symbols: target.options.password_symbols.clone(),
-            state: match () {
-                () if target.is_resting(now) => "resting",
-                () if target.failures > 0 => "troubled",
-                () if target.filled_to.is_some() => "first-sync",
-                () => "ok",
-            },
+            state: target.standing(now),
             last_error: target.last_error.clone(),
             last_ok_at: target.last_ok_at.map(format),
             resting_until: target.open_until.filter(|until| *until > now).map(format),
