@@ -95,6 +95,11 @@ impl Caller {
         Self { endpoint: Arc::new(endpoint), actor: Actor::cli(), request_id: String::new() }
     }
 
+    /// The same through an API key, from this address.
+    pub fn by_key(self, key_id: &str, address: &str) -> Self {
+        Self { actor: self.actor.by_key(key_id).at(address), ..self }
+    }
+
     /// The endpoint this caller is bound to.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint

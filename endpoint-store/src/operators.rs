@@ -123,6 +123,12 @@ impl Operator {
         }
     }
 
+    /// Entity tag of what can be set about them.
+    pub fn tag(&self) -> String {
+        let status = self.status().as_str();
+        crate::version::tag(&(&self.id, &self.name, self.role.as_str(), status, self.reach.tenants()))
+    }
+
     /// As the change log keeps it.
     pub fn actor(&self) -> Actor {
         let (id, label) = (self.id.clone(), self.name.clone());

@@ -94,6 +94,7 @@ impl Scene {
             "{key}" => self.key.as_str(),
             "{link}" => self.link.as_str(),
             "{target}" => self.target.as_str(),
+            "{member}" => self.user.as_str(),
             other if other.contains('{') => panic!("{route:?}: {other} needs an example here"),
             other => other,
         });
@@ -143,6 +144,9 @@ impl Scene {
             ("PATCH", "/operators/{operator}") => json!({"role": "operator"}),
             ("PATCH", "/endpoints/{endpoint}") => json!({"tenant": "Intruders"}),
             ("POST", path) if path.ends_with("/webhooks") => json!({"url": "https://intruder.example/"}),
+            ("POST", path) if path.ends_with("/groups") => json!({"name": "Intruders"}),
+            ("PATCH", path) if path.ends_with("/groups/{id}") => json!({"name": "Intruders"}),
+            ("POST", path) if path.ends_with("/members") => json!({"id": self.user}),
             ("PATCH", path) if path.ends_with("{target}") => json!({"threshold": 5}),
             ("PATCH", path) if path.ends_with("{webhook}") => json!({"label": "intruder"}),
             ("POST", path) if path.ends_with("{webhook}/rotate") => json!({}),

@@ -9,6 +9,7 @@ mod keys;
 mod openapi;
 mod operators;
 mod reach;
+mod repeated;
 mod rotation;
 mod schemas;
 mod tokens;

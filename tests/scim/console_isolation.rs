@@ -5,6 +5,7 @@ use std::time::Duration;
 use endpoint_admin::{Access, Method, ROUTES, Route};
 use serde_json::Value;
 
+use crate::ops::program_with_input;
 use crate::support::app::App;
 use crate::support::both;
 use crate::support::console::Console;
@@ -21,6 +22,7 @@ struct Scene {
     group: String,
     operator: String,
     webhook: String,
+    target: String,
 }
 
 impl Scene {
@@ -33,8 +35,21 @@ impl Scene {
         let operator = text(&operators["operators"][0]["id"]);
         let webhook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.example/", "--json"];
         let webhook = text(&app.program(&webhook).await.json()["id"]);
+        let target = [
+            "target",
+            "add",
+            &endpoint.slug,
+            "--kind",
+            "scim",
+            "--url",
+            "http://127.0.0.1:9/",
+            "--allow-http",
+            "--token-stdin",
+            "--json",
+        ];
+        let target = text(&program_with_input(app, &target, "a-token-of-nobody\n").json()["id"]);
         let (slug, token_id) = (endpoint.slug.clone(), endpoint.token_id.clone());
-        Self { scim, slug, token_id, user, group, operator, webhook }
+        Self { scim, slug, token_id, user, group, operator, webhook, target }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -47,7 +62,7 @@ impl Scene {
             "{operator}" => self.operator.as_str(),
             "{guest}" => "nobody",
             "{webhook}" => self.webhook.as_str(),
-            "{target}" => "no-target",
+            "{target}" => self.target.as_str(),
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

@@ -3,16 +3,10 @@
 use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
-    StoreError,
-    directory::{self, Precondition, Record, Wanted, members, search},
+    Caller, StoreError, Tx,
+    directory::{Record, by_hand, members, search},
     endpoints::EndpointSummary,
 };
-use scim_core::{
-    dialect::Dialect,
-    patch::{Op, Operation, Patch},
-    path::{AttrPath, PatchPath},
-};
-use serde_json::{Value, json};
 
 use super::{
     facts::{self, Fact},
@@ -112,29 +106,15 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
     })
 }
 
-/// One change of a group, made by the same way as a SCIM PATCH. `Err` is a refusal in words.
+/// Does something with a group. `Err` is a refusal in words.
 async fn change(
     operator: &Operator,
     summary: &EndpointSummary,
-    group: &str,
-    (op, attribute, value): (Op, &str, Value),
+    work: impl Fn(&mut Tx<'_>, &Caller, i64) -> Result<(), StoreError> + Send + 'static,
 ) -> Result<Result<(), String>, PageError> {
-    let rt = resource_type(&summary.endpoint, "Group")?;
-    let path = PatchPath { attr: AttrPath::named(attribute), filter: None, sub: None };
-    let operation = Operation { op, path: Some(path), value: Some(value) };
-    let patch = Patch { operations: vec![operation], notes: Default::default() };
-    let (caller, now, group) = (operator.on(summary.endpoint.clone()), operator.now(), group.to_owned());
-    let how = (Dialect::generic(), Precondition::None);
-    let done = operator
-        .write(move |tx| {
-            directory::patch(tx, &caller, &rt, &group, &patch, (how.0, &how.1), Wanted::NOTHING, now)
-        })
-        .await;
-    match done {
-        Ok(patched) if !patched.notes.skipped_members.is_empty() => {
-            Ok(Err("this user was deleted and is hidden from SCIM; it cannot be in a group".to_owned()))
-        }
-        Ok(_) => Ok(Ok(())),
+    let (caller, now) = (operator.on(summary.endpoint.clone()), operator.now());
+    match operator.write(move |tx| work(tx, &caller, now)).await {
+        Ok(()) => Ok(Ok(())),
         Err(error) => told(error).map(Err),
     }
 }
@@ -148,12 +128,12 @@ pub(crate) async fn rename(operator: Operator, path: web::Path<(String, String)>
     let (slug, id) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
     let name = form.text("name").to_owned();
-    let outcome = if name.is_empty() {
-        Err("give the group a name".to_owned())
-    } else {
-        change(&operator, &summary, &id, (Op::Replace, "displayName", json!(name))).await?
+    let (group, wanted) = (id.clone(), name.clone());
+    let rename =
+        move |tx: &mut Tx<'_>, caller: &Caller, now| by_hand::rename_group(tx, caller, &group, &wanted, now);
+    let Err(sentence) = change(&operator, &summary, rename).await? else {
+        return Ok(back(&summary, &id, "group-renamed"));
     };
-    let Err(sentence) = outcome else { return Ok(back(&summary, &id, "group-renamed")) };
     let page = GroupPage {
         errors: Errors::one("name", sentence),
         new_name: name,
@@ -173,7 +153,10 @@ pub(crate) async fn add(operator: Operator, path: web::Path<(String, String)>, f
     };
     let outcome = match member {
         Some(id) => {
-            change(&operator, &summary, &group, (Op::Add, "members", json!([{ "value": id }]))).await?
+            let of = group.clone();
+            let add =
+                move |tx: &mut Tx<'_>, caller: &Caller, now| by_hand::add_member(tx, caller, &of, &id, now);
+            change(&operator, &summary, add).await?
         }
         None if typed.is_empty() => Err("type a user name".to_owned()),
         None if candidates.is_empty() => Err(format!("no user's name begins with “{typed}”")),
@@ -220,8 +203,10 @@ pub(crate) async fn remove(operator: Operator, path: web::Path<(String, String)>
     if member.is_empty() {
         return Err(PageError::Bad("The form does not say whom to remove".into()));
     }
-    let value = json!([{ "value": member }]);
-    match change(&operator, &summary, &group, (Op::Remove, "members", value)).await? {
+    let (of, member) = (group.clone(), member.to_owned());
+    let remove =
+        move |tx: &mut Tx<'_>, caller: &Caller, now| by_hand::remove_member(tx, caller, &of, &member, now);
+    match change(&operator, &summary, remove).await? {
         Ok(()) => Ok(back(&summary, &group, "member-removed")),
         Err(sentence) => Err(PageError::Refused(sentence)),
     }
@@ -264,8 +249,7 @@ pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -
 pub(crate) async fn delete(operator: Operator, path: web::Path<(String, String)>) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
-    let (caller, rt, now) =
-        (operator.on(summary.endpoint.clone()), resource_type(&summary.endpoint, "Group")?, operator.now());
-    operator.write(move |tx| directory::delete(tx, &caller, &rt, &group, &Precondition::None, now)).await?;
+    let (caller, now) = (operator.on(summary.endpoint.clone()), operator.now());
+    operator.write(move |tx| by_hand::delete_group(tx, &caller, &group, now)).await?;
     Ok(see(format!("/admin/endpoints/{}/groups?done=group-deleted", summary.endpoint.slug)))
 }

@@ -4,11 +4,9 @@
 use actix_web::{http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
-    directory::{self, Wanted, search},
+    directory::{by_hand, search},
     endpoints::EndpointSummary,
 };
-use scim_core::{dialect::Dialect, resource};
-use serde_json::json;
 
 use crate::{
     error::PageError,
@@ -75,12 +73,7 @@ async fn page(
 pub(crate) async fn create(operator: Operator, slug: web::Path<String>, form: Form) -> Answer {
     let summary = operator.endpoint(&slug).await?;
     let name = form.text("name").to_owned();
-    let outcome = if name.is_empty() {
-        Err("give the group a name".to_owned())
-    } else {
-        make(&operator, &summary, &name).await?
-    };
-    match outcome {
+    match make(&operator, &summary, &name).await? {
         Ok(id) => {
             Ok(see(format!("/admin/endpoints/{}/groups/{id}?done=group-created", summary.endpoint.slug)))
         }
@@ -96,17 +89,9 @@ async fn make(
     summary: &EndpointSummary,
     name: &str,
 ) -> Result<Result<String, String>, PageError> {
-    let rt = resource_type(&summary.endpoint, "Group")?;
-    let body = json!({"schemas": [rt.schema.id], "displayName": name});
-    let incoming = match resource::read(&rt, &body, Dialect::generic()) {
-        Ok(incoming) => incoming,
-        Err(error) => return told(error.into()).map(Err),
-    };
-    let (caller, now) = (operator.on(summary.endpoint.clone()), operator.now());
-    let made =
-        operator.write(move |tx| directory::create(tx, &caller, &rt, &incoming, Wanted::NOTHING, now)).await;
-    match made {
-        Ok((record, _)) => Ok(Ok(record.id)),
+    let (caller, now, name) = (operator.on(summary.endpoint.clone()), operator.now(), name.to_owned());
+    match operator.write(move |tx| by_hand::create_group(tx, &caller, &name, now)).await {
+        Ok(record) => Ok(Ok(record.id)),
         Err(error) => told(error).map(Err),
     }
 }

@@ -7,6 +7,7 @@
 //! members are rows, so that adding one touches no other; a body that does not name the members leaves
 //! them alone.
 
+pub mod by_hand;
 mod catalog;
 mod counts;
 mod create;

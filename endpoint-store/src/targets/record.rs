@@ -10,6 +10,7 @@ use crate::endpoints::{Endpoint, EndpointId};
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::sealed::{Keyring, Sealed, SecretBytes};
+use crate::version;
 
 /// When the identity provider is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +161,11 @@ impl Target {
     /// Whether it is left alone at this moment, because it failed too often in a row.
     pub fn is_resting(&self, now: Millis) -> bool {
         self.open_until.is_some_and(|until| until > now)
+    }
+
+    /// Entity tag of what can be set about it.
+    pub fn tag(&self) -> String {
+        version::tag(&(&self.id, self.facts(), self.secret.as_ref().map(Sealed::as_str)))
     }
 
     pub(super) fn facts(&self) -> Value {

@@ -23,6 +23,7 @@ use crate::error::StoreError;
 use crate::feed;
 use crate::ids::Millis;
 use crate::schema::{endpoints, webhook_cursors, webhooks};
+use crate::version;
 use crate::writer::Tx;
 
 pub use address::Address;
@@ -112,6 +113,11 @@ impl Webhook {
             (None, Some(tenant)) => endpoint.tenant.as_deref().is_some_and(|own| fold(own) == fold(tenant)),
             (None, None) => false,
         }
+    }
+
+    /// Entity tag of what can be set about it.
+    pub fn tag(&self) -> String {
+        version::tag(&(&self.id, &self.url, &self.label, &self.types))
     }
 
     fn facts(&self) -> Value {

@@ -148,7 +148,7 @@ pub(super) async fn users(x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn user(x: &Exchange) -> Outcome {
-    show(x, "User").await
+    show(x, "User", x.segment("id")).await
 }
 
 pub(super) async fn user_history(x: &Exchange) -> Outcome {
@@ -160,7 +160,7 @@ pub(super) async fn groups(x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn group(x: &Exchange) -> Outcome {
-    show(x, "Group").await
+    show(x, "Group", x.segment("id")).await
 }
 
 pub(super) async fn group_history(x: &Exchange) -> Outcome {
@@ -172,7 +172,7 @@ pub(super) async fn resources(x: &Exchange) -> Outcome {
 }
 
 pub(super) async fn resource(x: &Exchange) -> Outcome {
-    show(x, x.segment("type")).await
+    show(x, x.segment("type"), x.segment("id")).await
 }
 
 pub(super) async fn resource_history(x: &Exchange) -> Outcome {
@@ -205,9 +205,10 @@ async fn list(x: &Exchange, name: &str) -> Outcome {
     Reply::json(&Page { items: lines.into_iter().map(ResourceLine::from).collect(), next })
 }
 
-async fn show(x: &Exchange, name: &str) -> Outcome {
+/// One resource of this type.
+pub(super) async fn show(x: &Exchange, name: &str, wanted: &str) -> Outcome {
     let (endpoint, rt) = kind(x, name)?;
-    let (id, wanted, of) = (endpoint.id.clone(), x.segment("id").to_owned(), rt.clone());
+    let (id, wanted, of) = (endpoint.id.clone(), wanted.to_owned(), rt.clone());
     let (record, members) = x
         .read(move |conn| {
             let record = search::find(conn, &id, &of, &wanted)?;

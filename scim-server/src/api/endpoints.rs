@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use endpoint_store::endpoints::document::{Document, FORMAT};
 use endpoint_store::endpoints::{self, EndpointSummary, NewEndpoint, Selection, Status, Turn, definitions};
-use endpoint_store::idempotency;
 use endpoint_store::settings::{Choice, Idp, Settings};
 use endpoint_store::{Endpoint, StoreError, Tx, tokens};
 use scim_core::fold::fold;
@@ -357,23 +356,28 @@ async fn make(
     if token.label.is_empty() {
         FIRST_TOKEN.clone_into(&mut token.label);
     }
-    let (operator, once, actor, now) = (x.operator.clone(), x.once.clone(), x.actor(), x.now);
+    let (actor, now) = (x.actor(), x.now);
     let (summary, secret, record) = x
-        .write(move |tx| {
-            let before = once.as_ref().map(|once| idempotency::made_before(tx, &operator, once, now));
-            if let Some(made) = before.transpose()?.flatten() {
-                let endpoint = endpoints::find(tx, &made)?;
-                let first = tokens::list(tx, &endpoint.id)?.pop().ok_or_else(|| {
-                    StoreError::NotFound("the endpoint that this request made has no token any more".into())
-                })?;
-                return Ok((endpoints::summary(tx, endpoint)?, None, first));
-            }
-            let new = plan(tx)?;
-            let (endpoint, secret, record) = endpoints::create_with_token(tx, &new, &token, &actor, now)?;
-            if let Some(once) = &once {
-                idempotency::remember(tx, &operator, once, endpoint.id.as_str(), now)?;
-            }
-            Ok((endpoints::summary(tx, endpoint)?, Some(secret), record))
+        .once(move |tx, before| {
+            let (endpoint, secret, record) = match before {
+                Some(made) => {
+                    let endpoint = endpoints::find(tx, made)?;
+                    let first = tokens::list(tx, &endpoint.id)?.pop().ok_or_else(|| {
+                        StoreError::NotFound(
+                            "the endpoint that this request made has no token any more".into(),
+                        )
+                    })?;
+                    (endpoint, None, first)
+                }
+                None => {
+                    let new = plan(tx)?;
+                    let (endpoint, secret, record) =
+                        endpoints::create_with_token(tx, &new, &token, &actor, now)?;
+                    (endpoint, Some(secret), record)
+                }
+            };
+            let id = endpoint.id.as_str().to_owned();
+            Ok(((endpoints::summary(tx, endpoint)?, secret, record), id))
         })
         .await?;
     let location = format!("{BASE}/endpoints/{}", summary.endpoint.id.as_str());

@@ -73,8 +73,8 @@ impl GuestLinkView {
 pub(super) struct MadeGuestLink {
     #[serde(flatten)]
     link: GuestLinkView,
-    /// The address to send to the guest, shown this once.
-    url: String,
+    /// The address to send to the guest, shown this once; null when this request had made it before.
+    url: Option<String>,
 }
 
 pub(super) async fn list(x: &Exchange) -> Outcome {
@@ -91,16 +91,24 @@ pub(super) async fn create(x: &Exchange) -> Outcome {
     let hours = body.expires_in_hours.map(|number| integer(&number).unwrap_or(0));
     let lifetime = hours.map_or(LIFETIME, |hours| hours.clamp(0, 10_000) * HOUR);
     let (endpoint, code, link) = x
-        .write(move |tx| {
+        .once(move |tx, before| {
             let endpoint = find_live(tx, &named)?;
-            let (code, link) = guests::create(tx, &endpoint.id, may_issue, lifetime, &actor, now)?;
-            Ok((endpoint, code, link))
+            let (code, link) = match before {
+                Some(made) => (None, guests::get(tx, &endpoint.id, made)?),
+                None => {
+                    let (code, link) = guests::create(tx, &endpoint.id, may_issue, lifetime, &actor, now)?;
+                    (Some(code), link)
+                }
+            };
+            let id = link.id.clone();
+            Ok(((endpoint, code, link), id))
         })
         .await?;
     let location = format!("{BASE}/endpoints/{}/guest-links/{}", endpoint.id.as_str(), link.id);
-    let url = format!("{}/guest/open/{}", x.api.public_url.as_str(), code.reveal());
-    let made = MadeGuestLink { link: GuestLinkView::new(&link, x.now), url };
-    Ok(Reply::json(&made)?.made_at(location))
+    let url = code.map(|code| format!("{}/guest/open/{}", x.api.public_url.as_str(), code.reveal()));
+    let made_now = url.is_some();
+    let reply = Reply::json(&MadeGuestLink { link: GuestLinkView::new(&link, x.now), url })?;
+    Ok(if made_now { reply.made_at(location) } else { reply })
 }
 
 pub(super) async fn revoke(x: &Exchange) -> Outcome {

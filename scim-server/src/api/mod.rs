@@ -10,6 +10,7 @@ mod directory;
 mod endpoints;
 mod evidence;
 mod feed;
+mod groups;
 mod guests;
 mod me;
 mod openapi;
@@ -35,11 +36,11 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder
 use endpoint_admin::password::Hasher;
 use endpoint_admin::{ClientAddress, Clock, PublicUrl};
 use endpoint_store::caller::Actor;
-use endpoint_store::idempotency::Once;
+use endpoint_store::idempotency::{self, Once};
 use endpoint_store::operators::{Operator, Reach};
 use endpoint_store::usage::Cause;
 use endpoint_store::version::Expected;
-use endpoint_store::{Conn, Endpoint, Store, StoreError, Tx};
+use endpoint_store::{Caller, Conn, Endpoint, Store, StoreError, Tx};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -213,6 +214,31 @@ impl Exchange {
         write: impl Fn(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         self.api.store.write(write).await.map_err(|error| Problem::of(error, &self.request_id))
+    }
+
+    /// Makes something, once however often the request is sent: `make` is given the id of what this very request made
+    /// before, and gives back what it made or found, with its id.
+    async fn once<T: Send + 'static>(
+        &self,
+        make: impl Fn(&mut Tx<'_>, Option<&str>) -> Result<(T, String), StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (operator, once, now) = (self.operator.clone(), self.once.clone(), self.now);
+        self.write(move |tx| {
+            let before = once.as_ref().map(|once| idempotency::made_before(tx, &operator, once, now));
+            let before = before.transpose()?.flatten();
+            let (made, id) = make(tx, before.as_deref())?;
+            if let (None, Some(once)) = (&before, &once) {
+                idempotency::remember(tx, &operator, once, &id, now)?;
+            }
+            Ok(made)
+        })
+        .await
+    }
+
+    /// The operator, bound to the endpoint of the path.
+    fn caller(&self) -> Result<Caller, Problem> {
+        let caller = self.operator.on(self.endpoint()?, self.request_id.clone());
+        Ok(caller.by_key(&self.key_id, &self.address))
     }
 
     /// The endpoint of the path, as it is kept in memory.

@@ -131,7 +131,7 @@ pub(super) struct PasswordBody {
 pub(super) struct OperatorWithLink {
     #[serde(flatten)]
     operator: OperatorView,
-    /// Where they set their password: once, by whoever opens it. Shown this once; null when a password was given.
+    /// Where they set their password: once, by whoever opens it. Shown this once; null when a password was given, and when this request had made it before.
     setup_url: Option<String>,
     #[schema(format = DateTime)]
     setup_url_expires_at: Option<String>,
@@ -165,7 +165,12 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
 pub(super) async fn show(x: &Exchange) -> Outcome {
     let named = x.segment("operator").to_owned();
     let found = x.read(move |conn| operators::find_by(conn, &named)).await?;
-    Reply::json(&OperatorView::new(&found))
+    told(&found)
+}
+
+/// An account with its entity tag.
+fn told(operator: &Operator) -> Outcome {
+    Ok(Reply::json(&OperatorView::new(operator))?.tagged(operator.tag()))
 }
 
 pub(super) async fn create(x: &Exchange) -> Outcome {
@@ -180,13 +185,20 @@ pub(super) async fn create(x: &Exchange) -> Outcome {
     };
     let (name, actor, now) = (body.name, x.actor(), x.now);
     let made = x
-        .write(move |tx| match &hash {
-            Some(hash) => Ok((operators::create(tx, &name, hash, role, &actor, now)?, None)),
-            None => operators::invite(tx, &name, role, &actor, now).map(with_link),
+        .once(move |tx, before| {
+            let made = match (before, &hash) {
+                (Some(made), _) => (operators::find_by(tx, made)?, None),
+                (None, Some(hash)) => (operators::create(tx, &name, hash, role, &actor, now)?, None),
+                (None, None) => operators::invite(tx, &name, role, &actor, now).map(with_link)?,
+            };
+            let id = made.0.id.clone();
+            Ok(((made, before.is_none()), id))
         })
         .await?;
+    let (made, made_now) = made;
     let location = format!("{BASE}/operators/{}", made.0.id);
-    Ok(Reply::json(&OperatorWithLink::new(x, &made))?.made_at(location))
+    let reply = Reply::json(&OperatorWithLink::new(x, &made))?;
+    Ok(if made_now { reply.made_at(location) } else { reply })
 }
 
 fn with_link((operator, link): (Operator, Link)) -> (Operator, Option<Link>) {
@@ -200,10 +212,11 @@ fn act(x: &Exchange) -> (String, Actor, Millis) {
 
 pub(super) async fn patch(x: &Exchange) -> Outcome {
     let body: OperatorPatch = x.body()?;
-    let (named, actor, now) = act(x);
+    let (expected, (named, actor, now)) = (x.expected.clone(), act(x));
     let changed = x
         .write(move |tx| {
             let mut changed = operators::manageable(tx, &named, &actor)?;
+            expected.check(Some(&changed.tag()))?;
             if let Some(RoleName(role)) = body.role {
                 changed = operators::set_role(tx, &changed.id, role, &actor, now)?;
             }
@@ -214,7 +227,7 @@ pub(super) async fn patch(x: &Exchange) -> Outcome {
             Ok(changed)
         })
         .await?;
-    Reply::json(&OperatorView::new(&changed))
+    told(&changed)
 }
 
 pub(super) async fn disable(x: &Exchange) -> Outcome {

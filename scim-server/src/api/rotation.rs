@@ -2,7 +2,7 @@
 
 use endpoint_store::rotation::{self, Plan, QUIET};
 use endpoint_store::tokens::{self, TokenRecord};
-use endpoint_store::{Endpoint, Millis, StoreError, Tx, idempotency};
+use endpoint_store::{Endpoint, Millis, StoreError, Tx};
 use scim_core::time::{format, parse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,25 +124,21 @@ pub(super) struct RotatedToken {
 
 pub(super) async fn rotate(x: &Exchange) -> Outcome {
     let plan = x.body::<RotateBody>()?.read(id_of(x))?;
-    let (named, operator, once) = (x.segment("endpoint").to_owned(), x.operator.clone(), x.once.clone());
-    let (actor, now) = (x.actor(), x.now);
+    let (named, actor, now) = (x.segment("endpoint").to_owned(), x.actor(), x.now);
     let (endpoint, secret, token, retiring) = x
-        .write(move |tx| {
+        .once(move |tx, before| {
             let endpoint = find_live(tx, &named)?;
-            let before = once.as_ref().map(|once| idempotency::made_before(tx, &operator, once, now));
-            if let Some(made) = before.transpose()?.flatten() {
-                let all = tokens::list(tx, &endpoint.id)?;
-                let replaced = |token: &TokenRecord| {
-                    token.rotation.as_ref().is_some_and(|rotation| rotation.successor == made)
-                };
-                let retiring = all.into_iter().filter(replaced).collect();
-                return Ok((endpoint.clone(), None, tokens::get(tx, &endpoint.id, &made)?, retiring));
-            }
-            let done = rotation::rotate(tx, &endpoint.id, &plan, &actor, now)?;
-            if let Some(once) = &once {
-                idempotency::remember(tx, &operator, once, &done.token.id, now)?;
-            }
-            Ok((endpoint, Some(done.secret), done.token, vec![done.retiring]))
+            let Some(made) = before else {
+                let done = rotation::rotate(tx, &endpoint.id, &plan, &actor, now)?;
+                let id = done.token.id.clone();
+                return Ok(((endpoint, Some(done.secret), done.token, vec![done.retiring]), id));
+            };
+            let replaced = |token: &TokenRecord| {
+                token.rotation.as_ref().is_some_and(|rotation| rotation.successor == made)
+            };
+            let retiring = tokens::list(tx, &endpoint.id)?.into_iter().filter(replaced).collect();
+            let token = tokens::get(tx, &endpoint.id, made)?;
+            Ok(((endpoint, None, token, retiring), made.to_owned()))
         })
         .await?;
     let location = std::format!("{BASE}/endpoints/{}/tokens/{}", endpoint.id.as_str(), token.id);

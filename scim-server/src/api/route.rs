@@ -14,8 +14,8 @@ use endpoint_store::operators::Role;
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, feed, guests, me, operators, rotation, schemas,
-    targets, tokens, webhooks,
+    Exchange, Outcome, audit, directory, endpoints, evidence, feed, groups, guests, me, operators, rotation,
+    schemas, targets, tokens, webhooks,
 };
 
 /// What all paths begin with.
@@ -62,6 +62,16 @@ impl Route {
     /// The least role that may.
     pub fn least(&self) -> Option<Role> {
         self.act.map(Act::least)
+    }
+
+    /// Whether it takes `Idempotency-Key`.
+    pub fn takes_idempotency_key(&self) -> bool {
+        self.idempotent
+    }
+
+    /// Whether it takes `If-Match`.
+    pub fn takes_if_match(&self) -> bool {
+        self.conditional
     }
 
     /// Whether it takes a body.
@@ -255,7 +265,7 @@ pub static ROUTES: &[Route] = &[
     route(GET, "/endpoints/{endpoint}/guest-links", Auditor, "Set-up links for the customer's administrator, dead ones too", run!(guests::list))
         .gives(&[(200, Some(page::<GuestLinkView>))]),
     route(POST, "/endpoints/{endpoint}/guest-links", Operator, "Make a one-use set-up link; it is shown once", run!(guests::create))
-        .takes(one::<NewGuestLinkBody>).gives(&[(201, Some(one::<MadeGuestLink>))]),
+        .idempotent().takes(one::<NewGuestLinkBody>).gives(&[(201, Some(one::<MadeGuestLink>)), (200, Some(one::<MadeGuestLink>))]),
     route(DELETE, "/endpoints/{endpoint}/guest-links/{link}", Operator, "Take a set-up link back", run!(guests::revoke)),
 
     route(GET, "/endpoints/{endpoint}/users", Auditor, "Users by name, hidden ones too", run!(directory::users))
@@ -266,6 +276,15 @@ pub static ROUTES: &[Route] = &[
         .query(PAGING).gives(&[(200, Some(page::<ChangeView>))]),
     route(GET, "/endpoints/{endpoint}/groups", Auditor, "Groups by name, hidden ones too", run!(directory::groups))
         .query(SEARCHING).gives(&[(200, Some(page::<ResourceLine>))]),
+    route(POST, "/endpoints/{endpoint}/groups", Operator, "Make a group", run!(groups::create))
+        .idempotent().takes(one::<groups::NameBody>)
+        .gives(&[(201, Some(one::<ResourceView>)), (200, Some(one::<ResourceView>))]),
+    route(PATCH, "/endpoints/{endpoint}/groups/{id}", Operator, "Give a group another name; its id and members stay", run!(groups::rename))
+        .takes(one::<groups::NameBody>).gives(&[(200, Some(one::<ResourceView>))]),
+    route(DELETE, "/endpoints/{endpoint}/groups/{id}", Operator, "Delete a group; its members stay as users", run!(groups::delete)),
+    route(POST, "/endpoints/{endpoint}/groups/{id}/members", Operator, "Put somebody into a group; who is in it already stays", run!(groups::add_member))
+        .takes(one::<groups::MemberBody>),
+    route(DELETE, "/endpoints/{endpoint}/groups/{id}/members/{member}", Operator, "Take somebody out of a group", run!(groups::remove_member)),
     route(GET, "/endpoints/{endpoint}/groups/{id}", Auditor, "One group, with the number of its members", run!(directory::group))
         .gives(&[(200, Some(one::<ResourceView>))]),
     route(GET, "/endpoints/{endpoint}/groups/{id}/members", Auditor, "The members of a group", run!(directory::members))
@@ -282,11 +301,11 @@ pub static ROUTES: &[Route] = &[
     route(GET, "/endpoints/{endpoint}/targets", Auditor, "The applications behind an endpoint, and how they are doing", run!(targets::list))
         .gives(&[(200, Some(page::<TargetView>))]),
     route(POST, "/endpoints/{endpoint}/targets", Operator, "Add a target: what is in the directory goes there from now on", run!(targets::add))
-        .takes(one::<NewTargetBody>).gives(&[(201, Some(one::<TargetView>))]),
+        .idempotent().takes(one::<NewTargetBody>).gives(&[(201, Some(one::<TargetView>)), (200, Some(one::<TargetView>))]),
     route(GET, "/endpoints/{endpoint}/targets/{target}", Auditor, "One target, with what it refuses and what is waiting", run!(targets::show))
         .gives(&[(200, Some(one::<TargetDetail>))]),
     route(PATCH, "/endpoints/{endpoint}/targets/{target}", Operator, "Change how it is signed in to and served; its address stays", run!(targets::patch))
-        .takes(one::<TargetPatch>).gives(&[(200, Some(one::<TargetView>))]),
+        .conditional().takes(one::<TargetPatch>).gives(&[(200, Some(one::<TargetView>))]),
     route(DELETE, "/endpoints/{endpoint}/targets/{target}", Operator, "Take a target away; what it has stays there", run!(targets::remove)),
     route(GET, "/endpoints/{endpoint}/targets/{target}/check", Operator, "Whether it answers, lets us in, and gives every right that is needed", run!(targets::check))
         .gives(&[(200, Some(one::<CheckView>))]),
@@ -314,11 +333,11 @@ pub static ROUTES: &[Route] = &[
     route(GET, "/endpoints/{endpoint}/webhooks", Auditor, "Webhooks that send events of an endpoint, those of its tenant too", run!(webhooks::list))
         .gives(&[(200, Some(page::<WebhookView>))]),
     route(POST, "/endpoints/{endpoint}/webhooks", Operator, "Add a webhook; what it signs with is shown once", run!(webhooks::add))
-        .takes(one::<NewWebhookBody>).gives(&[(201, Some(one::<AddedWebhook>))]),
+        .idempotent().takes(one::<NewWebhookBody>).gives(&[(201, Some(one::<AddedWebhook>)), (200, Some(one::<AddedWebhook>))]),
     route(GET, "/endpoints/{endpoint}/webhooks/{webhook}", Auditor, "One webhook", run!(webhooks::show))
         .gives(&[(200, Some(one::<WebhookView>))]),
     route(PATCH, "/endpoints/{endpoint}/webhooks/{webhook}", Operator, "Change where it sends to, which events, or its label", run!(webhooks::patch))
-        .takes(one::<WebhookPatch>).gives(&[(200, Some(one::<WebhookView>))]),
+        .conditional().takes(one::<WebhookPatch>).gives(&[(200, Some(one::<WebhookView>))]),
     route(DELETE, "/endpoints/{endpoint}/webhooks/{webhook}", Operator, "Take a webhook away, with its deliveries", run!(webhooks::remove)),
     route(POST, "/endpoints/{endpoint}/webhooks/{webhook}/rotate", Operator, "Replace what it signs with: both sign for 24 hours; the new one is shown once", run!(webhooks::rotate))
         .takes(one::<RotateSecretBody>).gives(&[(201, Some(one::<AddedWebhook>))]),
@@ -341,11 +360,11 @@ pub static ROUTES: &[Route] = &[
     route(GET, "/operators", Admin, "Operators by name", run!(operators::list))
         .gives(&[(200, Some(page::<OperatorView>))]),
     route(POST, "/operators", Admin, "Make an operator; owners are made by owners", run!(operators::create))
-        .takes(one::<NewOperatorBody>).gives(&[(201, Some(one::<OperatorWithLink>))]),
+        .idempotent().takes(one::<NewOperatorBody>).gives(&[(201, Some(one::<OperatorWithLink>)), (200, Some(one::<OperatorWithLink>))]),
     route(GET, "/operators/{operator}", Admin, "One operator, by id or name", run!(operators::show))
         .gives(&[(200, Some(one::<OperatorView>))]),
     route(PATCH, "/operators/{operator}", Admin, "Change the role, or the tenants that the operator is limited to", run!(operators::patch))
-        .takes(one::<OperatorPatch>).gives(&[(200, Some(one::<OperatorView>))]),
+        .conditional().takes(one::<OperatorPatch>).gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/enable", Admin, "Switch an account on again; its keys stay dead", run!(operators::enable))
         .gives(&[(200, Some(one::<OperatorView>))]),
     route(POST, "/operators/{operator}/sign-out", Admin, "End all sessions of an operator", run!(operators::sign_out)),

@@ -1,7 +1,7 @@
 //! `/endpoints/{endpoint}/targets`: the applications behind an endpoint.
 
 use endpoint_store::StoreError;
-use endpoint_store::targets::queue::{self, Counts, State};
+use endpoint_store::targets::queue::{self, State};
 use endpoint_store::targets::{self, Ask, Target, edit};
 use endpoint_targets::{Trouble, kinds};
 
@@ -33,15 +33,20 @@ pub(super) async fn add(x: &Exchange) -> Outcome {
     kinds::check(&new).map_err(refused)?;
     let keyring = x.api.store.keyring();
     let prepared = targets::prepare(keyring, &x.endpoint()?.id, &new, now).map_err(refused)?;
-    let (slug, target) = x
-        .write(move |tx| {
+    let (slug, target, counts, made_now) = x
+        .once(move |tx, before| {
             let endpoint = find_live(tx, &named)?;
-            let target = targets::add(tx, &endpoint, &prepared, &actor, now)?;
-            Ok((endpoint.slug, target))
+            let target = match before {
+                Some(made) => targets::find(tx, &endpoint.id, made)?,
+                None => targets::add(tx, &endpoint, &prepared, &actor, now)?,
+            };
+            let (id, counts) = (target.id.clone(), queue::counts(tx, &target)?);
+            Ok(((endpoint.slug, target, counts, before.is_none()), id))
         })
         .await?;
-    let view = TargetView::new(&target, &Counts::default(), now);
-    Ok(Reply::json(&view)?.made_at(format!("{BASE}/endpoints/{slug}/targets/{}", target.id)))
+    let reply = Reply::json(&TargetView::new(&target, &counts, now))?;
+    let location = format!("{BASE}/endpoints/{slug}/targets/{}", target.id);
+    Ok(if made_now { reply.made_at(location) } else { reply })
 }
 
 async fn found(x: &Exchange) -> Result<Target, Problem> {
@@ -55,12 +60,12 @@ pub(super) async fn show(x: &Exchange) -> Outcome {
         let target = targets::find(conn, &id, &target)?;
         let states = [State::Failed, State::Waiting, State::Blocked, State::Left];
         let items = queue::remarkable(conn, &target, &states, MOST_ITEMS)?;
-        Ok(TargetDetail {
-            target: TargetView::new(&target, &queue::counts(conn, &target)?, now),
-            items: items.into_iter().map(ItemView::new).collect(),
-        })
+        let (counts, items) = (queue::counts(conn, &target)?, items.into_iter().map(ItemView::new));
+        let detail = TargetDetail { target: TargetView::new(&target, &counts, now), items: items.collect() };
+        Ok((detail, target.tag()))
     });
-    Reply::json(&detail.await?)
+    let (detail, tag) = detail.await?;
+    Ok(Reply::json(&detail)?.tagged(tag))
 }
 
 pub(super) async fn patch(x: &Exchange) -> Outcome {
@@ -71,13 +76,16 @@ pub(super) async fn patch(x: &Exchange) -> Outcome {
     let target = found(x).await?;
     let prepared = edit::prepare(x.api.store.keyring(), &target, &changes)
         .map_err(|error| Problem::of(error, &x.request_id))?;
-    let (named, actor, now) = (x.segment("endpoint").to_owned(), x.actor(), x.now);
+    let (named, expected, actor, now) =
+        (x.segment("endpoint").to_owned(), x.expected.clone(), x.actor(), x.now);
     let changed = x.write(move |tx| {
         let endpoint = find_live(tx, &named)?;
+        expected.check(Some(&targets::find(tx, &endpoint.id, &target.id)?.tag()))?;
         let target = edit::change(tx, &endpoint, &prepared, &actor, now)?;
-        Ok(TargetView::new(&target, &queue::counts(tx, &target)?, now))
+        Ok((TargetView::new(&target, &queue::counts(tx, &target)?, now), target.tag()))
     });
-    Reply::json(&changed.await?)
+    let (view, tag) = changed.await?;
+    Ok(Reply::json(&view)?.tagged(tag))
 }
 
 pub(super) async fn remove(x: &Exchange) -> Outcome {

@@ -1,7 +1,6 @@
 //! `/endpoints/{endpoint}/tokens`: bearer tokens, shown once.
 
 use endpoint_store::Millis;
-use endpoint_store::idempotency;
 use endpoint_store::tokens::{self, Consent, Kind, Networks, NewToken, Scope, Secret, TokenRecord, expiry};
 use endpoint_store::usage::Seen;
 use scim_core::time::format;
@@ -265,21 +264,19 @@ pub(super) async fn list(x: &Exchange) -> Outcome {
 
 pub(super) async fn issue(x: &Exchange) -> Outcome {
     let new = x.body::<NewTokenBody>()?.read("", x.now)?;
-    let (named, operator, once) = (x.segment("endpoint").to_owned(), x.operator.clone(), x.once.clone());
-    let (actor, now) = (x.actor(), x.now);
+    let (named, actor, now) = (x.segment("endpoint").to_owned(), x.actor(), x.now);
     let (endpoint, secret, record) = x
-        .write(move |tx| {
+        .once(move |tx, before| {
             let endpoint = find_live(tx, &named)?;
-            let before = once.as_ref().map(|once| idempotency::made_before(tx, &operator, once, now));
-            if let Some(made) = before.transpose()?.flatten() {
-                let record = tokens::get(tx, &endpoint.id, &made)?;
-                return Ok((endpoint, None, record));
-            }
-            let (secret, record) = tokens::issue(tx, &endpoint.id, &new, &actor, now)?;
-            if let Some(once) = &once {
-                idempotency::remember(tx, &operator, once, &record.id, now)?;
-            }
-            Ok((endpoint, Some(secret), record))
+            let (secret, record) = match before {
+                Some(made) => (None, tokens::get(tx, &endpoint.id, made)?),
+                None => {
+                    let (secret, record) = tokens::issue(tx, &endpoint.id, &new, &actor, now)?;
+                    (Some(secret), record)
+                }
+            };
+            let id = record.id.clone();
+            Ok(((endpoint, secret, record), id))
         })
         .await?;
     let location = format!("{BASE}/endpoints/{}/tokens/{}", endpoint.id.as_str(), record.id);

@@ -115,7 +115,7 @@ impl WebhookView {
 /// A webhook with what its receiver needs, shown once.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AddedWebhook {
-    /// `whsec_…`: the receiver checks signatures with it. It is not shown again. Null for a key pair.
+    /// `whsec_…`: the receiver checks signatures with it. It is not shown again: null when this request had added it before. Null for a key pair, too.
     pub(super) secret: Option<String>,
     /// `whpk_…` of a key pair.
     pub(super) public_key: Option<String>,

@@ -47,15 +47,17 @@ impl Exchange {
             .map_err(|error| Problem::of(error, &self.request_id))
     }
 
-    async fn added(&self, webhook: Webhook, shown: &Shown) -> Outcome {
-        let text = shown.reveal().to_owned();
-        let (secret, public_key) = match shown.kind {
-            SecretKind::Hmac => (Some(text), None),
-            SecretKind::Ed25519 => (None, Some(text)),
+    /// `shown` is what it signs with, if that was made just now.
+    async fn added(&self, webhook: Webhook, shown: Option<&Shown>) -> Outcome {
+        let (secret, public_key) = match shown.map(|shown| (shown.kind, shown.reveal().to_owned())) {
+            Some((SecretKind::Hmac, text)) => (Some(text), None),
+            Some((SecretKind::Ed25519, text)) => (None, Some(text)),
+            None => (None, None),
         };
         let path = format!("{}/endpoints/{}/webhooks/{}", super::BASE, self.segment("endpoint"), webhook.id);
         let webhook = self.view(webhook).await?;
-        Ok(Reply::json(&AddedWebhook { secret, public_key, webhook })?.made_at(path))
+        let reply = Reply::json(&AddedWebhook { secret, public_key, webhook })?;
+        Ok(if shown.is_some() { reply.made_at(path) } else { reply })
     }
 }
 
@@ -85,23 +87,42 @@ pub(super) async fn add(x: &Exchange) -> Outcome {
         kind: body.signature.into(),
     };
     let (keyring, actor, now) = (x.api.store.keyring().clone(), x.actor(), x.now);
-    let write = x.write(move |tx| webhooks::add(tx, &keyring, &endpoint, &new, &actor, now));
-    let (webhook, shown) = write.await?;
-    x.added(webhook, &shown).await
+    let add = x.once(move |tx, before| {
+        let (webhook, shown) = match before {
+            Some(made) => (webhooks::find(tx, &endpoint, Some(made))?, None),
+            None => {
+                let (webhook, shown) = webhooks::add(tx, &keyring, &endpoint, &new, &actor, now)?;
+                (webhook, Some(shown))
+            }
+        };
+        let id = webhook.id.clone();
+        Ok(((webhook, shown), id))
+    });
+    let (webhook, shown) = add.await?;
+    x.added(webhook, shown.as_ref()).await
 }
 
 pub(super) async fn show(x: &Exchange) -> Outcome {
     let (_, webhook) = x.webhook().await?;
-    Reply::json(&x.view(webhook).await?)
+    told(x, webhook).await
+}
+
+/// A webhook with its entity tag.
+async fn told(x: &Exchange, webhook: Webhook) -> Outcome {
+    let tag = webhook.tag();
+    Ok(Reply::json(&x.view(webhook).await?)?.tagged(tag))
 }
 
 pub(super) async fn patch(x: &Exchange) -> Outcome {
     let ((endpoint, webhook), body) = (x.webhook().await?, x.body::<WebhookPatch>()?);
     let address = body.url.as_deref().map(|url| x.address(url)).transpose()?;
     let changes = Changes { address, label: body.label, types: body.types };
-    let (actor, now) = (x.actor(), x.now);
-    let write = x.write(move |tx| webhooks::change(tx, &endpoint, &webhook.id, &changes, &actor, now));
-    Reply::json(&x.view(write.await?).await?)
+    let (expected, actor, now) = (x.expected.clone(), x.actor(), x.now);
+    let write = x.write(move |tx| {
+        expected.check(Some(&webhooks::find(tx, &endpoint, Some(&webhook.id))?.tag()))?;
+        webhooks::change(tx, &endpoint, &webhook.id, &changes, &actor, now)
+    });
+    told(x, write.await?).await
 }
 
 pub(super) async fn remove(x: &Exchange) -> Outcome {
@@ -116,7 +137,7 @@ pub(super) async fn rotate(x: &Exchange) -> Outcome {
     let (kind, id) = (body.signature.map(SecretKind::from), webhook.id.clone());
     let write = x.write(move |tx| webhooks::rotate(tx, &keyring, &endpoint, (&id, kind), &actor, now));
     let shown = write.await?;
-    x.added(webhook, &shown).await
+    x.added(webhook, Some(&shown)).await
 }
 
 pub(super) async fn test(x: &Exchange) -> Outcome {
