@@ -12,14 +12,18 @@ use crate::remote::Failure;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The largest answer: a page of a list.
 const LARGEST: usize = 16 * 1024 * 1024;
 /// Requests to one target at the same time.
 pub(crate) const AT_ONCE: usize = 4;
 
-/// What speaks HTTP to one target. It follows no redirects: what we send belongs to nobody else.
-pub(crate) fn client() -> Result<Client, Failure> {
+/// What speaks HTTP to one place, whose answers may take so long. It follows no redirects: what we send belongs to nobody
+/// else.
+///
+/// # Errors
+/// [`Failure::Away`] when no connection can be prepared.
+pub fn client(patience: Duration) -> Result<Client, Failure> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Somebody else in the process may have chosen one already.
@@ -28,7 +32,7 @@ pub(crate) fn client() -> Result<Client, Failure> {
     Client::builder()
         .user_agent(concat!("scim-server/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
-        .timeout(PATIENCE)
+        .timeout(patience)
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(Duration::from_secs(30))
         .build()

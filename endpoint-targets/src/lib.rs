@@ -20,6 +20,7 @@ pub mod webhook;
 
 /// The change log that every way out reads.
 pub use endpoint_store::changes;
+pub use http::client;
 pub use remote::{Check, Failure, Refusal, Remote};
 
 /// What kept something that was asked for from being done.

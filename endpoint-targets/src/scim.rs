@@ -29,7 +29,7 @@ struct Scim {
 
 /// The way to one SCIM server.
 pub(crate) fn open(target: &Target, token: SecretBytes) -> Result<Arc<dyn Remote>, Failure> {
-    let (http, base) = (http::client()?, target.url.clone());
+    let (http, base) = (http::client(http::PATIENCE)?, target.url.clone());
     Ok(Arc::new(Scim { http, base, token, places: Semaphore::new(AT_ONCE) }))
 }
 

@@ -18,6 +18,7 @@ use crate::metrics::{self, Metrics};
 use crate::middleware::observe;
 use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
+use crate::traces::Traces;
 use crate::{health, jobs};
 
 /// How long requests under way may take to end when the server stops, in seconds.
@@ -55,6 +56,9 @@ pub enum StartError {
     /// The keys for secrets that must be read again.
     #[error("{0}")]
     Keys(String),
+    /// The collector of traces.
+    #[error("cannot send traces: {0}")]
+    Traces(String),
     /// The certificate or its key.
     #[error("cannot serve TLS: {0}")]
     Tls(String),
@@ -72,6 +76,7 @@ pub struct App {
     deliverer: Deliverer,
     clock: Clock,
     sender: Sender,
+    traces: Option<Traces>,
 }
 
 /// Stops a running [`App`].
@@ -137,7 +142,9 @@ pub async fn build(config: Config) -> Result<App, StartError> {
         metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
         addresses: Arc::new(FailingAddresses::new(config.failed_rate)),
     };
+    let traces = config.otlp.as_deref().map(Traces::new).transpose().map_err(StartError::Traces)?;
     let parts = Parts {
+        traces: traces.clone(),
         metrics: web::Data::new(metrics::Door {
             metrics: counted.metrics.clone(),
             store: store.clone(),
@@ -187,6 +194,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
         clock,
         sender,
         deliverer,
+        traces,
     })
 }
 
@@ -245,6 +253,9 @@ impl App {
             tracing::warn!(%error, "the last token uses could not be written");
         }
         self.store.close().await;
+        if let Some(traces) = self.traces {
+            traces.close().await;
+        }
         outcome
     }
 }
@@ -256,6 +267,7 @@ struct Parts {
     api: web::Data<Api>,
     metrics: web::Data<metrics::Door>,
     proxies: Proxies,
+    traces: Option<Traces>,
 }
 
 /// What is counted in memory.
@@ -295,9 +307,11 @@ fn serve(
     let server = HttpServer::new(move || {
         let parts = parts.clone();
         let app = HttpApp::new().app_data(parts.proxies.clone()).app_data(parts.scim.metrics.clone());
+        let traces = parts.traces.clone();
         app.wrap(from_fn(observe)).configure(|cfg| {
             cfg.app_data(web::Data::new(parts.scim.store.clone())).configure(health::configure);
             metrics::configure(cfg, parts.metrics);
+            traces.map(|traces| cfg.app_data(traces));
             if mount != Mount::Console {
                 scim::configure(cfg, parts.scim);
                 cfg.default_service(web::to(elsewhere));

@@ -54,6 +54,8 @@ pub struct Config {
     pub keys: KeySource,
     /// Whether webhooks may go to networks that are not public, and without encryption.
     pub webhook_allow_private: bool,
+    /// The collector of traces (OTLP over HTTP), if there is one.
+    pub otlp: Option<String>,
     /// Which log lines are written.
     pub log: String,
     /// How they are written.
@@ -172,6 +174,13 @@ pub struct ServeFlags {
     /// [default: false] [env: SCIM_WEBHOOK_ALLOW_PRIVATE] [file: webhook_allow_private]
     #[arg(long, value_name = "BOOL", value_parser = boolean, num_args = 0..=1, default_missing_value = "true")]
     pub webhook_allow_private: Option<bool>,
+    /// Collector that takes traces by OTLP over HTTP: one span per request, without headers and bodies
+    ///
+    /// http://… or https://…, without /v1/traces. OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say which are sent.
+    ///
+    /// [default: none] [env: SCIM_OTLP] [file: otlp]
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    pub otlp: Option<String>,
     /// Which log lines are written to stderr: a level, or a filter such as `info,scim_server=debug`
     ///
     /// Levels are error, warn, info, debug, trace, off.
@@ -205,6 +214,7 @@ Settings:
     failed_rate = 10                      # or \"unlimited\"
     database_connections = 16
     webhook_allow_private = false
+    otlp = \"http://127.0.0.1:4318\"
     key_file = \"/etc/scim/keys\"
     log = \"info\"
     log_format = \"json\"
@@ -241,6 +251,7 @@ struct File {
     database_connections: Option<NumberInFile>,
     key_file: Option<String>,
     webhook_allow_private: Option<BooleanInFile>,
+    otlp: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
 }
@@ -342,6 +353,7 @@ impl Config {
                     boolean,
                 )?
                 .unwrap_or(false),
+            otlp: from.pick(flags.otlp.clone(), "OTLP", file.otlp, public_url)?,
             log: from.pick(flags.log.clone(), "LOG", file.log, text)?.unwrap_or_else(|| LOG.to_owned()),
             log_format: from
                 .pick(flags.log_format, "LOG_FORMAT", file.log_format, log_format)?

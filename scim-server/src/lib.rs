@@ -16,6 +16,7 @@ pub mod proxies;
 pub mod scim;
 pub mod telemetry;
 mod tls;
+mod traces;
 
 pub use app::{App, StartError, Stopper, build};
 pub use config::Config;

@@ -16,6 +16,7 @@ use scim_core::token::redact;
 
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
+use crate::traces::{self, Traces};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -108,6 +109,7 @@ pub(crate) async fn observe(
         req.extensions_mut().insert(ClientAddress(address));
     }
     let metrics = req.app_data::<Metrics>().cloned();
+    let traces = req.app_data::<Traces>().cloned();
     let method = req.method().clone();
     let path = loggable(req.path());
     let mut response = next.call(req).await?;
@@ -133,6 +135,19 @@ pub(crate) async fn observe(
         dropped = (!facts.dropped.is_empty()).then(|| redact(&facts.dropped.join(","))),
         skipped_members = (facts.skipped > 0).then_some(facts.skipped),
     );
+    if let Some(traces) = traces {
+        let seen = traces::Seen {
+            method: &method,
+            path: &path,
+            status: response.status(),
+            took: started.elapsed(),
+            request_id: &id,
+            endpoint: &facts.endpoint,
+            token: &facts.token,
+            cause: facts.cause,
+        };
+        traces.answered(response.request().headers(), &seen);
+    }
     Ok(response)
 }
 

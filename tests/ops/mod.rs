@@ -30,6 +30,7 @@ mod starting;
 mod stopping;
 mod tap;
 mod telemetry;
+mod traces;
 mod transfer;
 
 use crate::support::app::App;

@@ -227,6 +227,7 @@ fn config(database: &str, ahead: Arc<AtomicI64>) -> Config {
         connections: endpoint_store::CONNECTIONS,
         keys: keys(database),
         webhook_allow_private: true,
+        otlp: None,
         log: "warn".to_owned(),
         log_format: LogFormat::Text,
         clock: endpoint_admin::Clock(Arc::new(clock)),

@@ -52,7 +52,7 @@ pub(super) fn not_understood(what: &str) -> Failure {
 impl Client {
     pub(super) fn new(base: &str, account: Account) -> Result<Self, Failure> {
         Ok(Self {
-            http: http::client()?,
+            http: http::client(http::PATIENCE)?,
             base: base.to_owned(),
             account,
             token: Mutex::new(None),
