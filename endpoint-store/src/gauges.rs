@@ -30,6 +30,8 @@ pub struct OfEndpoint {
 /// All of them.
 #[derive(Debug, Clone)]
 pub struct Gauges {
+    /// Database statements that were run since the start.
+    pub statements: u64,
     /// Writes that are under way or wait for their turn.
     pub writes: usize,
     /// How many endpoints are in each state.
@@ -57,7 +59,8 @@ pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, 
         let last_change = heads.get(endpoint.id.as_str()).copied();
         OfEndpoint { slug: endpoint.slug.clone(), oldest_token: oldest, next_expiry, last_change }
     });
-    Ok(Gauges { writes: store.writes_waiting(), endpoints, of_endpoint: of_endpoint.collect() })
+    let (statements, writes) = (store.statements(), store.writes_waiting());
+    Ok(Gauges { statements, writes, endpoints, of_endpoint: of_endpoint.collect() })
 }
 
 fn heads(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, i64>, StoreError> {

@@ -42,6 +42,7 @@ mod server_keys;
 pub mod sessions;
 pub mod settings;
 mod statements;
+pub mod system;
 pub mod targets;
 pub mod tokens;
 mod totp;
@@ -344,6 +345,16 @@ impl Store {
     /// Writes that are under way or wait for their turn.
     pub fn writes_waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Database statements that were run since the start, those of SQLite's one writer not counted.
+    pub fn statements(&self) -> u64 {
+        self.0.readers.statements()
+    }
+
+    /// Which database it is; shown without what is secret in its address.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.0.url
     }
 
     /// Endpoints and tokens in memory.

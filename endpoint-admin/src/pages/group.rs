@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
     StoreError,
-    directory::{self, Precondition, Record, Wanted, members, search},
+    directory::{self, Precondition, Record, Wanted, members, search, search::Selection},
     endpoints::EndpointSummary,
 };
 use scim_core::{
@@ -80,7 +80,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
 }
 
 async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Result<GroupPage, PageError> {
-    let (rt, users) = (resource_type(&summary.endpoint, "Group")?, resource_type(&summary.endpoint, "User")?);
+    let rt = resource_type(&summary.endpoint, "Group")?;
     let (id, group, now) = (summary.endpoint.id.clone(), group.to_owned(), operator.now());
     let query = ListQuery::parse(operator.query());
     let (offset, limit) = query.window();
@@ -88,7 +88,7 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
         .read(move |conn| {
             let record = search::find(conn, &id, &rt, &group)?;
             let members = members::page(conn, &id, &group, offset, limit)?;
-            Ok((record, members, history::of(conn, &id, &group, &users, now)?))
+            Ok((record, members, history::of(conn, &id, &group, now)?))
         })
         .await?;
     let members = links.into_iter().map(|link| MemberRow {
@@ -205,7 +205,7 @@ async fn whom(
             if let Some(exact) = search::by_unique_name(conn, &id, &rt, &name)? {
                 return Ok((Some(exact), Vec::new()));
             }
-            let found = search::search(conn, &id, &rt, &name, search::Order::Ascending, (0, CANDIDATES))?;
+            let found = search::search(conn, &id, &rt, &Selection::of(&name), (0, CANDIDATES))?;
             let visible = found.lines.into_iter().filter(|line| !line.hidden);
             Ok((None, visible.map(|line| UserRow::new(line, now)).collect()))
         })

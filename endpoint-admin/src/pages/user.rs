@@ -118,7 +118,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
                 found => found?,
             };
             let presences = target_state::presences(conn, &id, &user, now)?;
-            Ok((record, history::of(conn, &id, &user, &kind, now)?, presences))
+            Ok((record, history::of(conn, &id, &user, now)?, presences))
         })
         .await?;
     let base_url = operator.public_url().scim_base(&summary.endpoint.slug);
