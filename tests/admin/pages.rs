@@ -139,7 +139,8 @@ async fn the_audit_finds_what_is_wrong() {
             "Content Security Policy",
         ),
     ];
-    for (wrong, sentence) in wrongs {
+    let broken = ("m.insertAdjacentHTML('beforeend', '<ul><p>no item</p></ul>')", "axe list");
+    for (wrong, sentence) in wrongs.into_iter().chain(browser.has_axe.then_some(broken)) {
         browser.goto(&format!("http://{}/admin/sign-in", app.address())).await;
         browser.look("before").await;
         assert!(browser.faults.is_empty(), "{:?}", browser.faults);

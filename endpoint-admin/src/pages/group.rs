@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     facts::{self, Fact},
-    history::{self, Event},
+    history::{self, History},
     users::UserRow,
 };
 use crate::{
@@ -68,7 +68,7 @@ pub(crate) struct GroupPage {
     pub(crate) candidates: Vec<UserRow>,
     pub(crate) typed: String,
     pub(crate) new_name: String,
-    pub(crate) history: Vec<Event>,
+    pub(crate) history: History,
     pub(crate) errors: Errors,
 }
 
@@ -83,12 +83,12 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
     let rt = resource_type(&summary.endpoint, "Group")?;
     let (id, group, now) = (summary.endpoint.id.clone(), group.to_owned(), operator.now());
     let query = ListQuery::parse(operator.query());
-    let (offset, limit) = query.window();
+    let ((offset, limit), before) = (query.window(), history::asked(operator.query()));
     let (record, (links, total), history) = operator
         .read(move |conn| {
             let record = search::find(conn, &id, &rt, &group)?;
             let members = members::page(conn, &id, &group, offset, limit)?;
-            Ok((record, members, history::of(conn, &id, &group, now)?))
+            Ok((record, members, history::of(conn, &id, &group, before, now)?))
         })
         .await?;
     let members = links.into_iter().map(|link| MemberRow {

@@ -13,7 +13,7 @@ use super::{facts, tokens::public_id};
 use crate::ui::{Num, When};
 
 /// Changes on one page.
-const SHOWN: i64 = 50;
+const SHOWN: usize = 20;
 /// Members whose names one change lists.
 const NAMED: usize = 5;
 
@@ -33,19 +33,42 @@ pub(crate) struct Event {
     pub(crate) rows: Vec<Diff>,
 }
 
-/// The latest changes that concern a resource, newest first.
+/// A part of a resource's history.
+#[derive(Default)]
+pub(crate) struct History {
+    pub(crate) events: Vec<Event>,
+    /// Its beginning, when this is not it.
+    pub(crate) newest: Option<String>,
+    /// What came before.
+    pub(crate) older: Option<String>,
+}
+
+/// The number before which the address asks for changes.
+pub(crate) fn asked(query: &str) -> Option<i64> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == "before").and_then(|(_, number)| number.parse().ok())
+}
+
+/// The latest changes that concern a resource, newest first, before a number.
 pub(crate) fn of(
     conn: &mut Conn,
     endpoint: &EndpointId,
     id: &str,
+    before: Option<i64>,
     now: i64,
-) -> Result<Vec<Event>, StoreError> {
-    let changes = changes::of_resource(conn, endpoint, id, SHOWN)?;
+) -> Result<History, StoreError> {
+    let one_more = i64::try_from(SHOWN).unwrap_or(i64::MAX).saturating_add(1);
+    let mut changes =
+        changes::of_resource_before(conn, endpoint, id, before.unwrap_or(i64::MAX), one_more)?;
+    let goes_on = changes.len() > SHOWN;
+    changes.truncate(SHOWN);
+    let older = changes.last().filter(|_| goes_on).map(|last| format!("?before={}#history", last.seq));
     let own = changes.iter().filter(|change| change.resource_id == id).map(|change| &change.members);
     let named = own.flat_map(|moved| moved.added.iter().take(NAMED).chain(moved.removed.iter().take(NAMED)));
     let named: BTreeSet<String> = named.cloned().collect();
     let names = search::names(conn, endpoint, &named.into_iter().collect::<Vec<_>>())?;
-    Ok(changes.into_iter().map(|change| event(change, id, &names, now)).collect())
+    let events = changes.into_iter().map(|change| event(change, id, &names, now)).collect();
+    Ok(History { events, older, newest: before.map(|_| "?#history".to_owned()) })
 }
 
 /// How a resource that is no longer there came to its end.
