@@ -34,14 +34,14 @@ fn limits(config: &Config) -> Vec<Limit> {
             over: "waits, then 503 with Retry-After",
             set_by: "--database-connections",
         },
-        fixed("A request's body, Bulk too", format!("{} KiB", scim::MAX_BODY / 1024), "413"),
+        fixed("A request's body, Bulk too", format!("{} MiB", scim::MAX_BODY / 1024 / 1024), "413"),
         fixed("Operations of one Bulk request", number(scim::MAX_BULK), "413"),
         fixed("Operations of one PATCH", number(patch::MAX_OPERATIONS), "413"),
         fixed("A filter", format!("{} KiB", filter::MAX_LENGTH / 1024), "400 invalidFilter"),
         fixed("Terms of a filter", number(filter::MAX_TERMS), "400 invalidFilter"),
         fixed("Depth of a filter", number(filter::MAX_DEPTH), "400 invalidFilter"),
         fixed("Levels of JSON in each other", number(json::MAX_DEPTH), "400 invalidSyntax"),
-        fixed("Resources on one page", scim::MAX_PAGE_SIZE.to_string(), "capped"),
+        fixed("Resources on one page", number(usize::try_from(scim::MAX_PAGE_SIZE).unwrap_or(usize::MAX)), "capped"),
         fixed("Live tokens of one endpoint", number(MAX_LIVE), "refused, with the way out"),
     ]
 }

@@ -151,7 +151,12 @@ impl Furnished {
             "/endpoints/{slug}/groups" => {
                 vec![("groups", at("")), ("groups-search", search("q=nothing")), ("groups-none", of(foreign))]
             }
-            "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
+            "/endpoints/{slug}/groups/{id}" => vec![
+                ("group", at(group)),
+                ("group-empty", at(empty_group)),
+                ("group-found", format!("{}?q=user0", at(group))),
+                ("group-search", format!("{}?q=nothing", at(group))),
+            ],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
             "/endpoints/{slug}/targets" => vec![("targets", at("")), ("targets-none", of(foreign))],
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],

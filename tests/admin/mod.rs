@@ -3,6 +3,7 @@
 mod copies;
 mod budget;
 mod furnished;
+mod gallery;
 mod keyboard;
 mod pages;
 mod people;

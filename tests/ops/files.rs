@@ -149,7 +149,7 @@ both! {
         let page = console.visit("/admin/system").await;
         let text = page.text();
         let kind = if app.database().url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
-        for told in [kind, env!("CARGO_PKG_VERSION"), "1024 KiB", "5,000", "migrations are applied"] {
+        for told in [kind, env!("CARGO_PKG_VERSION"), "1 MiB", "5,000", "migrations are applied"] {
             assert!(text.contains(told), "{told:?} is missing in {text}");
         }
         // Where the database is may hold a password.

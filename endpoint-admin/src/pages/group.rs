@@ -84,10 +84,16 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
     let (id, group, now) = (summary.endpoint.id.clone(), group.to_owned(), operator.now());
     let query = ListQuery::parse(operator.query());
     let ((offset, limit), before) = (query.window(), history::asked(operator.query()));
-    let (record, (links, total), history) = operator
+    let (users, text) = (resource_type(&summary.endpoint, "User")?, query.search.clone());
+    let (record, (links, total, more), history) = operator
         .read(move |conn| {
             let record = search::find(conn, &id, &rt, &group)?;
-            let members = members::page(conn, &id, &group, offset, limit)?;
+            let members = if text.is_empty() {
+                let (links, total) = members::page(conn, &id, &group, offset, limit)?;
+                (links, total, false)
+            } else {
+                members::found(conn, &id, &group, (&users, &text), (offset, limit))?
+            };
             Ok((record, members, history::of(conn, &id, &group, before, now)?))
         })
         .await?;
@@ -104,7 +110,7 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
         new_name: record.name.clone(),
         group: GroupView::new(&record, now)?,
         members: members.collect(),
-        list: Pager::new(query, u64::try_from(total).unwrap_or(0), "member", "members"),
+        list: Pager::new(query, u64::try_from(total).unwrap_or(0), "member", "members").with_more(more),
         candidates: Vec::new(),
         typed: String::new(),
         history,
@@ -235,20 +241,29 @@ pub(crate) struct GroupDeletePage {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) what: String,
+    pub(crate) errors: Errors,
 }
 
 /// Says what is at stake before a group is deleted.
 pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
-    let (id, rt, wanted) =
-        (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "Group")?, group.clone());
+    html(&stake(&operator, &summary, group, Errors::default()).await?)
+}
+
+async fn stake(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    wanted: String,
+    errors: Errors,
+) -> Result<GroupDeletePage, PageError> {
+    let (id, rt) = (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "Group")?);
     let (record, members) = operator
         .read(move |conn| {
             Ok((search::find(conn, &id, &rt, &wanted)?, search::member_count(conn, &id, &wanted)?))
         })
         .await?;
-    let (frame, head) = operator.desk(&summary, Tab::Groups);
+    let (frame, head) = operator.desk(summary, Tab::Groups);
     let lose = match Num::of(members) {
         Num(0) => "It has no members.".to_owned(),
         some => format!("{} and stay here as users.", some.with("member leaves it", "members leave it")),
@@ -257,13 +272,18 @@ pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -
         "{lose} This cannot be taken back; if {} still knows the group, it may report an error or make it again.",
         head.idp
     );
-    html(&GroupDeletePage { frame, head, id: record.id, name: record.name, what })
+    Ok(GroupDeletePage { frame, head, id: record.id, name: record.name, what, errors })
 }
 
-/// Deletes a group.
-pub(crate) async fn delete(operator: Operator, path: web::Path<(String, String)>) -> Answer {
+/// Deletes a group, if its name was typed: there is no way back.
+pub(crate) async fn delete(operator: Operator, path: web::Path<(String, String)>, form: Form) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
+    let mut page = stake(&operator, &summary, group.clone(), Errors::default()).await?;
+    if form.text("confirm") != page.name.trim() {
+        page.errors.add("confirm", "that is not its name");
+        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
     let (caller, rt, now) =
         (operator.on(summary.endpoint.clone()), resource_type(&summary.endpoint, "Group")?, operator.now());
     operator.write(move |tx| directory::delete(tx, &caller, &rt, &group, &Precondition::None, now)).await?;

@@ -40,6 +40,7 @@ struct Job {
     name: String,
     what: &'static str,
     state: State,
+    is_on: bool,
     is_here: bool,
     holder: String,
     until: When,
@@ -47,14 +48,16 @@ struct Job {
 
 impl Job {
     fn new(lease: Lease, node: &str, now: i64) -> Self {
-        let state = if lease.until > now {
-            State::new("Has the turn", "check", Tone::Ok)
+        let is_on = lease.until > now;
+        let state = if is_on {
+            State::new("Under way", "now", Tone::Ok)
         } else {
-            State::new("Free", "ring", Tone::Calm)
+            State::new("At rest", "ring", Tone::Calm)
         };
         Self {
             what: words(&lease.name),
             state,
+            is_on,
             is_here: lease.holder == node,
             until: When::new(lease.until, now),
             name: lease.name,

@@ -161,7 +161,12 @@ impl Pager {
     /// What a search of the directory found.
     pub(crate) fn of(query: ListQuery, found: &search::Found, one: &'static str, many: &'static str) -> Self {
         let total = u64::try_from(found.total).unwrap_or(0);
-        Self { more: found.more, ..Self::new(query, total, one, many) }
+        Self::new(query, total, one, many).with_more(found.more)
+    }
+
+    /// The same, whose total may be only what a search looked at.
+    pub(crate) fn with_more(self, more: bool) -> Self {
+        Self { more, ..self }
     }
 
     /// Whether the list was searched or narrowed.

@@ -240,7 +240,7 @@ pub fn page(
     Ok((rows.into_iter().map(line).collect::<Result<_, _>>()?, next))
 }
 
-fn ids_starting_with(
+pub(super) fn ids_starting_with(
     conn: &mut Conn,
     endpoint: &EndpointId,
     rt: &ResourceType,
