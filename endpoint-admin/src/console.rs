@@ -6,7 +6,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use endpoint_store::Store;
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
-use crate::{backoff::Backoff, password::Hasher, ui::Clock};
+use crate::{backoff::Backoff, pages::system::About, password::Hasher, ui::Clock};
 
 /// The prefix of every address that is handed out, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub struct Console {
     pub(crate) backoff: Arc<Backoff>,
     pub(crate) sender: Sender,
     pub(crate) deliverer: Deliverer,
+    pub(crate) about: Arc<About>,
 }
 
 impl Console {
@@ -89,13 +90,20 @@ impl Console {
     ) -> Self {
         let own_url = public_url.clone();
         let (hasher, backoff) = (Hasher::default(), Arc::default());
-        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender, deliverer }
+        let about = Arc::default();
+        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender, deliverer, about }
     }
 
     /// The same with pages that have another prefix than the addresses for SCIM.
     #[must_use]
     pub fn reached_at(self, own_url: PublicUrl) -> Self {
         Self { own_url, ..self }
+    }
+
+    /// The same with what the page about the server shows.
+    #[must_use]
+    pub fn about(self, about: About) -> Self {
+        Self { about: Arc::new(about), ..self }
     }
 
     /// What hashes passwords here, for whoever else in the process has to: one bound for all.

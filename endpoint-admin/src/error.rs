@@ -77,7 +77,7 @@ impl PageError {
             Self::SignIn { .. } => "Nothing was changed. Sign in, and send the form again.".into(),
             Self::Forbidden(text) | Self::NotFound(text) | Self::Bad(text) | Self::Refused(text) => capitalise(text),
             Self::Forged => "It was opened before you last signed in, or it comes from another site. Nothing was changed. \
-                             Open the page again and repeat what you did."
+                             Go back, load the page again, and repeat what you did."
                 .into(),
             Self::TooLarge { limit } => format!("This form may have {} KiB. Nothing was changed.", limit / 1024),
             Self::Busy => {
@@ -86,7 +86,7 @@ impl PageError {
             Self::Unavailable(_) => {
                 "Nothing was half done. Wait a moment and try again; if it stays like this, look at the server's log.".into()
             }
-            Self::Internal(_) => "Nothing was half done. The server's log has the details under the number below.".into(),
+            Self::Internal(_) => "Nothing was half done, and it is no fault of yours. Try again in a moment; if it stays like this, the number below leads whoever runs the server to the details.".into(),
         }
     }
 

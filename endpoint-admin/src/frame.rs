@@ -85,6 +85,8 @@ pub(crate) enum Section {
     Operators,
     /// Who did what.
     Audit,
+    /// How the server itself is doing.
+    System,
     /// The account of whoever is signed in.
     Account,
     /// Everything else.
@@ -114,6 +116,11 @@ impl Section {
     }
 
     /// For the navigation.
+    pub(crate) fn is_system(&self) -> bool {
+        *self == Self::System
+    }
+
+    /// For the navigation.
     pub(crate) fn is_account(&self) -> bool {
         *self == Self::Account
     }
@@ -134,6 +141,11 @@ impl Who {
     /// Whether the page about operators is shown.
     pub(crate) fn may_people(&self) -> bool {
         self.role.may(Act::People)
+    }
+
+    /// Whether the page about the server is shown.
+    pub(crate) fn may_system(&self) -> bool {
+        self.role.may(Act::System)
     }
 
     /// Whether anything may be changed; forms are left out otherwise, and refused by the gate.
@@ -179,72 +191,93 @@ impl Frame {
     }
 }
 
-/// The pages of one endpoint.
+/// What the pages of one endpoint are about; the navigation shows them in these groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tab {
-    /// Values to paste, steps, what arrived.
-    Connect,
-    /// Bearer tokens.
-    Tokens,
-    /// The directory's users.
-    Users,
-    /// The directory's groups.
-    Groups,
-    /// The applications behind it.
-    Targets,
-    /// What was noticed in the traffic.
-    Evidence,
-    /// Where events are sent to.
-    Webhooks,
-    /// Resource types, extensions.
-    Schema,
-    /// Policies, name, danger zone.
-    Settings,
+pub(crate) enum Group {
+    /// How the identity provider gets in.
+    SetUp,
+    /// Who is in it.
+    Directory,
+    /// What comes in.
+    Traffic,
+    /// What goes out.
+    Onward,
+    /// By which rules.
+    Rules,
 }
 
-impl Tab {
-    /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Connect,
-        Self::Tokens,
-        Self::Users,
-        Self::Groups,
-        Self::Targets,
-        Self::Evidence,
-        Self::Webhooks,
-        Self::Schema,
-        Self::Settings,
-    ];
-
-    /// The last segment of its address.
-    pub(crate) fn path(&self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Tokens => "tokens",
-            Self::Users => "users",
-            Self::Groups => "groups",
-            Self::Targets => "targets",
-            Self::Evidence => "evidence",
-            Self::Webhooks => "webhooks",
-            Self::Schema => "schema",
-            Self::Settings => "settings",
-        }
-    }
+impl Group {
+    /// In the order of the navigation.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::SetUp, Self::Directory, Self::Traffic, Self::Onward, Self::Rules];
 
     /// Its word.
     pub(crate) fn label(&self) -> &'static str {
         match self {
-            Self::Connect => "Connect",
-            Self::Tokens => "Tokens",
-            Self::Users => "Users",
-            Self::Groups => "Groups",
-            Self::Targets => "Targets",
-            Self::Evidence => "Evidence",
-            Self::Webhooks => "Webhooks",
-            Self::Schema => "Schema",
-            Self::Settings => "Settings",
+            Self::SetUp => "Set up",
+            Self::Directory => "Directory",
+            Self::Traffic => "Traffic",
+            Self::Onward => "Onward",
+            Self::Rules => "Rules",
         }
     }
+
+    /// Its pages.
+    pub(crate) fn tabs(self) -> impl Iterator<Item = Tab> {
+        Tab::ALL.iter().copied().filter(move |tab| tab.group() == self)
+    }
+}
+
+/// Writes [`Tab`] from one line per page: name, group, last segment of the address, word.
+macro_rules! tabs {
+    ($($(#[$about:meta])* $name:ident, $group:ident, $path:literal, $label:literal;)+) => {
+        /// The pages of one endpoint.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Tab {
+            $($(#[$about])* $name,)+
+        }
+
+        impl Tab {
+            /// In the order of the navigation.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// What it is about.
+            pub(crate) fn group(&self) -> Group {
+                match self { $(Self::$name => Group::$group,)+ }
+            }
+
+            /// The last segment of its address.
+            pub(crate) fn path(&self) -> &'static str {
+                match self { $(Self::$name => $path,)+ }
+            }
+
+            /// Its word.
+            pub(crate) fn label(&self) -> &'static str {
+                match self { $(Self::$name => $label,)+ }
+            }
+        }
+    };
+}
+
+tabs! {
+    /// Values to paste, steps, what arrived.
+    Connect, SetUp, "connect", "Connect";
+    /// Bearer tokens.
+    Tokens, SetUp, "tokens", "Tokens";
+    /// The directory's users.
+    Users, Directory, "users", "Users";
+    /// The directory's groups.
+    Groups, Directory, "groups", "Groups";
+    /// What was noticed in the traffic.
+    Evidence, Traffic, "evidence", "Evidence";
+    /// The applications behind it.
+    Targets, Onward, "targets", "Targets";
+    /// Where events are sent to.
+    Webhooks, Onward, "webhooks", "Webhooks";
+    /// Resource types, extensions.
+    Schema, Rules, "schema", "Schema";
+    /// Policies, name, danger zone.
+    Settings, Rules, "settings", "Settings";
 }
 
 /// The head of every page of one endpoint.
@@ -294,6 +327,16 @@ impl Head {
             Tab::Groups => Some(self.groups),
             _ => None,
         }
+    }
+
+    /// Where a list of this endpoint is to be had as a file.
+    pub(crate) fn files(&self, list: &str) -> String {
+        format!("/admin/endpoints/{}/files/{list}", self.slug)
+    }
+
+    /// The same for a list that belongs to one thing.
+    pub(crate) fn files_of(&self, list: &str, id: &str) -> String {
+        format!("/admin/endpoints/{}/files/{list}/{id}", self.slug)
     }
 
     /// The identity provider's name inside a sentence.

@@ -23,6 +23,7 @@ mod frame;
 mod gate;
 mod guest;
 mod guides;
+pub mod list_file;
 mod pages;
 pub mod password;
 mod routes;
@@ -30,6 +31,7 @@ mod session;
 mod ui;
 
 pub use console::{ClientAddress, Console, PublicUrl, RequestId};
+pub use pages::system::{About, Limit};
 pub use routes::{Access, Method, ROUTES, Route, configure, configure_guests};
 pub use ui::Clock;
 

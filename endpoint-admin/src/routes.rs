@@ -18,9 +18,10 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate::{self, Rules},
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
-        networks, new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor,
-        settings, sign_in_code, target, targets, tokens, user, users, webhook, webhooks,
+        account, api_keys, audit, bin, connect, copies, evidence, files, group, groups, guest_links,
+        guest_pages, networks, new_endpoint, operators, outside, overview, own_password, rotation, schema,
+        second_factor, settings, sign_in_code, system, target, targets, tokens, user, users, webhook,
+        webhooks,
     },
 };
 
@@ -58,6 +59,8 @@ pub enum Access {
     SelfService,
     /// Whoever is signed in and may manage operators, also to read.
     People,
+    /// Whoever is signed in and may see how the server itself is doing.
+    System,
     /// Whoever opened a set-up link in this browser, for its endpoint.
     Guest,
 }
@@ -70,6 +73,7 @@ impl Access {
             (Self::Session, Method::Get) | (Self::Poll, _) => Some(Act::See),
             (Self::Session, Method::Post) => Some(Act::Work),
             (Self::SelfService, _) => Some(Act::Own),
+            (Self::System, _) => Some(Act::System),
             (Self::People, _) => Some(Act::People),
         }
     }
@@ -124,7 +128,7 @@ const fn post(path: &'static str, access: Access, handler: fn() -> actix_web::Ro
     Route { method: Method::Post, path, access, sensitive: false, limit: FORM_LIMIT, handler }
 }
 
-use Access::{Guest, People, Poll, Public, SelfService, Session, SetUp};
+use Access::{Guest, People, Poll, Public, SelfService, Session, SetUp, System};
 
 /// The table.
 #[rustfmt::skip]
@@ -165,6 +169,9 @@ pub const ROUTES: &[Route] = &[
     post("/admin/operators/{operator}/reset-second-factor", People, || web::to(operators::reset_second_factor)).sensitive(),
     post("/admin/operators/{operator}/sign-out", People, || web::to(operators::sign_out)).sensitive(),
     get ("/admin/", Session, || web::to(overview::show)),
+    get ("/admin/system", System, || web::to(system::show)),
+    get ("/admin/files/operators", People, || web::to(files::operators)),
+    get ("/admin/files/bin", Session, || web::to(files::bin)),
     get ("/admin/audit", Session, || web::to(audit::show)),
     get ("/admin/audit/file", Session, || web::to(audit::file)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
@@ -200,6 +207,12 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/groups/{id}/members/remove", Session, || web::to(group::remove)),
     get ("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::ask)),
     post("/admin/endpoints/{slug}/groups/{id}/delete", Session, || web::to(group::delete)),
+    get ("/admin/endpoints/{slug}/files/users", Session, || web::to(files::users)),
+    get ("/admin/endpoints/{slug}/files/groups", Session, || web::to(files::groups)),
+    get ("/admin/endpoints/{slug}/files/groups/{id}", Session, || web::to(files::members)),
+    get ("/admin/endpoints/{slug}/files/tokens", Session, || web::to(files::tokens)),
+    get ("/admin/endpoints/{slug}/files/targets", Session, || web::to(files::targets)),
+    get ("/admin/endpoints/{slug}/files/webhooks/{webhook}", Session, || web::to(files::deliveries)),
     get ("/admin/endpoints/{slug}/targets", Session, || web::to(targets::show)),
     post("/admin/endpoints/{slug}/targets", Session, || web::to(targets::add)).sensitive(),
     get ("/admin/endpoints/{slug}/targets/{target}", Session, || web::to(target::show)),

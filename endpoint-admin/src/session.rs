@@ -307,7 +307,9 @@ impl Operator {
 }
 
 fn no_endpoint(slug: &str) -> PageError {
-    PageError::NotFound(format!("No endpoint has the address “{slug}”"))
+    PageError::NotFound(format!(
+        "No endpoint has the address “{slug}”. It may be mistyped, be in the bin, or belong to a tenant that you do not see"
+    ))
 }
 
 impl FromRequest for Operator {

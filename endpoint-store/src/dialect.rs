@@ -241,6 +241,15 @@ where
     on_each!(conn, c => statement.internal_load(c)?.collect())
 }
 
+/// The condition of the index of those that are not in use, on a table of this name, in the very words that the index has:
+/// SQLite takes it for no others.
+pub(crate) fn not_in_use(conn: &Conn, table: &str) -> String {
+    match conn {
+        Conn::Sqlite(_) => format!("{table}.active = 0"),
+        Conn::Postgres(_) => format!("NOT {table}.active"),
+    }
+}
+
 /// Whether [`at_once`] does anything here.
 pub(crate) fn has_at_once(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgres(_))
@@ -274,6 +283,35 @@ pub(crate) fn lock_audit_head(conn: &mut Conn) -> Result<(i64, Vec<u8>), StoreEr
         Conn::Sqlite(c) => head.get_result(c)?,
         Conn::Postgres(c) => head.for_update().get_result(c)?,
     })
+}
+
+/// What the database says it is, and how many bytes it takes.
+pub(crate) fn about(conn: &mut Conn) -> Result<(String, i64), StoreError> {
+    #[derive(QueryableByName)]
+    struct About {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        version: String,
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        bytes: i64,
+    }
+    let (name, about): (_, About) = match conn {
+        Conn::Sqlite(c) => (
+            "SQLite",
+            diesel::sql_query(
+                "SELECT sqlite_version() AS version, page_count * page_size AS bytes \
+                 FROM pragma_page_count(), pragma_page_size()",
+            )
+            .get_result(c)?,
+        ),
+        Conn::Postgres(c) => (
+            "PostgreSQL",
+            diesel::sql_query(
+                "SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes",
+            )
+            .get_result(c)?,
+        ),
+    };
+    Ok((format!("{name} {}", about.version), about.bytes))
 }
 
 /// What the database itself says about its health; empty when sound.

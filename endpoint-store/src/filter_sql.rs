@@ -220,7 +220,13 @@ impl Index<'_> {
         let all = ids_of(self.endpoint, self.rt).limit(limit);
         let ids = match active {
             // A condition without variable, as the index has it.
-            false => all.filter(diesel::dsl::not(resources::active)).load(self.conn)?,
+            false => {
+                let idle = diesel::dsl::sql::<diesel::sql_types::Bool>(&crate::dialect::not_in_use(
+                    self.conn,
+                    "resources",
+                ));
+                all.filter(idle).load(self.conn)?
+            }
             true => all.filter(resources::active.eq(true)).load(self.conn)?,
         };
         // Without the attribute a resource is in use, but has no value that were equal.

@@ -33,6 +33,8 @@ pub struct OfEndpoint {
 /// All of them.
 #[derive(Debug, Clone)]
 pub struct Gauges {
+    /// Database statements that were run since the start.
+    pub statements: u64,
     /// Writes that are under way or wait for their turn.
     pub writes: usize,
     /// How many endpoints are in each state.
@@ -68,6 +70,7 @@ pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, 
         OfEndpoint { endpoint, oldest_token: oldest, next_expiry, last_change }
     });
     Ok(Gauges {
+        statements: store.statements(),
         writes: store.writes_waiting(),
         endpoints,
         connections: store.connections(),

@@ -42,6 +42,7 @@ mod server_keys;
 pub mod sessions;
 pub mod settings;
 mod statements;
+pub mod system;
 pub mod targets;
 pub mod tokens;
 mod totp;
@@ -356,6 +357,16 @@ impl Store {
             Writes::Grouped(_) => vec![of("read", &self.0.readers)],
             Writes::Pooled(writers) => vec![of("read", &self.0.readers), of("write", writers)],
         }
+    }
+
+    /// Database statements that were run since the start, those of SQLite's one writer not counted.
+    pub fn statements(&self) -> u64 {
+        self.0.readers.statements()
+    }
+
+    /// Which database it is; shown without what is secret in its address.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.0.url
     }
 
     /// Endpoints and tokens in memory.

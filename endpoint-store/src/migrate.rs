@@ -35,6 +35,17 @@ pub(crate) fn is_older(conn: &mut Conn) -> Result<bool, StoreError> {
     Ok(pending > 0)
 }
 
+/// The versions that were applied, the oldest first.
+pub(crate) fn applied(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+    let applied = match conn {
+        Conn::Sqlite(c) => c.applied_migrations(),
+        Conn::Postgres(c) => c.applied_migrations(),
+    };
+    let mut versions: Vec<String> = applied.map_err(|e| sort(&*e))?.iter().map(ToString::to_string).collect();
+    versions.sort();
+    Ok(versions)
+}
+
 fn apply<DB: Backend>(
     conn: &mut impl MigrationHarness<DB>,
     source: EmbeddedMigrations,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Connection as _, Instrumentation, InstrumentationEvent, SimpleConnection};
 
 use crate::conn::{Conn, DatabaseUrl};
 use crate::error::StoreError;
@@ -36,6 +36,19 @@ pub(crate) struct Health {
     closed: AtomicBool,
     /// Connections that are open or being opened.
     open: AtomicUsize,
+    /// Statements that were run on connections of these pools.
+    statements: Arc<AtomicU64>,
+}
+
+/// Counts the statements of one connection.
+struct Counting(Arc<AtomicU64>);
+
+impl Instrumentation for Counting {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Health {
@@ -103,7 +116,10 @@ impl r2d2::ManageConnection for Manager {
             return Err(StoreError::Unavailable("the store is closed".into()));
         }
         let epoch = self.health.epoch.load(Ordering::Acquire);
-        let opened = (self.open)(&self.url);
+        let opened = (self.open)(&self.url).map(|mut conn| {
+            conn.set_instrumentation(Counting(self.health.statements.clone()));
+            conn
+        });
         self.health.away.store(opened.is_err(), Ordering::Release);
         Ok(Kept { conn: opened?, epoch, used: Instant::now(), _counted: counted })
     }
@@ -177,6 +193,11 @@ impl Pool {
         let state = self.pool.state();
         let number = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         (number(state.connections), number(state.connections.saturating_sub(state.idle_connections)))
+    }
+
+    /// Statements that were run on connections of this pool and those that share its health.
+    pub(crate) fn statements(&self) -> u64 {
+        self.health.statements.load(Ordering::Relaxed)
     }
 
     /// Works with a connection, waiting for one if all are in use.

@@ -11,6 +11,7 @@ use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
+use crate::about::about;
 use crate::api::{self, Api};
 use crate::config::{Config, Tls};
 use crate::limits::{FailingAddresses, RateLimits};
@@ -77,6 +78,8 @@ pub struct App {
     clock: Clock,
     sender: Sender,
     traces: Option<Traces>,
+    /// This process, among those that share the database.
+    holder: String,
 }
 
 /// Stops a running [`App`].
@@ -129,6 +132,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     deliverer.refresh().await.map_err(failed)?;
     let secure = public_url.is_https() || config.tls.is_some();
     let sender = Sender::new(config.webhook_allow_private);
+    let holder = jobs::holder();
     let console = Console::new(
         store.clone(),
         public_url.clone(),
@@ -136,7 +140,8 @@ pub async fn build(config: Config) -> Result<App, StartError> {
         secure,
         (sender.clone(), deliverer.clone()),
     )
-    .reached_at(PublicUrl::new(&console_base));
+    .reached_at(PublicUrl::new(&console_base))
+    .about(about(&config, &holder));
     let counted = Counted {
         store: store.clone(),
         metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
@@ -195,6 +200,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
         sender,
         deliverer,
         traces,
+        holder,
     })
 }
 
@@ -232,7 +238,7 @@ impl App {
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
         let ticking = actix_web::rt::spawn(tick(self.counted.clone()));
-        let holder = jobs::holder();
+        let holder = self.holder;
         let work = jobs::run(self.store.clone(), self.clock, self.sender, holder.clone());
         let working = actix_web::rt::spawn(work);
         let delivering = actix_web::rt::spawn(self.deliverer.run());

@@ -2,6 +2,7 @@
 //!
 //! [`build`] makes the whole server from its [`Config`]; `main` and the tests start the same one.
 
+mod about;
 pub mod api;
 mod app;
 pub mod cli;

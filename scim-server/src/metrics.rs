@@ -251,6 +251,10 @@ fn render_gauges(gauges: &Gauges, addresses: usize, now: i64) -> Result<String, 
         describe_gauge!("scim_feed_waiting", "Readers of the change feed that wait for the next change.");
         describe_gauge!("scim_build_info", "Always 1; which version this is.");
         describe_gauge!("scim_writes_waiting", "Writes that are under way or wait for their turn.");
+        describe_counter!(
+            "scim_database_statements_total",
+            "Statements that this process ran on the database, those of SQLite's one writer not counted."
+        );
         describe_gauge!(
             "scim_addresses_waiting",
             "Addresses that are told to wait because of wrong credentials."
@@ -267,6 +271,7 @@ fn render_gauges(gauges: &Gauges, addresses: usize, now: i64) -> Result<String, 
             "Time until an endpoint's next live token expires."
         );
         describe_gauge!("scim_change_log_head", "Number of an endpoint's last change.");
+        counter!("scim_database_statements_total").absolute(gauges.statements);
         gauge!("scim_writes_waiting").set(gauges.writes as f64);
         gauge!("scim_addresses_waiting").set(addresses as f64);
         gauge!("scim_feed_waiting").set(gauges.feed_waiting as f64);

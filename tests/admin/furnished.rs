@@ -100,19 +100,21 @@ impl Furnished {
             | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
             "/account" => vec![("account", at(""))],
-            "/operators" => vec![("operators", at(""))],
+            "/operators" => vec![("operators", at("")), ("operators-search", search("q=nobody"))],
             "/operators/{operator}" => vec![
                 ("operator", at("")),
                 ("operator-me", route.replace("{operator}", &furniture.owner)),
                 ("operator-invited", route.replace("{operator}", "ines")),
             ],
+            "/system" => vec![("system", at(""))],
             "/audit" => vec![
                 ("audit", at("")),
                 ("audit-verified", search("verify=1&action=token.issue")),
                 ("audit-none", search("q=nothing+like+that&from=2026-01-01&to=2099-12-31")),
             ],
-            // A file.
+            // Files.
             "/audit/file" => vec![],
+            files if files.contains("/files/") => vec![],
             "/" => vec![
                 ("overview", at("")),
                 ("overview-search", search("q=nothing")),
@@ -140,6 +142,8 @@ impl Furnished {
                 ("users", at("")),
                 ("users-page-2", search("page=2&sort=-name")),
                 ("users-search", search("q=nothing")),
+                ("users-found", search("q=user0&sort=-changed")),
+                ("users-inactive", search("state=inactive")),
                 ("users-none", of(foreign)),
             ],
             "/endpoints/{slug}/users/{id}" => {
@@ -148,13 +152,20 @@ impl Furnished {
             "/endpoints/{slug}/groups" => {
                 vec![("groups", at("")), ("groups-search", search("q=nothing")), ("groups-none", of(foreign))]
             }
-            "/endpoints/{slug}/groups/{id}" => vec![("group", at(group)), ("group-empty", at(empty_group))],
+            "/endpoints/{slug}/groups/{id}" => vec![
+                ("group", at(group)),
+                ("group-empty", at(empty_group)),
+                ("group-found", format!("{}?q=user0", at(group))),
+                ("group-search", format!("{}?q=nothing", at(group))),
+            ],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
             "/endpoints/{slug}/targets" => vec![("targets", at("")), ("targets-none", of(foreign))],
             "/endpoints/{slug}/targets/{target}" => vec![("target", at(""))],
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
             "/endpoints/{slug}/webhooks" => vec![("webhooks", at("")), ("webhooks-none", of(foreign))],
-            "/endpoints/{slug}/webhooks/{webhook}" => vec![("webhook", at(""))],
+            "/endpoints/{slug}/webhooks/{webhook}" => {
+                vec![("webhook", at("")), ("webhook-none", search("state=delivered&before=1.1.1"))]
+            }
             "/endpoints/{slug}/schema" => vec![
                 ("schema", at("")),
                 ("schema-none", of(foreign)),

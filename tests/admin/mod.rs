@@ -1,7 +1,10 @@
 //! The console in a browser, with and without its scripts.
 
+mod budget;
 mod copies;
 mod furnished;
+mod gallery;
+mod keyboard;
 mod pages;
 mod people;
 mod rotation;

@@ -117,7 +117,7 @@ fn tokens_in(page: &Page) -> Vec<String> {
     found
 }
 
-const SIGNED_IN: [Access; 3] = [Access::Session, Access::SelfService, Access::People];
+const SIGNED_IN: [Access; 4] = [Access::Session, Access::SelfService, Access::System, Access::People];
 
 both! {
     async fn a_form_without_the_token_of_the_session_is_refused(app: &App) {

@@ -10,6 +10,7 @@ mod cli_schema;
 mod cli_token;
 mod confirm;
 mod console;
+mod files;
 mod flood;
 mod floors;
 mod forms;

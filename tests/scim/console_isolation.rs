@@ -180,7 +180,7 @@ both! {
                 assert!(answer.status < 500, "{what}: {answer:#}");
                 match route.access {
                     Access::Public => {}
-                    Access::SetUp | Access::Session | Access::Poll | Access::SelfService | Access::People | Access::Guest => {
+                    Access::SetUp | Access::Session | Access::Poll | Access::SelfService | Access::System | Access::People | Access::Guest => {
                         assert!(answer.status >= 300, "{what}: {answer:#}");
                         let leads_in =
                             answer.header("location").is_some_and(|to| !to.contains("/admin/sign-in"));
@@ -205,7 +205,7 @@ both! {
             let request = with(&scene.example(route, &app.console()), Some(&cookie));
             let answer = send(app.address(), &request).await;
             match route.access {
-                Access::Session | Access::Poll | Access::People => {
+                Access::Session | Access::Poll | Access::System | Access::People => {
                     // A door leads on to one of its rooms.
                     let inside = answer.header("location").is_some_and(|to| to.contains(&scene.slug));
                     assert!(answer.status == 200 || inside, "{route:?}: {answer:#}");
@@ -228,7 +228,7 @@ both! {
                 .header("Origin", "https://evil.example")
                 .header("Sec-Fetch-Site", "cross-site");
             match route.access {
-                Access::Session | Access::Poll | Access::SelfService | Access::People | Access::Guest => {
+                Access::Session | Access::Poll | Access::SelfService | Access::System | Access::People | Access::Guest => {
                     for forged in [with(&request, Some(&cookie)), with(&elsewhere, Some(&cookie))] {
                         let answer = send(app.address(), &forged).await;
                         assert!((400..500).contains(&answer.status), "{route:?}: {answer:#}");
@@ -248,7 +248,7 @@ both! {
     async fn a_bearer_token_is_no_session_and_a_session_no_bearer_token(app: &App) {
         let scene = Scene::new(app).await;
         let cookie = cookie(&sign_in(app).await);
-        for route in ROUTES.iter().filter(|route| [Access::Session, Access::People].contains(&route.access)) {
+        for route in ROUTES.iter().filter(|route| [Access::Session, Access::System, Access::People].contains(&route.access)) {
             let request = scene.example(route, &app.console()).bearer(&app.furniture().onelogin.token);
             let answer = send(app.address(), &request).await;
             scene.leaks_nothing(app, &answer, &format!("{route:?}"));

@@ -24,6 +24,16 @@ const WIDTHS: [u32; 2] = [1280, 400];
 /// What a page must hold for everybody, as a list of sentences about what it does not.
 const AUDIT: &str = include_str!("../fixtures/audit.js");
 
+/// The tags of axe-core's rules: WCAG 2.2 to level AA, and what is good practice beyond.
+const RULES: &str = r#"["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]"#;
+
+/// Runs axe-core, and gives a sentence for each place that breaks a rule.
+const AXE: &str = "const [tags, done] = [arguments[0], arguments[arguments.length - 1]]; \
+    axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']}).then( \
+    found => done(found.violations.flatMap(rule => rule.nodes.map(node => \
+    `axe ${rule.id}: ${rule.help}: ${node.html.slice(0, 200)} ${node.any.concat(node.all, node.none).map(c => c.message).join('; ')}`))), \
+    error => done([`axe failed: ${error}`]))";
+
 /// A browser of a test's own: fresh profile, no other windows.
 pub(crate) struct Browser {
     pub(crate) client: Client,
@@ -32,6 +42,8 @@ pub(crate) struct Browser {
     session: String,
     /// What was wrong with a page that was looked at, a line each.
     pub(crate) faults: Vec<String>,
+    /// Whether axe-core is in every page that is opened.
+    pub(crate) has_axe: bool,
     _profile: TempDir,
 }
 
@@ -48,7 +60,12 @@ impl Browser {
         let profile = tempfile::Builder::new().prefix("scim-browser-").tempdir().expect("a temporary folder");
         let client = connect(address, profile.path()).await;
         let session = client.session_id().await.expect("a session").expect("a session");
-        let browser = Self { client, driver, address, session, faults: Vec::new(), _profile: profile };
+        let axe = axe();
+        let (faults, has_axe) = (Vec::new(), axe.is_some());
+        let browser = Self { client, driver, address, session, faults, has_axe, _profile: profile };
+        if let Some(axe) = axe {
+            browser.cdp("Page.addScriptToEvaluateOnNewDocument", &json!({"source": axe}));
+        }
         browser.set_width(WIDTHS[0]);
         Some(browser)
     }
@@ -181,7 +198,9 @@ impl Browser {
     }
 
     /// From the next page on none of the console's scripts run.
-    pub(crate) fn without_scripts(&self) {
+    pub(crate) fn without_scripts(&mut self) {
+        // It is one of those that do not run.
+        self.has_axe = false;
         self.cdp("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
     }
 
@@ -214,6 +233,29 @@ impl Browser {
         let (faults, path) = (self.script(AUDIT).await, self.path().await);
         let faults = faults.as_array().expect("the audit returns a list").clone();
         self.faults.extend(faults.iter().map(|fault| format!("{place} ({path}): {fault}")));
+        if self.has_axe {
+            let tags = serde_json::from_str(RULES).expect("a list");
+            let found = self.client.execute_async(AXE, vec![tags]).await;
+            let found = found.unwrap_or_else(|error| panic!("axe-core on {path}: {error}"));
+            let found = found.as_array().expect("a list").clone();
+            self.faults.extend(found.iter().map(|fault| format!("{place} ({path}): {fault}")));
+        }
+    }
+
+    /// Presses the key that moves the focus.
+    pub(crate) fn press_tab(&self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9});
+            self.cdp("Input.dispatchKeyEvent", &key);
+        }
+    }
+
+    /// Presses the key that follows a link or presses a button.
+    pub(crate) fn press_enter(&self) {
+        for kind in ["keyDown", "keyUp"] {
+            let key = json!({"type": kind, "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13});
+            self.cdp("Input.dispatchKeyEvent", &key);
+        }
     }
 
     async fn picture(&self, name: &str) {
@@ -364,6 +406,26 @@ fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
+}
+
+/// The code of axe-core, which audits pages; it is fetched, and no part of this repository. Where it is not, says so (a
+/// failure with `REQUIRE_AXE=1`).
+fn axe() -> Option<String> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
+    let file = std::env::var_os("AXE_CORE")
+        .map_or_else(|| target.join("axe/node_modules/axe-core/axe.min.js"), PathBuf::from);
+    match std::fs::read_to_string(&file) {
+        Ok(code) => Some(code),
+        Err(error) => {
+            let reason = format!(
+                "no axe-core at {} ({error}); get it with: npm install --prefix target/axe axe-core",
+                file.display()
+            );
+            assert!(!required("REQUIRE_AXE"), "axe-core is required here: {reason}");
+            println!("skipped: {reason}");
+            None
+        }
+    }
 }
 
 fn screenshots() -> PathBuf {

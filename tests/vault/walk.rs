@@ -92,7 +92,11 @@ both! {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let page = console.visit(&at).await;
-        let gone = console.submit(&page, &page.form_with(&format!("{target}/remove"))).await;
+        let form = page.form_with(&format!("{target}/remove"));
+        let refused = console.submit(&page, &form).await;
+        assert!(refused.text().contains("that is not its address"), "{}", refused.text());
+        let url = text(&listed(app, &endpoint).await["url"]);
+        let gone = console.submit(&page, &form.with("confirm", &url)).await;
         assert!(gone.text().contains("The target is removed"), "{}", gone.text());
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     frame::{Frame, Head, Tab},
     pages::{Answer, html},
     session::Operator,
-    ui::{State, Tone},
+    ui::{Num, State, Tone},
 };
 
 /// A tolerance that was needed.
@@ -54,7 +54,12 @@ struct EvidencePage {
     callers: Vec<Caller>,
     rules: Vec<UsedRule>,
     dropped: Vec<Dropped>,
+    /// How many more there are.
+    pub(crate) more_dropped: Option<String>,
 }
+
+/// Names that were left out, on the page.
+const DROPPED: usize = 50;
 
 /// The page.
 pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer {
@@ -72,9 +77,12 @@ pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer 
             Observed::Dropped(path) => dropped.push(left_out(endpoint, path, one, seen)),
         }
     }
+    let more = dropped.len().saturating_sub(DROPPED);
+    dropped.truncate(DROPPED);
+    let more_dropped = (more > 0).then(|| Num(more as u64).with("other name", "other names"));
     let (frame, head) = operator.desk(&summary, Tab::Evidence);
     let likeness = Likeness::of(endpoint.idp, &noticed, now);
-    html(&EvidencePage { frame, head, likeness, callers, rules, dropped })
+    html(&EvidencePage { frame, head, likeness, callers, rules, dropped, more_dropped })
 }
 
 fn caller(own: Idp, idp: Idp, noticed: Noticed) -> Caller {

@@ -4,13 +4,13 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{
     Caller, StoreError, Tx,
-    directory::{Record, by_hand, members, search},
+    directory::{Record, by_hand, members, search, search::Selection},
     endpoints::EndpointSummary,
 };
 
 use super::{
     facts::{self, Fact},
-    history::{self, Event},
+    history::{self, History},
     users::UserRow,
 };
 use crate::{
@@ -62,7 +62,7 @@ pub(crate) struct GroupPage {
     pub(crate) candidates: Vec<UserRow>,
     pub(crate) typed: String,
     pub(crate) new_name: String,
-    pub(crate) history: Vec<Event>,
+    pub(crate) history: History,
     pub(crate) errors: Errors,
 }
 
@@ -74,15 +74,21 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
 }
 
 async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Result<GroupPage, PageError> {
-    let (rt, users) = (resource_type(&summary.endpoint, "Group")?, resource_type(&summary.endpoint, "User")?);
+    let rt = resource_type(&summary.endpoint, "Group")?;
     let (id, group, now) = (summary.endpoint.id.clone(), group.to_owned(), operator.now());
     let query = ListQuery::parse(operator.query());
-    let (offset, limit) = query.window();
-    let (record, (links, total), history) = operator
+    let ((offset, limit), before) = (query.window(), history::asked(operator.query()));
+    let (users, text) = (resource_type(&summary.endpoint, "User")?, query.search.clone());
+    let (record, (links, total, more), history) = operator
         .read(move |conn| {
             let record = search::find(conn, &id, &rt, &group)?;
-            let members = members::page(conn, &id, &group, offset, limit)?;
-            Ok((record, members, history::of(conn, &id, &group, &users, now)?))
+            let members = if text.is_empty() {
+                let (links, total) = members::page(conn, &id, &group, offset, limit)?;
+                (links, total, false)
+            } else {
+                members::found(conn, &id, &group, (&users, &text), (offset, limit))?
+            };
+            Ok((record, members, history::of(conn, &id, &group, before, now)?))
         })
         .await?;
     let members = links.into_iter().map(|link| MemberRow {
@@ -98,7 +104,7 @@ async fn page(operator: &Operator, summary: &EndpointSummary, group: &str) -> Re
         new_name: record.name.clone(),
         group: GroupView::new(&record, now)?,
         members: members.collect(),
-        list: Pager::new(query, u64::try_from(total).unwrap_or(0), "member", "members"),
+        list: Pager::new(query, u64::try_from(total).unwrap_or(0), "member", "members").with_more(more),
         candidates: Vec::new(),
         typed: String::new(),
         history,
@@ -188,7 +194,7 @@ async fn whom(
             if let Some(exact) = search::by_unique_name(conn, &id, &rt, &name)? {
                 return Ok((Some(exact), Vec::new()));
             }
-            let found = search::search(conn, &id, &rt, &name, search::Order::Ascending, (0, CANDIDATES))?;
+            let found = search::search(conn, &id, &rt, &Selection::of(&name), (0, CANDIDATES))?;
             let visible = found.lines.into_iter().filter(|line| !line.hidden);
             Ok((None, visible.map(|line| UserRow::new(line, now)).collect()))
         })
@@ -220,20 +226,29 @@ pub(crate) struct GroupDeletePage {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) what: String,
+    pub(crate) errors: Errors,
 }
 
 /// Says what is at stake before a group is deleted.
 pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
-    let (id, rt, wanted) =
-        (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "Group")?, group.clone());
+    html(&stake(&operator, &summary, group, Errors::default()).await?)
+}
+
+async fn stake(
+    operator: &Operator,
+    summary: &EndpointSummary,
+    wanted: String,
+    errors: Errors,
+) -> Result<GroupDeletePage, PageError> {
+    let (id, rt) = (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "Group")?);
     let (record, members) = operator
         .read(move |conn| {
             Ok((search::find(conn, &id, &rt, &wanted)?, search::member_count(conn, &id, &wanted)?))
         })
         .await?;
-    let (frame, head) = operator.desk(&summary, Tab::Groups);
+    let (frame, head) = operator.desk(summary, Tab::Groups);
     let lose = match Num::of(members) {
         Num(0) => "It has no members.".to_owned(),
         some => format!("{} and stay here as users.", some.with("member leaves it", "members leave it")),
@@ -242,13 +257,18 @@ pub(crate) async fn ask(operator: Operator, path: web::Path<(String, String)>) -
         "{lose} This cannot be taken back; if {} still knows the group, it may report an error or make it again.",
         head.idp
     );
-    html(&GroupDeletePage { frame, head, id: record.id, name: record.name, what })
+    Ok(GroupDeletePage { frame, head, id: record.id, name: record.name, what, errors })
 }
 
-/// Deletes a group.
-pub(crate) async fn delete(operator: Operator, path: web::Path<(String, String)>) -> Answer {
+/// Deletes a group, if its name was typed: there is no way back.
+pub(crate) async fn delete(operator: Operator, path: web::Path<(String, String)>, form: Form) -> Answer {
     let (slug, group) = path.into_inner();
     let summary = operator.endpoint(&slug).await?;
+    let mut page = stake(&operator, &summary, group.clone(), Errors::default()).await?;
+    if form.text("confirm") != page.name.trim() {
+        page.errors.add("confirm", "that is not its name");
+        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
     let (caller, now) = (operator.on(summary.endpoint.clone()), operator.now());
     operator.write(move |tx| by_hand::delete_group(tx, &caller, &group, now)).await?;
     Ok(see(format!("/admin/endpoints/{}/groups?done=group-deleted", summary.endpoint.slug)))

@@ -52,18 +52,18 @@ async fn page(
     let (id, asked, now) = (summary.endpoint.id.clone(), query.clone(), operator.now());
     let (found, counts) = operator
         .read(move |conn| {
-            let found = search::search(conn, &id, &rt, &asked.search, asked.way(), asked.window())?;
-            let counts = found.lines.iter().map(|line| search::member_count(conn, &id, &line.id));
-            let counts = counts.collect::<Result<Vec<_>, _>>()?;
+            let found = search::search(conn, &id, &rt, &asked.selection(), asked.window())?;
+            let ids: Vec<&str> = found.lines.iter().map(|line| line.id.as_str()).collect();
+            let counts = search::member_counts(conn, &id, &ids)?;
             Ok((found, counts))
         })
         .await?;
     let list = Pager::of(query, &found, "group", "groups");
-    let rows = found.lines.into_iter().zip(counts).map(|(line, members)| GroupRow {
+    let rows = found.lines.into_iter().map(|line| GroupRow {
+        members: Num::of(counts.get(&line.id).copied().unwrap_or(0)),
+        changed: When::new(line.modified_at, now),
         id: line.id,
         name: line.name,
-        members: Num::of(members),
-        changed: When::new(line.modified_at, now),
     });
     let (frame, head) = operator.desk(summary, Tab::Groups);
     Ok(GroupsPage { frame, head, rows: rows.collect(), list, name, errors })

@@ -15,7 +15,7 @@ use crate::{
     frame::{Frame, Head, Tab},
     pages::{Answer, Choice, html, html_as, see, told},
     session::Operator,
-    ui::{State, Tone, When},
+    ui::{ListQuery, Pager, State, Tone, When},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -78,6 +78,7 @@ pub(crate) struct LinksPage {
     pub(crate) head: Head,
     pub(crate) made: Option<Made>,
     pub(crate) rows: Vec<LinkRow>,
+    pub(crate) list: Pager,
     pub(crate) lives: Vec<Choice>,
     pub(crate) refusal: Option<String>,
 }
@@ -91,12 +92,14 @@ pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer 
 async fn page(operator: &Operator, summary: &EndpointSummary) -> Result<LinksPage, PageError> {
     let (id, now) = (summary.endpoint.id.clone(), operator.now());
     let links = operator.read(move |conn| guests::list(conn, &id)).await?;
+    let query = ListQuery::parse(operator.query());
     let (frame, head) = operator.desk(summary, Tab::Connect);
     Ok(LinksPage {
         frame,
         head,
         made: None,
-        rows: links.into_iter().map(|link| LinkRow::new(link, now)).collect(),
+        list: Pager::new(query.clone(), links.len() as u64, "link", "links"),
+        rows: query.slice(links.into_iter().map(|link| LinkRow::new(link, now))),
         lives: LIVES.map(|(value, label)| Choice::new(value, label, "", "72")).into(),
         refusal: None,
     })

@@ -8,13 +8,12 @@ use endpoint_store::{
     directory::search,
     endpoints::EndpointId,
 };
-use scim_core::schema::ResourceType;
 
 use super::{facts, tokens::public_id};
 use crate::ui::{Num, When};
 
 /// Changes on one page.
-const SHOWN: i64 = 50;
+const SHOWN: usize = 20;
 /// Members whose names one change lists.
 const NAMED: usize = 5;
 
@@ -34,25 +33,41 @@ pub(crate) struct Event {
     pub(crate) rows: Vec<Diff>,
 }
 
-/// The latest changes that concern a resource, newest first. `users` is the type of members.
+/// A part of a resource's history.
+#[derive(Default)]
+pub(crate) struct History {
+    pub(crate) events: Vec<Event>,
+    /// Its beginning, when this is not it.
+    pub(crate) newest: Option<String>,
+    /// What came before.
+    pub(crate) older: Option<String>,
+}
+
+/// The number before which the address asks for changes.
+pub(crate) fn asked(query: &str) -> Option<i64> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == "before").and_then(|(_, number)| number.parse().ok())
+}
+
+/// The latest changes that concern a resource, newest first, before a number.
 pub(crate) fn of(
     conn: &mut Conn,
     endpoint: &EndpointId,
     id: &str,
-    users: &ResourceType,
+    before: Option<i64>,
     now: i64,
-) -> Result<Vec<Event>, StoreError> {
-    let changes = changes::of_resource(conn, endpoint, id, SHOWN)?;
-    let mut names = HashMap::new();
-    for change in changes.iter().filter(|change| change.resource_id == id) {
-        for member in change.members.added.iter().take(NAMED).chain(change.members.removed.iter().take(NAMED))
-        {
-            if !names.contains_key(member) {
-                names.insert(member.clone(), name_of(conn, endpoint, member, users)?);
-            }
-        }
-    }
-    Ok(changes.into_iter().map(|change| event(change, id, &names, now)).collect())
+) -> Result<History, StoreError> {
+    let one_more = i64::try_from(SHOWN).unwrap_or(i64::MAX).saturating_add(1);
+    let mut changes = changes::of_resource_before(conn, endpoint, id, before.unwrap_or(i64::MAX), one_more)?;
+    let goes_on = changes.len() > SHOWN;
+    changes.truncate(SHOWN);
+    let older = changes.last().filter(|_| goes_on).map(|last| format!("?before={}#history", last.seq));
+    let own = changes.iter().filter(|change| change.resource_id == id).map(|change| &change.members);
+    let named = own.flat_map(|moved| moved.added.iter().take(NAMED).chain(moved.removed.iter().take(NAMED)));
+    let named: BTreeSet<String> = named.cloned().collect();
+    let names = search::names(conn, endpoint, &named.into_iter().collect::<Vec<_>>())?;
+    let events = changes.into_iter().map(|change| event(change, id, &names, now)).collect();
+    Ok(History { events, older, newest: before.map(|_| "?#history".to_owned()) })
 }
 
 /// How a resource that is no longer there came to its end.
@@ -76,20 +91,7 @@ pub(crate) fn end(
     }))
 }
 
-fn name_of(
-    conn: &mut Conn,
-    endpoint: &EndpointId,
-    id: &str,
-    users: &ResourceType,
-) -> Result<Option<String>, StoreError> {
-    match search::find(conn, endpoint, users, id) {
-        Ok(record) => Ok(Some(record.name)),
-        Err(StoreError::NotFound(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
-fn event(change: Change, id: &str, names: &HashMap<String, Option<String>>, now: i64) -> Event {
+fn event(change: Change, id: &str, names: &HashMap<String, String>, now: i64) -> Event {
     let own = change.resource_id == id;
     let rows = change.attributes().into_iter().filter(|_| own && change.kind != ChangeKind::Created);
     let rows: Vec<_> = rows
@@ -109,7 +111,7 @@ fn event(change: Change, id: &str, names: &HashMap<String, Option<String>>, now:
 }
 
 /// What happened to the resource itself.
-fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, Option<String>>) -> String {
+fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, String>) -> String {
     let mut words: Vec<String> = Vec::new();
     match change.kind {
         ChangeKind::Created => words.push("Created".into()),
@@ -137,11 +139,11 @@ fn own_words(change: &Change, rows: &[Diff], names: &HashMap<String, Option<Stri
     if words.is_empty() { "Changed".into() } else { words.join("; ") }
 }
 
-fn people(verb: &str, ids: &BTreeSet<String>, names: &HashMap<String, Option<String>>) -> Option<String> {
+fn people(verb: &str, ids: &BTreeSet<String>, names: &HashMap<String, String>) -> Option<String> {
     if ids.is_empty() {
         return None;
     }
-    let known: Vec<_> = ids.iter().take(NAMED).filter_map(|id| names.get(id)?.as_deref()).collect();
+    let known: Vec<_> = ids.iter().take(NAMED).filter_map(|id| names.get(id).map(String::as_str)).collect();
     let count = Num(ids.len() as u64).with("member", "members");
     let more = if ids.len() > known.len() && !known.is_empty() { ", …" } else { "" };
     Some(if known.is_empty() {

@@ -10,6 +10,7 @@ use endpoint_store::{
     operators::{self, Act, Link, Operator as Account, Reach, Role, Status},
     second_factor, sessions,
 };
+use scim_core::fold::fold;
 
 use super::account::SessionRow;
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     frame::{Frame, Section},
     pages::{Answer, Choice, html, html_as, see, told},
     session::{self, Operator},
-    ui::{Num, State, Tone, When},
+    ui::{ListQuery, Num, Order, Pager, State, Tone, When},
 };
 
 /// A line of the list.
@@ -62,6 +63,7 @@ pub(crate) struct OperatorsPage {
     pub(crate) frame: Frame,
     pub(crate) invitation: Option<Invitation>,
     pub(crate) rows: Vec<OperatorRow>,
+    pub(crate) list: Pager,
     pub(crate) name: String,
     pub(crate) roles: Vec<Choice>,
     pub(crate) acts: Vec<(&'static str, Vec<&'static str>)>,
@@ -138,10 +140,17 @@ async fn page(operator: &Operator) -> Result<OperatorsPage, PageError> {
         id: account.id,
         name: account.name,
     };
+    let query = ListQuery::parse(operator.query());
+    let text = fold(&query.search);
+    let mut found: Vec<Account> = all.into_iter().filter(|one| fold(&one.name).starts_with(&text)).collect();
+    if query.order == Order::Down {
+        found.reverse();
+    }
     Ok(OperatorsPage {
         frame: operator.frame(Section::Operators),
         invitation: None,
-        rows: all.into_iter().map(row).collect(),
+        list: Pager::new(query.clone(), found.len() as u64, "operator", "operators"),
+        rows: query.slice(found.into_iter().map(row)),
         name: String::new(),
         roles: roles(operator, Role::Operator),
         acts: Act::TABLE.iter().map(|(act, _, words)| (*words, may(*act))).collect(),

@@ -1,6 +1,6 @@
 //! Pages for those who are not signed in: the one-use set-up link, and sign-in.
 
-use actix_web::{HttpResponse, http::StatusCode, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use endpoint_store::{StoreError, Tx, audit, operators};
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ use crate::{
     frame::Frame,
     pages::{Answer, html, html_as, see, told},
     password,
-    session::{self, Visitor},
+    session::{self, Operator, Visitor, console_of},
 };
 
 /// `/` and `/admin` lead to the overview.
@@ -22,8 +22,12 @@ pub(crate) async fn home() -> HttpResponse {
 }
 
 /// Every address of the console that no page has.
-pub(crate) async fn nothing_here() -> Answer {
-    Err(PageError::not_found("No page has this address."))
+pub(crate) async fn nothing_here(request: HttpRequest) -> Answer {
+    // Whoever is signed in stays so to the eye, too.
+    if let Ok(Some(operator)) = Operator::find(&console_of(&request)?, &request, false).await {
+        request.extensions_mut().insert(operator);
+    }
+    Err(PageError::not_found("No page has this address. It may be mistyped, or be of an older release."))
 }
 
 #[derive(Template)]

@@ -118,9 +118,18 @@ pub(crate) struct TargetsPage {
     pub(crate) targets: Vec<TargetView>,
     pub(crate) clock: ClockView,
     pub(crate) look: Look,
+    /// The target whose address was not typed right.
+    pub(crate) wrong: String,
     pub(crate) kinds: &'static [kinds::Kind],
     pub(crate) typed: Typed,
     pub(crate) errors: Errors,
+}
+
+impl TargetsPage {
+    /// What the field for the address of a target that is to be removed is called.
+    pub(crate) fn confirm_id(&self, target: &str) -> String {
+        format!("confirm-{target}")
+    }
 }
 
 /// What was typed into the form for a new target; never the password.
@@ -193,7 +202,8 @@ async fn page(
         is_late: figures.late > 0,
         open: figures.open.into_iter().map(|(id, name, began)| (id, name, When::new(began, now))).collect(),
     };
-    Ok(TargetsPage { frame, head, targets, clock, look, kinds: kinds::KINDS, typed, errors })
+    let wrong = String::new();
+    Ok(TargetsPage { frame, head, targets, clock, look, wrong, kinds: kinds::KINDS, typed, errors })
 }
 
 /// Adds a target.
@@ -290,10 +300,17 @@ pub(crate) async fn retry(operator: Operator, path: web::Path<(String, String)>,
     Ok(see(back))
 }
 
-/// Takes a target away.
-pub(crate) async fn remove(operator: Operator, path: web::Path<(String, String)>) -> Answer {
+/// Takes a target away, if its address was typed: its password is forgotten.
+pub(crate) async fn remove(operator: Operator, path: web::Path<(String, String)>, form: Form) -> Answer {
     let (slug, target) = path.into_inner();
-    let endpoint = operator.endpoint(&slug).await?.endpoint;
+    let summary = operator.endpoint(&slug).await?;
+    let (id, wanted) = (summary.endpoint.id.clone(), target.clone());
+    let found = operator.read(move |conn| targets::find(conn, &id, &wanted)).await?;
+    if form.text("confirm") != found.url.trim() {
+        let page = page(&operator, &summary, Look::Nothing, Typed::default(), Errors::default()).await?;
+        return html_as(StatusCode::UNPROCESSABLE_ENTITY, &TargetsPage { wrong: target, ..page });
+    }
+    let endpoint = summary.endpoint;
     let (actor, now) = (operator.actor(), operator.now());
     operator.write(move |tx| targets::remove(tx, &endpoint, &target, &actor, now)).await?;
     Ok(see(format!("/admin/endpoints/{slug}/targets?done=target-removed")))

@@ -17,7 +17,7 @@ use crate::{
     frame::{Frame, Head, Tab},
     pages::{Answer, html, html_as, see, told},
     session::Operator,
-    ui::{Days, Num, State, Tone, When},
+    ui::{Days, ListQuery, Num, Pager, State, Tone, When},
 };
 
 /// A token that was issued by this very request: the only time its secret is shown.
@@ -203,7 +203,9 @@ pub(crate) struct TokensPage {
     pub(crate) head: Head,
     pub(crate) issued: Option<Issued>,
     pub(crate) live: Vec<TokenRow>,
+    /// A page of those that are closed.
     pub(crate) retired: Vec<TokenRow>,
+    pub(crate) list: Pager,
     pub(crate) limit: usize,
     /// Where clients of OAuth get access tokens.
     pub(crate) token_url: String,
@@ -226,10 +228,13 @@ async fn page(
     let records = operator.read(move |conn| tokens::list(conn, &id)).await?;
     let all = tokens::in_day_of_all(&records, now);
     let rows = records.into_iter().map(|token| TokenRow::among(token, all, now));
-    let (live, retired) = rows.partition(|row| row.live);
+    let (live, closed): (Vec<_>, Vec<_>) = rows.partition(|row| row.live);
+    let query = ListQuery::parse(operator.query());
+    let list = Pager::new(query.clone(), closed.len() as u64, "closed token", "closed tokens");
+    let retired = query.slice(closed.into_iter());
     let (frame, head) = operator.desk(summary, Tab::Tokens);
     let token_url = operator.public_url().token_url(&summary.endpoint.slug);
-    Ok(TokensPage { frame, head, issued, live, retired, limit: MAX_LIVE, token_url, form })
+    Ok(TokensPage { frame, head, issued, live, retired, list, limit: MAX_LIVE, token_url, form })
 }
 
 /// Issues a token and shows it, in the answer to the form itself: it is kept nowhere to be shown later.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     facts::{self, Fact},
-    history::{self, Event},
+    history::{self, History},
     target_state::{self, Presence},
     users::{full_name, user_state},
 };
@@ -19,11 +19,8 @@ use crate::{
     frame::{Frame, Head, Tab},
     pages::{Answer, html, resource_type},
     session::Operator,
-    ui::{Num, State, When},
+    ui::{ListQuery, Pager, State, When},
 };
-
-/// Groups that are listed; nobody reads more.
-const GROUPS: usize = 200;
 
 /// The user.
 pub(crate) struct UserView {
@@ -94,9 +91,10 @@ pub(crate) struct UserPage {
     pub(crate) frame: Frame,
     pub(crate) head: Head,
     pub(crate) user: UserView,
+    /// A page of them.
     pub(crate) groups: Vec<Link>,
-    pub(crate) more_groups: Option<String>,
-    pub(crate) history: Vec<Event>,
+    pub(crate) list: Pager,
+    pub(crate) history: History,
     pub(crate) presences: Vec<Presence>,
 }
 
@@ -106,7 +104,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
     let summary = operator.endpoint(&slug).await?;
     let (id, rt, now) =
         (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "User")?, operator.now());
-    let kind = rt.clone();
+    let (kind, before) = (rt.clone(), history::asked(operator.query()));
     let (record, history, presences) = operator
         .read(move |conn| {
             let record = match search::find(conn, &id, &kind, &user) {
@@ -118,15 +116,15 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
                 found => found?,
             };
             let presences = target_state::presences(conn, &id, &user, now)?;
-            Ok((record, history::of(conn, &id, &user, &kind, now)?, presences))
+            Ok((record, history::of(conn, &id, &user, before, now)?, presences))
         })
         .await?;
     let base_url = operator.public_url().scim_base(&summary.endpoint.slug);
     let user = UserView::new(&rt, &record, &base_url, now)?;
-    let mut groups = record.memberships.unwrap_or_default();
-    let all = groups.len();
-    groups.truncate(GROUPS);
-    let more_groups = (all > GROUPS).then(|| format!("and {} more", Num((all - GROUPS) as u64)));
+    let memberships = record.memberships.unwrap_or_default();
+    let query = ListQuery::parse(operator.query());
+    let list = Pager::new(query.clone(), memberships.len() as u64, "group", "groups");
+    let groups = query.slice(memberships.into_iter());
     let (frame, head) = operator.desk(&summary, Tab::Users);
-    html(&UserPage { frame, head, user, groups, more_groups, history, presences })
+    html(&UserPage { frame, head, user, groups, list, history, presences })
 }

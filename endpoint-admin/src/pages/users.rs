@@ -50,7 +50,8 @@ pub(crate) fn full_name(resource: &Map<String, Value>) -> String {
     })
 }
 
-fn email(resource: &Map<String, Value>) -> String {
+/// The address to show.
+pub(crate) fn email(resource: &Map<String, Value>) -> String {
     let list = resource.get("emails").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let primary = list.iter().find(|email| email.get("primary") == Some(&Value::Bool(true)));
     primary.or(list.first()).and_then(|email| email.get("value")).map(facts::text).unwrap_or_default()
@@ -79,9 +80,8 @@ pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer 
     let summary = operator.endpoint(&slug).await?;
     let (query, rt) = (ListQuery::parse(operator.query()), resource_type(&summary.endpoint, "User")?);
     let (id, asked, now) = (summary.endpoint.id.clone(), query.clone(), operator.now());
-    let found = operator
-        .read(move |conn| search::search(conn, &id, &rt, &asked.search, asked.way(), asked.window()))
-        .await?;
+    let found =
+        operator.read(move |conn| search::search(conn, &id, &rt, &asked.selection(), asked.window())).await?;
     let (frame, head) = operator.desk(&summary, Tab::Users);
     let list = Pager::of(query, &found, "user", "users");
     html(&UsersPage {

@@ -24,8 +24,76 @@ use crate::{
     ui::{Num, State, Tone, When},
 };
 
-/// Deliveries on the page.
-const SHOWN: i64 = 100;
+/// Deliveries on one page.
+const SHOWN: usize = 50;
+
+/// Which deliveries the address asks for. What makes no sense counts as not said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) state: Option<Where>,
+    before: Option<log::Place>,
+}
+
+impl Wanted {
+    /// Reads `?state=…&before=…`.
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut wanted = Self::default();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match key.as_ref() {
+                "state" => wanted.state = Where::parse(&value),
+                "before" => wanted.before = place_of(&value),
+                _ => {}
+            }
+        }
+        wanted
+    }
+
+    /// The end of the address of these, with something more.
+    fn link(self, more: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
+        query.extend_pairs(self.state.map(|state| ("state", state.as_str())));
+        query.extend_pairs(more);
+        query.finish()
+    }
+}
+
+fn place_of(text: &str) -> Option<log::Place> {
+    let mut numbers = text.splitn(3, '.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// The list of deliveries around its rows.
+pub(crate) struct Around {
+    /// The states to choose from: link, word, and whether it is chosen.
+    pub(crate) states: Vec<(String, &'static str, bool)>,
+    pub(crate) newest: Option<String>,
+    pub(crate) older: Option<String>,
+    pub(crate) csv: String,
+    pub(crate) ndjson: String,
+    pub(crate) narrowed: bool,
+}
+
+impl Around {
+    fn new(wanted: Wanted, last: Option<log::Place>) -> Self {
+        let states = [
+            (None, "All"),
+            (Some(Where::Waiting), "Waiting"),
+            (Some(Where::Delivered), "Delivered"),
+            (Some(Where::Dead), "Given up"),
+        ];
+        let state = |(state, word)| (Wanted { state, before: None }.link(&[]), word, state == wanted.state);
+        let file = |format| wanted.link(&[("format", format)]);
+        let older = last.map(|(at, seq, part)| wanted.link(&[("before", &format!("{at}.{seq}.{part}"))]));
+        Self {
+            states: states.map(state).into(),
+            newest: wanted.before.map(|_| wanted.link(&[])),
+            older,
+            csv: file("csv"),
+            ndjson: file("ndjson"),
+            narrowed: wanted.state.is_some() || wanted.before.is_some(),
+        }
+    }
+}
 
 /// A line of the log.
 pub(crate) struct DeliveryRow {
@@ -112,6 +180,7 @@ pub(crate) struct WebhookPage {
     pub(crate) oldest: Option<When>,
     pub(crate) secrets: Vec<SecretRow>,
     pub(crate) deliveries: Vec<DeliveryRow>,
+    pub(crate) around: Around,
     pub(crate) shown: Option<ShownSecret>,
     pub(crate) url: String,
     pub(crate) label: String,
@@ -148,12 +217,17 @@ async fn page(
     webhook: Webhook,
 ) -> Result<WebhookPage, PageError> {
     let (endpoint, id, now) = (summary.endpoint.id.clone(), webhook.id.clone(), operator.now());
-    let (counts, secrets, deliveries) = operator
+    let wanted = Wanted::parse(operator.query());
+    let (counts, secrets, mut deliveries) = operator
         .read(move |conn| {
             let (counts, secrets) = (log::counts(conn, &id)?, webhooks::secrets(conn, &id)?);
-            Ok((counts, secrets, log::page(conn, &id, &endpoint, None, None, SHOWN)?))
+            let more = i64::try_from(SHOWN).unwrap_or(i64::MAX).saturating_add(1);
+            Ok((counts, secrets, log::page(conn, &id, &endpoint, wanted.state, wanted.before, more)?))
         })
         .await?;
+    let goes_on = deliveries.len() > SHOWN;
+    deliveries.truncate(SHOWN);
+    let around = Around::new(wanted, deliveries.last().filter(|_| goes_on).map(Delivery::place));
     let live = secrets.into_iter().rev().filter(|secret| secret.expires_at.is_none_or(|at| at > now));
     let (frame, head) = operator.desk(summary, Tab::Webhooks);
     Ok(WebhookPage {
@@ -168,6 +242,7 @@ async fn page(
         counts,
         secrets: live.map(|secret| SecretRow::new(secret, now)).collect(),
         deliveries: deliveries.into_iter().map(|delivery| DeliveryRow::new(delivery, now)).collect(),
+        around,
         shown: None,
         url: webhook.url.clone(),
         label: webhook.label.clone(),

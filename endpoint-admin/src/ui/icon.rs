@@ -30,6 +30,7 @@ pub(crate) fn icon(name: &str) -> Icon {
         "info" => r#"<circle cx="8" cy="8" r="6.25"/><path d="M8 7.25v3.75M8 5v.25"/>"#,
         "up" => r#"<path d="m4.5 9.75 3.5-3.5 3.5 3.5"/>"#,
         "down" => r#"<path d="m4.5 6.25 3.5 3.5 3.5-3.5"/>"#,
+        "sort" => r#"<path d="m5 6.25 3-3 3 3M5 9.75l3 3 3-3"/>"#,
         "hidden" => r#"<path d="M2 8s2.25-4 6-4 6 4 6 4-2.25 4-6 4-6-4-6-4Z"/><path d="m3 13 10-10"/>"#,
         _ => r#"<rect x="2" y="2" width="12" height="12"/>"#,
     })

@@ -10,7 +10,7 @@ mod state;
 mod time;
 
 pub(crate) use icon::icon;
-pub(crate) use list::{ListQuery, PAGE_SIZE, Pager};
+pub(crate) use list::{ListQuery, Order, PAGE_SIZE, Pager};
 pub(crate) use qr::Qr;
 pub(crate) use state::{State, Tone};
 pub use time::Clock;

@@ -25,7 +25,7 @@ use crate::writer::Tx;
 
 pub use action::Action;
 pub use expiry::{confirm_failed, expired, note_expired, sign_in_failed};
-pub use read::{Filter, Page, Reader, page};
+pub use read::{Filter, Page, Reader, last_position, page};
 pub(crate) use verify::follow;
 pub use verify::{Broken, Chain, verify};
 

@@ -10,7 +10,7 @@ use crate::endpoints;
 use crate::error::StoreError;
 use crate::ids::Millis;
 use crate::operators::{Operator, Reach};
-use crate::schema::{audit_log, endpoints as endpoint_table};
+use crate::schema::{audit_head, audit_log, endpoints as endpoint_table};
 
 /// Entries that are read at once.
 const PORTION: i64 = 500;
@@ -50,6 +50,14 @@ impl Reader {
         let (id, name, reach) = (operator.id.clone(), operator.name.clone(), operator.reach.clone());
         (reach != Reach::Everything).then_some(Self { id, name, reach })
     }
+}
+
+/// The position of the last entry: how many there are.
+///
+/// # Errors
+/// As [`crate::Store::read`].
+pub fn last_position(conn: &mut Conn) -> Result<i64, StoreError> {
+    Ok(audit_head::table.filter(audit_head::id.eq(1)).select(audit_head::position).get_result(conn)?)
 }
 
 /// A part of the log.

@@ -222,6 +222,39 @@ pub fn page(
     Ok((links.collect(), total))
 }
 
+/// A page of a group's members of one type whose names start with a text, by name; how many they are, and whether there
+/// may be more. As a search of all resources it looks at a bounded number of hits.
+pub fn found(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    group: &str,
+    (rt, text): (&ResourceType, &str),
+    (offset, limit): (i64, i64),
+) -> Result<(Vec<Link>, i64, bool), StoreError> {
+    let (hits, more) = super::search::ids_starting_with(conn, endpoint, rt, text)?;
+    macro_rules! among {
+        () => {
+            members::table
+                .inner_join(resources::table.on(
+                    resources::endpoint_id.eq(members::endpoint_id).and(resources::id.eq(members::member_id)),
+                ))
+                .filter(members::endpoint_id.eq(endpoint.as_str()))
+                .filter(members::group_id.eq(group))
+                .filter(members::member_id.eq_any(&hits))
+        };
+    }
+    let total: i64 = among!().count().get_result(conn)?;
+    let rows: Vec<(String, String, String)> = among!()
+        .order((resources::name_key, resources::id))
+        .limit(limit)
+        .offset(offset)
+        .select((members::member_id, members::member_type, resources::name))
+        .load(conn)?;
+    let links =
+        rows.into_iter().map(|(id, resource_type, name)| Link { id, resource_type, name, direct: true });
+    Ok((links.collect(), total, more))
+}
+
 /// The groups that hold each of these resources: directly, and through groups that are members of groups. A circle
 /// of groups is walked once. One query per level of nesting, however many resources are asked about.
 pub(super) fn groups_of(

@@ -11,6 +11,8 @@ pub enum Act {
     Own,
     /// Makes, changes and deletes endpoints, tokens, schemas, directories and links for guests.
     Work,
+    /// Looks at the server itself: version, database, limits, work in the background.
+    System,
     /// Looks at operators, and makes, changes, disables and resets those who are no owners.
     People,
     /// The same with owners.
@@ -19,10 +21,11 @@ pub enum Act {
 
 impl Act {
     /// The table: the least role that may, and what it is in words. Each role may all that the ones before it may.
-    pub const TABLE: [(Self, Role, &'static str); 5] = [
+    pub const TABLE: [(Self, Role, &'static str); 6] = [
         (Self::See, Role::Auditor, "reads everything"),
         (Self::Own, Role::Auditor, "manages the own account"),
         (Self::Work, Role::Operator, "manages endpoints, tokens and directories"),
+        (Self::System, Role::Admin, "sees how the server itself is doing"),
         (Self::People, Role::Admin, "manages operators, except owners"),
         (Self::Owners, Role::Owner, "manages owners"),
     ];
@@ -62,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_act_stands_in_the_table_once() {
-        for act in [Act::See, Act::Own, Act::Work, Act::People, Act::Owners] {
+        for act in [Act::See, Act::Own, Act::Work, Act::System, Act::People, Act::Owners] {
             assert_eq!(Act::TABLE.iter().filter(|(known, ..)| *known == act).count(), 1, "{act:?}");
         }
     }
@@ -70,10 +73,10 @@ mod tests {
     #[test]
     fn roles_are_told_apart() {
         let may = |role: Role| Act::TABLE.map(|(act, ..)| role.may(act));
-        assert_eq!(may(Role::Auditor), [true, true, false, false, false]);
-        assert_eq!(may(Role::Operator), [true, true, true, false, false]);
-        assert_eq!(may(Role::Admin), [true, true, true, true, false]);
-        assert_eq!(may(Role::Owner), [true; 5]);
+        assert_eq!(may(Role::Auditor), [true, true, false, false, false, false]);
+        assert_eq!(may(Role::Operator), [true, true, true, false, false, false]);
+        assert_eq!(may(Role::Admin), [true, true, true, true, true, false]);
+        assert_eq!(may(Role::Owner), [true; 6]);
         assert!(Role::Admin.may_manage(Role::Admin) && !Role::Admin.may_manage(Role::Owner));
         assert!(!Role::Operator.may_manage(Role::Auditor));
     }

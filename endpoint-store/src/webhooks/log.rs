@@ -54,6 +54,9 @@ impl State {
     }
 }
 
+/// A place in the log of a webhook for one endpoint: when it came up, the number of its change set, which of its events.
+pub type Place = (Millis, i64, i64);
+
 /// One event on its way to one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -93,6 +96,11 @@ impl Delivery {
     /// Names it among the deliveries of its webhook; also the header `webhook-id`.
     pub fn id(&self) -> String {
         format!("{}-{}-{}", self.endpoint.as_str(), self.seq, self.part)
+    }
+
+    /// Where it stands in the log.
+    pub fn place(&self) -> Place {
+        (self.created_at, self.seq, self.part)
     }
 
     /// Whether it was a test.
@@ -173,7 +181,7 @@ pub fn page(
     webhook: &str,
     endpoint: &EndpointId,
     state: Option<State>,
-    before: Option<(i64, i64, i64)>,
+    before: Option<Place>,
     limit: i64,
 ) -> Result<Vec<Delivery>, StoreError> {
     let mut query = rows::table

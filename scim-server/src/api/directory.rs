@@ -197,10 +197,10 @@ fn kind(x: &Exchange, name: &str) -> Result<(Arc<Endpoint>, Arc<ResourceType>), 
 async fn list(x: &Exchange, name: &str) -> Outcome {
     let (endpoint, rt) = kind(x, name)?;
     let (after, limit) = (x.query.after()?, x.query.limit());
-    let text = x.query.get("q").unwrap_or_default().to_owned();
+    let wanted = search::Selection::of(x.query.get("q").unwrap_or_default());
     let id = endpoint.id.clone();
     let (lines, next) =
-        x.read(move |conn| search::page(conn, &id, &rt, &text, after.as_ref(), limit)).await?;
+        x.read(move |conn| search::page(conn, &id, &rt, &wanted, after.as_ref(), limit)).await?;
     let next = next.map(|(name, id)| cursor(&name, &id));
     Reply::json(&Page { items: lines.into_iter().map(ResourceLine::from).collect(), next })
 }

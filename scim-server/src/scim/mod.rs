@@ -54,6 +54,10 @@ use turned::{closed, note_fault, note_turned_away, told_to_wait, why_no_path};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// Most operations of a Bulk request.
+pub(crate) const MAX_BULK: usize = bulk::MAX_OPERATIONS;
+/// Most resources on a page of a list.
+pub(crate) const MAX_PAGE_SIZE: u64 = list::MAX_PAGE;
 /// How long a body may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client of a paused endpoint is asked to wait, in seconds.

@@ -1,14 +1,17 @@
 //! How the queue of a target stands, for whoever looks at it.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::{Item, Kind, State, of_target};
 use crate::conn::Conn;
 use crate::dialect::tables::TargetItem as Row;
+use crate::directory::search;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::schema::{resources, target_items};
+use crate::schema::target_items;
 use crate::targets::Target;
 
 /// How many items are where, and since when the oldest one waits.
@@ -71,31 +74,46 @@ pub fn remarkable(
     named(conn, target, rows)
 }
 
-/// Items with what they are called.
+/// Items with what they are called; one query has the names of all.
 fn named(conn: &mut Conn, target: &Target, rows: Vec<Row>) -> Result<Vec<(Item, String)>, StoreError> {
+    let mut ids: Vec<String> = rows.iter().map(|row| row.resource_id.clone()).collect();
+    ids.extend(rows.iter().map(|row| row.member_id.clone()).filter(|id| !id.is_empty()));
+    ids.sort();
+    ids.dedup();
+    let names = search::names(conn, &target.endpoint, &ids)?;
     let with_name = |row| {
         let item = Item::try_from(row)?;
-        let name = name_of(conn, &target.endpoint, &item)?;
+        let name = name_of(&names, &item);
         Ok((item, name))
     };
     rows.into_iter().map(with_name).collect()
 }
 
-fn name_of(conn: &mut Conn, endpoint: &EndpointId, item: &Item) -> Result<String, StoreError> {
-    let mut name = |id: &str| -> Result<String, StoreError> {
-        let found: Option<String> = resources::table
-            .filter(resources::endpoint_id.eq(endpoint.as_str()))
-            .filter(resources::id.eq(id))
-            .select(resources::name)
-            .get_result(conn)
-            .optional()?;
-        Ok(found.unwrap_or_else(|| id.to_owned()))
-    };
-    let own = name(&item.resource_id)?;
+fn name_of(names: &HashMap<String, String>, item: &Item) -> String {
+    let name = |id: &String| names.get(id).unwrap_or(id).clone();
+    let own = name(&item.resource_id);
     if item.member_id.is_empty() {
-        return Ok(item.remote_name.clone().filter(|_| own == item.resource_id).unwrap_or(own));
+        return item.remote_name.clone().filter(|_| own == item.resource_id).unwrap_or(own);
     }
-    Ok(format!("{} in {own}", name(&item.member_id)?))
+    format!("{} in {own}", name(&item.member_id))
+}
+
+/// Items of a target with their names, after one of them, in the order of their ids.
+pub fn page(
+    conn: &mut Conn,
+    target: &Target,
+    after: Option<&(String, String)>,
+    limit: i64,
+) -> Result<Vec<(Item, String)>, StoreError> {
+    let (resource, member) = after.map_or(("", ""), |(resource, member)| (resource, member));
+    let rows: Vec<Row> = of_target(target.endpoint.as_str(), &target.id)
+        .filter(target_items::resource_id.ge(resource))
+        .filter(target_items::resource_id.gt(resource).or(target_items::member_id.gt(member)))
+        .order((target_items::resource_id, target_items::member_id))
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    named(conn, target, rows)
 }
 
 /// What every target of the endpoint has of one resource, without memberships.

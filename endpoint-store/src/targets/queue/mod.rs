@@ -13,7 +13,7 @@ use crate::ids::Millis;
 use crate::schema::target_items;
 use crate::writer::Tx;
 
-pub use look::{Counts, counts, of_resource, open_memberships, remarkable};
+pub use look::{Counts, counts, of_resource, open_memberships, page, remarkable};
 pub use settle::{Outcome, again, holder_of, retry, settle};
 
 /// What an item is about.
