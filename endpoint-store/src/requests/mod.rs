@@ -5,6 +5,7 @@
 //! anew whenever somebody looks ([`explain`]), from what was kept and the dialect of that moment.
 
 mod explain;
+mod lines;
 mod links;
 mod log;
 mod mask;
@@ -16,6 +17,7 @@ mod words;
 mod write;
 
 pub use explain::{Explanation, explain};
+pub use lines::{Line, Lines, lines};
 pub use links::{Link, LinkState, Opened, create_link, links, open_link, revoke_link};
 pub use log::{Class, Heard, Log};
 pub use mask::MASK;
