@@ -190,6 +190,8 @@ pub(crate) enum Tab {
     Users,
     /// The directory's groups.
     Groups,
+    /// What the identity provider sent.
+    Requests,
     /// The applications behind it.
     Targets,
     /// What was noticed in the traffic.
@@ -204,11 +206,12 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// In the order of the tabs.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Connect,
         Self::Tokens,
         Self::Users,
         Self::Groups,
+        Self::Requests,
         Self::Targets,
         Self::Evidence,
         Self::Webhooks,
@@ -223,6 +226,7 @@ impl Tab {
             Self::Tokens => "tokens",
             Self::Users => "users",
             Self::Groups => "groups",
+            Self::Requests => "requests",
             Self::Targets => "targets",
             Self::Evidence => "evidence",
             Self::Webhooks => "webhooks",
@@ -238,6 +242,7 @@ impl Tab {
             Self::Tokens => "Tokens",
             Self::Users => "Users",
             Self::Groups => "Groups",
+            Self::Requests => "Requests",
             Self::Targets => "Targets",
             Self::Evidence => "Evidence",
             Self::Webhooks => "Webhooks",

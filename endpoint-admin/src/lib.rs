@@ -25,6 +25,7 @@ mod guest;
 mod guides;
 mod pages;
 pub mod password;
+mod request_file;
 mod routes;
 mod session;
 mod ui;
