@@ -20,7 +20,8 @@ use crate::{
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
         networks, new_endpoint, operators, outside, overview, own_password, request, request_guest, requests,
-        rotation, schema, second_factor, settings, sign_in_code, targets, tokens, user, users, webhook, webhooks,
+        rotation, schema, second_factor, settings, sign_in_code, targets, tokens, user, users, webhook,
+        webhooks,
     },
 };
 

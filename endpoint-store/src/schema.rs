@@ -266,5 +266,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     targets,
     target_items,
-    deprovisions
+    deprovisions,
+    requests,
+    request_bodies
 );

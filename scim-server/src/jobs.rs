@@ -11,8 +11,8 @@ use endpoint_store::leases::{self, Portion};
 use endpoint_store::targets::clock;
 use endpoint_store::tokens::expiry;
 use endpoint_store::{
-    EndpointId, Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, requests, rotation, usage,
-    webhooks,
+    EndpointId, Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, requests,
+    rotation, usage, webhooks,
 };
 use endpoint_targets::webhook::{self, Sender};
 

@@ -125,8 +125,9 @@ impl Metrics {
                 of_operation("none"),
                 Cause::ALL.iter().map(cause).collect(),
                 (limited("endpoint"), limited("address")),
-                Class::ALL
-                    .map(|class| (class, counter!("scim_requests_unlogged_total", "class" => class.as_str()))),
+                Class::ALL.map(|class| {
+                    (class, counter!("scim_requests_unlogged_total", "class" => class.as_str()))
+                }),
                 of_endpoint(OTHER),
             )
         };

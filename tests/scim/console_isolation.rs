@@ -21,6 +21,7 @@ struct Scene {
     group: String,
     operator: String,
     webhook: String,
+    request: String,
 }
 
 impl Scene {
@@ -28,13 +29,14 @@ impl Scene {
         let endpoint = &app.furniture().onelogin;
         let scim = app.scim(endpoint);
         let user = id(&scim.user("robertt").await);
+        let request = crate::requests::logged(app, &scim.get(&format!("/Users/{user}")).await).await;
         let group = id(&scim.group("Secret Keepers", &[&user]).await);
         let operators = app.program(&["operator", "list", "--json"]).await.json();
         let operator = text(&operators["operators"][0]["id"]);
         let webhook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.example/", "--json"];
         let webhook = text(&app.program(&webhook).await.json()["id"]);
         let (slug, token_id) = (endpoint.slug.clone(), endpoint.token_id.clone());
-        Self { scim, slug, token_id, user, group, operator, webhook }
+        Self { scim, slug, token_id, user, group, operator, webhook, request }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -48,6 +50,8 @@ impl Scene {
             "{guest}" => "nobody",
             "{webhook}" => self.webhook.as_str(),
             "{target}" => "no-target",
+            "{request}" => self.request.as_str(),
+            "{link}" => "no-link",
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

@@ -1,7 +1,8 @@
 //! The settings of an endpoint as sentences, each with a request that it decides about.
 
 use endpoint_store::settings::{
-    DeletePolicy, GroupNames, GroupPatchAnswer, History, PasswordPolicy, Rate, Requests, Settings, UnknownMembers,
+    DeletePolicy, GroupNames, GroupPatchAnswer, History, PasswordPolicy, Rate, Requests, Settings,
+    UnknownMembers,
 };
 
 use super::{Choice, new_endpoint::delete_policies};

@@ -49,7 +49,9 @@ impl BodyView {
         let size = crate::ui::Num::of(body.size).with("byte", "bytes");
         let note = match (body.size, &body.text) {
             (0, _) => without.to_owned(),
-            (_, None) => format!("Nothing of its {size} is kept: too many, or no JSON that secrets could be taken out of."),
+            (_, None) => format!(
+                "Nothing of its {size} is kept: too many, or no JSON that secrets could be taken out of."
+            ),
             (_, Some(_)) if body.is_cut() => format!("The beginning of {size}; the rest is not kept."),
             _ => size,
         };
@@ -91,7 +93,10 @@ impl Told {
             verdict: told.verdict.clone(),
             advice: told.advice.clone(),
             request: BodyView::new(&bodies.request, "It came without a body."),
-            response: BodyView::new(&bodies.response, "No body is kept: it had none, or it was a read that succeeded."),
+            response: BodyView::new(
+                &bodies.response,
+                "No body is kept: it had none, or it was a read that succeeded.",
+            ),
         }
     }
 }
@@ -194,7 +199,8 @@ async fn page(operator: &Operator, summary: &EndpointSummary, id: String) -> Res
             "" => request.address.clone(),
             agent => format!("{}, {agent}", request.address),
         },
-        subject: at(&request.resource_type, &request.resource_id).map(|page| (request.resource_name.clone(), page)),
+        subject: at(&request.resource_type, &request.resource_id)
+            .map(|page| (request.resource_name.clone(), page)),
         curl: curl(operator.public_url().as_str(), &request, &bodies),
         told: Told::new(&request, &bodies, &told, now),
         links: links.into_iter().map(|link| LinkRow::new(link, now)).collect(),

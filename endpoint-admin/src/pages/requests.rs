@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn the_address_carries_the_wishes_both_ways() {
-        let query = "?q=ann+%26+bob&outcome=refused&operation=patch&token=OneLogin&from=2026-11-23&to=2026-11-24";
+        let query =
+            "?q=ann+%26+bob&outcome=refused&operation=patch&token=OneLogin&from=2026-11-23&to=2026-11-24";
         let asked = Asked::parse(query.trim_start_matches('?'));
         assert_eq!(asked.with(&[]), query);
         let filter = asked.filter();

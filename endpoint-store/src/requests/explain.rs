@@ -127,9 +127,13 @@ fn understood(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> Vec<St
         "patch" | "create" | "replace" | "bulk" if body.is_none() && bodies.request.size > 0 => {
             let size = bodies.request.size;
             vec![step(match (bodies.request.is_cut(), bodies.request.text.is_some()) {
-                (true, _) => format!("Only the beginning of its {size} bytes is kept, so its parts cannot be told again."),
+                (true, _) => format!(
+                    "Only the beginning of its {size} bytes is kept, so its parts cannot be told again."
+                ),
                 (_, true) => format!("Its {size} bytes are no JSON."),
-                _ => format!("Nothing of its {size} bytes is kept: they are too many, or no JSON that secrets could be taken out of."),
+                _ => format!(
+                    "Nothing of its {size} bytes is kept: they are too many, or no JSON that secrets could be taken out of."
+                ),
             })]
         }
         "patch" => match type_of(endpoint, request).zip(body.as_ref()) {
@@ -138,10 +142,9 @@ fn understood(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> Vec<St
         },
         "create" | "replace" => body.as_ref().map(named).unwrap_or_default(),
         "bulk" => body.as_ref().map(bulk).unwrap_or_default(),
-        "get" | "delete" => vec![step(format!(
-            "By its id, {}, which is looked up directly.",
-            request.resource_id
-        ))],
+        "get" | "delete" => {
+            vec![step(format!("By its id, {}, which is looked up directly.", request.resource_id))]
+        }
         _ => Vec::new(),
     }
 }
@@ -150,8 +153,12 @@ fn understood(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> Vec<St
 fn named(body: &Value) -> Vec<Step> {
     const MOST: usize = 40;
     let Some(map) = body.as_object() else { return vec![step("The body is no JSON object.")] };
-    let names: Vec<&str> =
-        map.keys().map(String::as_str).filter(|key| !key.eq_ignore_ascii_case("schemas")).take(MOST).collect();
+    let names: Vec<&str> = map
+        .keys()
+        .map(String::as_str)
+        .filter(|key| !key.eq_ignore_ascii_case("schemas"))
+        .take(MOST)
+        .collect();
     match names.is_empty() {
         true => vec![step("No attributes at all.")],
         false => vec![step(format!("A resource with {}.", names.join(", ")))],
@@ -214,7 +221,8 @@ fn how(rt: &ResourceType, filter: &Filter) -> String {
 fn verdict(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> Vec<String> {
     let mut said = Vec::new();
     if !request.detail.is_empty() && request.cause != Some(Cause::NoToken) && request.status != 401 {
-        let keyword = if request.scim_type.is_empty() { String::new() } else { format!("{}: ", request.scim_type) };
+        let keyword =
+            if request.scim_type.is_empty() { String::new() } else { format!("{}: ", request.scim_type) };
         said.push(format!("{keyword}{}", request.detail));
     }
     let mut rules: Vec<Rule> = request.rules.clone();
@@ -230,7 +238,9 @@ fn verdict(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> Vec<Strin
     said.extend(rules.iter().map(|rule| format!("Tolerated ({}): {}", rule.name(), rule.describe())));
     if !dropped.is_empty() {
         let names = dropped.iter().take(40).cloned().collect::<Vec<_>>().join(", ");
-        said.push(format!("Left out, because the schema has no such attribute or it may not be written: {names}."));
+        said.push(format!(
+            "Left out, because the schema has no such attribute or it may not be written: {names}."
+        ));
     }
     if request.skipped > 0 {
         let many = count(request.skipped, "member was", "members were");
@@ -256,7 +266,9 @@ fn holder(
     bodies: &Bodies,
 ) -> Result<Option<Holder>, StoreError> {
     let Some((attribute, rt)) = taken(request).zip(type_of(endpoint, request)) else { return Ok(None) };
-    let Ok(PatchPath { attr: path, .. }) = PatchPath::parse(attribute, dialect(endpoint)) else { return Ok(None) };
+    let Ok(PatchPath { attr: path, .. }) = PatchPath::parse(attribute, dialect(endpoint)) else {
+        return Ok(None);
+    };
     let Some(value) = bodies.request.value().as_ref().and_then(|body| sent(body, &path.name)) else {
         return Ok(None);
     };
@@ -269,14 +281,16 @@ fn holder(
 /// The value of an attribute in a resource or in a PATCH.
 fn sent(body: &Value, attribute: &str) -> Option<String> {
     let map = body.as_object()?;
-    let direct = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(attribute)).and_then(|(_, v)| v.as_str());
+    let direct =
+        map.iter().find(|(key, _)| key.eq_ignore_ascii_case(attribute)).and_then(|(_, v)| v.as_str());
     if let Some(text) = direct {
         return Some(text.to_owned());
     }
     let operations = map.iter().find(|(key, _)| key.eq_ignore_ascii_case("Operations"))?.1.as_array()?;
     operations.iter().find_map(|one| {
         let value = one.get("value")?;
-        let is_it = one.get("path").and_then(Value::as_str).is_some_and(|path| path.eq_ignore_ascii_case(attribute));
+        let is_it =
+            one.get("path").and_then(Value::as_str).is_some_and(|path| path.eq_ignore_ascii_case(attribute));
         if is_it { value.as_str().map(str::to_owned) } else { sent(value, attribute) }
     })
 }
@@ -292,8 +306,14 @@ fn advice(endpoint: &Endpoint, request: &Request, bodies: &Bodies, holder: Optio
         known => (known.label(), known.label()),
     };
     let line = asked(endpoint, request, Some(bodies));
-    let sent = format!("{idp} sent this request on {}: {line} ({} {}).", moment(request), request.method, place(request));
-    let keyword = if request.scim_type.is_empty() { String::new() } else { format!(" {}", request.scim_type) };
+    let sent = format!(
+        "{idp} sent this request on {}: {line} ({} {}).",
+        moment(request),
+        request.method,
+        place(request)
+    );
+    let keyword =
+        if request.scim_type.is_empty() { String::new() } else { format!(" {}", request.scim_type) };
     let status = request.status;
     let told = match (request.cause, request.detail.as_str()) {
         (Some(cause), _) => format!("It was turned away with status {status}. {}", cause.about()),
@@ -317,8 +337,13 @@ fn todo(end: End, request: &Request, inside: &str) -> String {
             "What it asks for is not here, or no more. In {inside}, let the assignment be provisioned anew, so that it is looked up \
              by name and not by the old id."
         ),
-        End::ToldToWait => format!("{inside} may send the same again after the time that Retry-After says; nothing is lost."),
-        End::Closed => "Whoever runs this endpoint has closed it for now; nothing has to be changed on your side.".to_owned(),
+        End::ToldToWait => {
+            format!("{inside} may send the same again after the time that Retry-After says; nothing is lost.")
+        }
+        End::Closed => {
+            "Whoever runs this endpoint has closed it for now; nothing has to be changed on your side."
+                .to_owned()
+        }
         End::Failed => format!(
             "That is a fault on our side, found in the server's log under the request id {}; the same request may be sent again.",
             request.id
@@ -327,7 +352,9 @@ fn todo(end: End, request: &Request, inside: &str) -> String {
         _ if request.cause.is_some() => String::new(),
         _ => match request.scim_type.as_str() {
             "invalidFilter" => format!("Change the filter, which is the matching rule, in {inside}."),
-            "uniqueness" => format!("In {inside}, let the two be matched by that attribute, or give one of them another value."),
+            "uniqueness" => format!(
+                "In {inside}, let the two be matched by that attribute, or give one of them another value."
+            ),
             "mutability" | "invalidValue" | "invalidSyntax" | "invalidPath" | "noTarget" => {
                 format!("Change what is sent for it in the attribute mapping or the template of {inside}.")
             }

@@ -103,7 +103,11 @@ impl Mask {
             if self.looks_secret(&name) {
                 return format!("{key}={MASK}");
             }
-            if self.looks_secret(&plain) { format!("{key}={}", without_literals(&plain)) } else { redact(pair) }
+            if self.looks_secret(&plain) {
+                format!("{key}={}", without_literals(&plain))
+            } else {
+                redact(pair)
+            }
         };
         query.split('&').map(pair).collect::<Vec<_>>().join("&")
     }
@@ -225,7 +229,10 @@ mod tests {
     fn what_a_body_held_goes_out_of_sentences_too() {
         let mut mask = mask();
         mask.body(br#"{"password": "hunter22"}"#);
-        assert_eq!(mask.sentence("password must be short, but is \"hunter22\"."), "password must be short, but is \"•••\".");
+        assert_eq!(
+            mask.sentence("password must be short, but is \"hunter22\"."),
+            "password must be short, but is \"•••\"."
+        );
         mask.next();
         assert_eq!(mask.sentence("hunter22"), "hunter22");
     }
@@ -241,7 +248,10 @@ mod tests {
     fn queries_lose_secrets_and_tokens() {
         let mask = mask();
         let token = format!("scim_{}_{}", "a".repeat(12), "b".repeat(49));
-        assert_eq!(mask.target(&format!("/scim/x/v2/Users?access_token={token}")), "/scim/x/v2/Users?access_token=•••");
+        assert_eq!(
+            mask.target(&format!("/scim/x/v2/Users?access_token={token}")),
+            "/scim/x/v2/Users?access_token=•••"
+        );
         assert_eq!(mask.target(&format!("/scim/x/v2/{token}?a=b")), "/scim/x/v2/scim_…?a=b");
         assert_eq!(
             mask.target("/v2/Users?count=1&filter=password%20eq%20%22hunter22%22"),

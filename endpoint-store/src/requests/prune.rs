@@ -77,8 +77,7 @@ fn remove(tx: &mut Tx<'_>, id: &EndpointId, last: Option<&str>, limit: i64) -> R
     if let Some(last) = last {
         oldest = oldest.filter(requests::id.le(last));
     }
-    let ids: Vec<String> =
-        oldest.order(requests::id).limit(limit).select(requests::id).load(&mut **tx)?;
+    let ids: Vec<String> = oldest.order(requests::id).limit(limit).select(requests::id).load(&mut **tx)?;
     let Some(end) = ids.last() else { return Ok(0) };
     diesel::delete(
         request_bodies::table

@@ -162,7 +162,11 @@ impl Body {
     /// The body as people read it.
     pub fn pretty(&self) -> Option<String> {
         let text = self.text.as_deref()?;
-        Some(self.value().and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned()))
+        Some(
+            self.value()
+                .and_then(|value| serde_json::to_string_pretty(&value).ok())
+                .unwrap_or_else(|| text.to_owned()),
+        )
     }
 }
 
@@ -435,5 +439,11 @@ pub fn dropped(conn: &mut Conn, endpoint: &EndpointId) -> Result<Option<Dropped>
         ))
         .get_result(conn)
         .optional()?;
-    Ok(row.map(|(reads, writes, refusals, first_at, last_at)| Dropped { reads, writes, refusals, first_at, last_at }))
+    Ok(row.map(|(reads, writes, refusals, first_at, last_at)| Dropped {
+        reads,
+        writes,
+        refusals,
+        first_at,
+        last_at,
+    }))
 }

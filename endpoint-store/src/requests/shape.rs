@@ -234,7 +234,10 @@ mod tests {
         assert_eq!(value.pointer("/userName"), Some(&json!("xxxxxx.xxxx@xxxxxxx.xxx")));
         assert_eq!(value.pointer("/emails/0/value"), Some(&json!("Xxxxxx@Xxxxxxx.xxx")));
         assert_eq!(value.pointer("/emails/0/type"), Some(&json!("work")));
-        assert_eq!(value.pointer("/Operations/0/path"), Some(&json!("emails[value eq \"x@xxxxxxx.xxx\"].display")));
+        assert_eq!(
+            value.pointer("/Operations/0/path"),
+            Some(&json!("emails[value eq \"x@xxxxxxx.xxx\"].display"))
+        );
         assert_eq!(value.pointer("/Operations/0/value/n"), Some(&json!("00")));
     }
 
@@ -246,6 +249,9 @@ mod tests {
         );
         assert_eq!(target("/scim/acme/v2/Users/47-ab"), "/scim/acme/v2/Users/00-xx");
         let hidden = Hidden(vec!["Robert Tail".into()]);
-        assert_eq!(hidden.sentence("No Robert Tail, r@example.com or \"bob\"."), "No Xxxxxx Xxxx, x@xxxxxxx.xxx or \"xxx\".");
+        assert_eq!(
+            hidden.sentence("No Robert Tail, r@example.com or \"bob\"."),
+            "No Xxxxxx Xxxx, x@xxxxxxx.xxx or \"xxx\"."
+        );
     }
 }

@@ -251,7 +251,10 @@ fn patched(rt: &ResourceType, body: &Value, dialect: Dialect, what: &str) -> Str
             (true, Op::Remove) if is_all(operation) => return format!("Remove all members of {what}"),
             (true, Op::Remove) => removed += elements(operation).max(1),
             (true, Op::Replace) => {
-                return format!("Give {what} {} and no others", count(elements(operation), "member", "members"));
+                return format!(
+                    "Give {what} {} and no others",
+                    count(elements(operation), "member", "members")
+                );
             }
             (false, _) => names.extend(named(operation)),
         }
@@ -270,7 +273,8 @@ fn patched(rt: &ResourceType, body: &Value, dialect: Dialect, what: &str) -> Str
     }
     if !names.is_empty() {
         let shown: Vec<&str> = names.iter().take(NAMED).map(|(name, _)| name.as_str()).collect();
-        let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+        let more =
+            if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
         parts.push(format!("change {}{more} of {what}", shown.join(", ")));
     }
     let line = if parts.is_empty() { format!("change {what}") } else { parts.join("; ") };

@@ -13,8 +13,11 @@ const OUTCOME: Param = Param {
     kind: Kind::Word(Ended::WORDS),
     about: "Only what was refused, turned away or failed (`refused`), or what changed something (`changes`).",
 };
-const OPERATION: Param =
-    Param { name: "operation", kind: Kind::Word(OPERATIONS), about: "Only this operation, as in `/metrics`." };
+const OPERATION: Param = Param {
+    name: "operation",
+    kind: Kind::Word(OPERATIONS),
+    about: "Only this operation, as in `/metrics`.",
+};
 const TOKEN: Param = Param {
     name: "token",
     kind: Kind::Text,

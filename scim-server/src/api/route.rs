@@ -14,8 +14,8 @@ use endpoint_store::operators::Role;
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, feed, guests, me, operators, requests, rotation,
-    schemas, targets, tokens, webhooks,
+    Exchange, Outcome, audit, directory, endpoints, evidence, feed, guests, me, operators, requests,
+    rotation, schemas, targets, tokens, webhooks,
 };
 
 /// What all paths begin with.
@@ -162,6 +162,7 @@ const CONFIRM: Param = Param {
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
+use super::request_views::{ExplainedView, MadeRequestLink, RequestLinkView, RequestView};
 use super::webhook_views::{
     AddedWebhook, DeliveryView, NewWebhookBody, RedeliverBody, RedeliveredView, RotateSecretBody,
     WebhookPatch, WebhookView,
@@ -170,7 +171,6 @@ use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
 use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
 use operators::{NewOperatorBody, OperatorPatch, OperatorView, OperatorWithLink, PasswordBody};
-use super::request_views::{ExplainedView, MadeRequestLink, RequestLinkView, RequestView};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
 use targets::{CheckView, ClockView, NewTargetBody, PlanView, TargetDetail, TargetView};

@@ -141,7 +141,13 @@ fn explained(request: &Request, told: &Explanation, now: i64) -> String {
     part("Understood:", told.understood.iter().map(|step| step.says.clone()).collect());
     part("The schema says:", told.verdict.clone());
     let change = |change: &endpoint_store::changes::Change| {
-        format!("{} {} “{}” (change {})", change.kind.as_str(), change.resource_type, change.resource_name, change.seq)
+        format!(
+            "{} {} “{}” (change {})",
+            change.kind.as_str(),
+            change.resource_type,
+            change.resource_name,
+            change.seq
+        )
     };
     part("Changed:", told.changes.iter().map(change).collect());
     part("For the administrator of the identity provider:", told.advice.clone().into_iter().collect());
