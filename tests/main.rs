@@ -13,6 +13,7 @@ mod admin;
 mod api;
 mod idp;
 mod ops;
+mod requests;
 mod scim;
 mod support;
 mod survival;

@@ -268,6 +268,8 @@ tabs! {
     Users, Directory, "users", "Users";
     /// The directory's groups.
     Groups, Directory, "groups", "Groups";
+    /// What the identity provider sent.
+    Requests, Traffic, "requests", "Requests";
     /// What was noticed in the traffic.
     Evidence, Traffic, "evidence", "Evidence";
     /// The applications behind it.

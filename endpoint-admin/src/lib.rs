@@ -26,6 +26,7 @@ mod guides;
 pub mod list_file;
 mod pages;
 pub mod password;
+mod request_file;
 mod routes;
 mod session;
 mod ui;

@@ -19,9 +19,9 @@ use crate::{
     gate::{self, Rules},
     pages::{
         account, api_keys, audit, bin, connect, copies, evidence, files, group, groups, guest_links,
-        guest_pages, networks, new_endpoint, operators, outside, overview, own_password, rotation, schema,
-        second_factor, settings, sign_in_code, system, target, targets, tokens, user, users, webhook,
-        webhooks,
+        guest_pages, networks, new_endpoint, operators, outside, overview, own_password, request,
+        request_guest, requests, rotation, schema, second_factor, settings, sign_in_code, system, target,
+        targets, tokens, user, users, webhook, webhooks,
     },
 };
 
@@ -49,7 +49,7 @@ impl Method {
 pub enum Access {
     /// Anybody.
     Public,
-    /// Whoever holds the one-use code in the path, of a set-up or of a guest's link.
+    /// Whoever holds the code in the path, of a set-up, of a guest's link, or of a link to one request.
     SetUp,
     /// Whoever is signed in; a POST also needs a role that may write.
     Session,
@@ -138,6 +138,7 @@ pub const ROUTES: &[Route] = &[
     post("/setup/{code}", SetUp, || web::to(outside::redeem)),
     get ("/guest/open/{code}", SetUp, || web::to(guest_pages::door)),
     post("/guest/open/{code}", SetUp, || web::to(guest_pages::open)),
+    get ("/guest/request/{code}", SetUp, || web::to(request_guest::show)),
     get ("/guest/", Guest, || web::to(guest_pages::show)),
     get ("/guest/progress", Guest, || web::to(guest_pages::progress)),
     post("/guest/token", Guest, || web::to(guest_pages::issue)),
@@ -213,6 +214,12 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/endpoints/{slug}/files/tokens", Session, || web::to(files::tokens)),
     get ("/admin/endpoints/{slug}/files/targets", Session, || web::to(files::targets)),
     get ("/admin/endpoints/{slug}/files/webhooks/{webhook}", Session, || web::to(files::deliveries)),
+    get ("/admin/endpoints/{slug}/requests", Session, || web::to(requests::list)),
+    get ("/admin/endpoints/{slug}/requests/latest", Poll, || web::to(requests::latest)),
+    get ("/admin/endpoints/{slug}/requests/file", Session, || web::to(requests::file)),
+    get ("/admin/endpoints/{slug}/requests/{request}", Session, || web::to(request::show)),
+    post("/admin/endpoints/{slug}/requests/{request}/links", Session, || web::to(request::link)).sensitive(),
+    post("/admin/endpoints/{slug}/requests/{request}/links/{link}/revoke", Session, || web::to(request::unlink)),
     get ("/admin/endpoints/{slug}/targets", Session, || web::to(targets::show)),
     post("/admin/endpoints/{slug}/targets", Session, || web::to(targets::add)).sensitive(),
     get ("/admin/endpoints/{slug}/targets/{target}", Session, || web::to(target::show)),
@@ -338,6 +345,7 @@ mod tests {
                 "/setup/{code}",
                 "/guest/open/{code}",
                 "/guest/open/{code}",
+                "/guest/request/{code}",
                 "/admin",
                 "/admin/assets/{hash}/{file}",
                 "/admin/sign-in",

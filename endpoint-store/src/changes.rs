@@ -343,6 +343,44 @@ pub fn of_resource_before(
     rows.into_iter().map(Change::try_from).collect()
 }
 
+/// The changes that one request made, in their order. Numbers follow time closely, so they are looked for around the
+/// moment `at`, in a bounded part of the log.
+pub fn of_request(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    request_id: &str,
+    at: Millis,
+    limit: i64,
+) -> Result<Vec<Change>, StoreError> {
+    const AROUND: i64 = 2000;
+    let here = changes::endpoint_id.eq(endpoint.as_str());
+    let ends = (diesel::dsl::min(changes::seq), diesel::dsl::max(changes::seq));
+    let (Some(mut low), Some(mut high)) =
+        changes::table.filter(here).select(ends).get_result::<(Option<i64>, Option<i64>)>(conn)?
+    else {
+        return Ok(Vec::new());
+    };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let when: Option<i64> = changes::table
+            .filter(here)
+            .filter(changes::seq.eq(middle))
+            .select(changes::at)
+            .get_result(conn)
+            .optional()?;
+        if when.is_some_and(|when| when < at) { low = middle + 1 } else { high = middle }
+    }
+    let rows: Vec<Row> = changes::table
+        .filter(here)
+        .filter(changes::seq.between(low - AROUND, low + AROUND))
+        .filter(changes::request_id.eq(request_id))
+        .order(changes::seq)
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Change::try_from).collect()
+}
+
 /// The latest changes of an endpoint, newest first.
 pub fn latest(conn: &mut Conn, endpoint: &EndpointId, limit: i64) -> Result<Vec<Change>, StoreError> {
     let rows: Vec<Row> = changes::table

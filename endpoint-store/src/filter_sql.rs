@@ -60,6 +60,51 @@ pub(crate) fn one_key(rt: &ResourceType, filter: &Filter) -> Option<IndexKey> {
     index::lookup(rt, path, &value.as_text()?)
 }
 
+/// The attributes by whose indexes a filter is answered; none means that every resource is looked at.
+pub(crate) fn indexes(rt: &ResourceType, filter: &Filter) -> Vec<String> {
+    let mut names = Vec::new();
+    if !narrows(rt, filter, &mut names) {
+        names.clear();
+    }
+    names.dedup();
+    names
+}
+
+fn narrows(rt: &ResourceType, filter: &Filter, names: &mut Vec<String>) -> bool {
+    match filter {
+        Filter::Compare { path, op, value } => {
+            let name = index_of(rt, path, *op, value);
+            names.extend(name.clone());
+            name.is_some()
+        }
+        Filter::ValuePath { path, filter } => {
+            qualified(path, filter).is_some_and(|inner| narrows(rt, &inner, names))
+        }
+        Filter::And(terms) => terms.iter().fold(false, |any, term| narrows(rt, term, names) || any),
+        Filter::Or(terms) => terms.iter().all(|term| narrows(rt, term, names)),
+        Filter::Not(_) | Filter::Present(_) => false,
+    }
+}
+
+/// What [`Index::compare`] looks into.
+fn index_of(rt: &ResourceType, path: &AttrPath, op: CompareOp, value: &Literal) -> Option<String> {
+    let resolved = rt.resolve(path)?;
+    let name = resolved.canonical();
+    if rt.state.as_ref().is_some_and(|state| name == *state) {
+        return (op == CompareOp::Eq && matches!(value, Literal::Bool(_))).then_some(name);
+    }
+    let text = value.as_text()?;
+    if rt.is_relation(&resolved) {
+        return (op == CompareOp::Eq).then_some(name);
+    }
+    let searched = !matches!(op, CompareOp::Ne | CompareOp::Co | CompareOp::Ew);
+    match name.as_str() {
+        "id" => (op == CompareOp::Eq).then_some(name),
+        "meta.lastModified" | "meta.created" => (searched && op != CompareOp::Sw).then_some(name),
+        _ => index::lookup(rt, path, &text).filter(|_| searched).map(|_| name),
+    }
+}
+
 /// Finds the resources that can match; more than `most` of them count as any.
 pub(crate) fn candidates(
     conn: &mut Conn,

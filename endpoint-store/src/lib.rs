@@ -33,6 +33,7 @@ pub mod operators;
 mod pool;
 pub mod pulse;
 pub mod registry;
+pub mod requests;
 mod retry;
 pub mod rotation;
 mod schema;
@@ -103,6 +104,7 @@ struct Inner {
     reading: Arc<Semaphore>,
     registry: Arc<Registry>,
     usage: Usage,
+    requests: requests::Log,
     /// Writes that were asked for and are not answered yet.
     waiting: AtomicUsize,
     cursor_key: [u8; 32],
@@ -199,6 +201,7 @@ impl Store {
             reading: Arc::new(Semaphore::new(usize::try_from(half).unwrap_or(1))),
             registry,
             usage,
+            requests: requests::Log::default(),
             waiting: AtomicUsize::new(0),
             cursor_key,
             keyring,
@@ -404,6 +407,11 @@ impl Store {
     /// Where uses and refusals are counted until [`Store::flush_usage`].
     pub fn usage(&self) -> &Usage {
         &self.0.usage
+    }
+
+    /// Where requests wait until [`Store::flush_requests`].
+    pub fn requests(&self) -> &requests::Log {
+        &self.0.requests
     }
 
     /// Whether the database answers, has this release's schema, and takes writes.

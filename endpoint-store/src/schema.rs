@@ -215,6 +215,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    requests (endpoint_id, id) {
+        endpoint_id -> Text, id -> Text, at -> BigInt, method -> Text, target -> Text, operation -> Text,
+        resource_type -> Text, resource_id -> Text, resource_name -> Text, status -> BigInt, micros -> BigInt,
+        token_id -> Text, address -> Text, agent -> Text, facts -> Text,
+    }
+}
+diesel::table! {
+    request_bodies (endpoint_id, id) {
+        endpoint_id -> Text, id -> Text, request -> Nullable<Text>, request_size -> BigInt,
+        response -> Nullable<Text>, response_size -> BigInt,
+    }
+}
+diesel::table! {
+    request_drops (endpoint_id) {
+        endpoint_id -> Text, reads -> BigInt, writes -> BigInt, refusals -> BigInt, first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+diesel::table! {
+    request_links (id) {
+        id -> Text, endpoint_id -> Text, request_id -> Text, digest -> Binary, created_at -> BigInt,
+        created_by -> Text, expires_at -> BigInt, revoked_at -> Nullable<BigInt>, revoked_by -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     endpoints,
     endpoint_slugs,
@@ -240,5 +266,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     targets,
     target_items,
-    deprovisions
+    deprovisions,
+    requests,
+    request_bodies
 );

@@ -178,6 +178,22 @@ impl Default for History {
     }
 }
 
+/// How many of the last requests are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Requests {
+    /// None: nothing of a request is written down.
+    None,
+    /// The last so many, and for two weeks at most.
+    Last(u32),
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self::Last(10_000)
+    }
+}
+
 /// The settings of one endpoint. Absent fields have the preset's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -202,6 +218,9 @@ pub struct Settings {
     /// How long changes are remembered.
     #[serde(default)]
     pub history: History,
+    /// How many of the last requests are kept.
+    #[serde(default)]
+    pub requests: Requests,
     /// Tolerances switched on or off against the preset, by name of the rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dialect: BTreeMap<String, bool>,
@@ -233,6 +252,7 @@ impl Settings {
             unknown_members: UnknownMembers::Skip,
             group_names: GroupNames::Unique,
             history: History::default(),
+            requests: Requests::default(),
             dialect: BTreeMap::new(),
         }
     }
@@ -257,6 +277,7 @@ impl Settings {
             ("unknown-members", word(self.unknown_members)),
             ("group-names", word(self.group_names)),
             ("history", word(self.history)),
+            ("requests", word(self.requests)),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
@@ -271,7 +292,7 @@ impl Settings {
     /// Every setting with the values it takes.
     pub fn choices() -> Vec<Choice> {
         type Plain = (&'static str, &'static [&'static str], Option<(u32, u32)>);
-        let plain: [Plain; 7] = [
+        let plain: [Plain; 8] = [
             ("delete", &["remove", "deactivate"], None),
             ("group-patch", &["204", "200"], None),
             ("rate", &["default", "unlimited"], Some((1, 100_000))),
@@ -279,6 +300,7 @@ impl Settings {
             ("unknown-members", &["skip", "refuse"], None),
             ("group-names", &["unique", "free"], None),
             ("history", &["forever"], Some((7, 3650))),
+            ("requests", &["none"], Some((100, 100_000))),
         ];
         let plain = plain.map(|(key, words, numbers)| Choice { key: key.to_owned(), words, numbers });
         let rules = Rule::ALL.iter().map(|rule| Choice {
@@ -322,6 +344,13 @@ impl Settings {
                 let days = days.parse().ok().filter(|days| (7..=3650).contains(days));
                 self.history = History::Days(
                     days.ok_or_else(|| wrong(key, value, "`forever` or whole days from 7 to 3650"))?,
+                );
+            }
+            ("requests", "none") => self.requests = Requests::None,
+            ("requests", number) => {
+                let last = number.parse().ok().filter(|n| (100..=100_000).contains(n));
+                self.requests = Requests::Last(
+                    last.ok_or_else(|| wrong(key, value, "`none` or a whole number from 100 to 100000"))?,
                 );
             }
             _ => return self.set_strictness(key, value),
@@ -370,7 +399,7 @@ fn unknown(key: &str) -> StoreError {
     StoreError::invalid(
         place(key),
         format!(
-            "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, and \
+            "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, requests, and \
          dialect.RULE with RULE one of {}",
             rules.join(", ")
         ),

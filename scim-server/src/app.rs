@@ -10,6 +10,7 @@ use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
+use tokio::sync::Notify;
 
 use crate::about::about;
 use crate::api::{self, Api};
@@ -237,7 +238,8 @@ impl App {
     /// When the server cannot start its workers.
     pub async fn run(self) -> std::io::Result<()> {
         let watching = self.store.watch().map_err(std::io::Error::other)?;
-        let ticking = actix_web::rt::spawn(tick(self.counted.clone()));
+        let enough = Arc::new(Notify::new());
+        let ticking = actix_web::rt::spawn(tick(self.counted.clone(), enough.clone()));
         let holder = self.holder;
         let work = jobs::run(self.store.clone(), self.clock, self.sender, holder.clone());
         let working = actix_web::rt::spawn(work);
@@ -248,7 +250,9 @@ impl App {
             let ended = server.await.unwrap_or_else(|e| Err(std::io::Error::other(e)));
             outcome = outcome.and(ended);
         }
-        ticking.abort();
+        // Not broken off: what it has taken to write is nowhere else.
+        enough.notify_one();
+        let _ = ticking.await;
         working.abort();
         let _ = working.await;
         delivering.abort();
@@ -258,6 +262,10 @@ impl App {
         if let Err(error) = self.store.flush_usage().await {
             tracing::warn!(%error, "the last token uses could not be written");
         }
+        while self.counted.store.flush_requests().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the last requests could not be written into their log");
+            false
+        }) {}
         self.store.close().await;
         if let Some(traces) = self.traces {
             traces.close().await;
@@ -386,15 +394,22 @@ async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreErro
 }
 
 /// Writes down who used which token, and takes over what was measured.
-async fn tick(counted: Counted) {
+async fn tick(counted: Counted, enough: Arc<Notify>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        interval.tick().await;
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = enough.notified() => return,
+        }
         counted.metrics.keep_up();
         counted.take_floods();
         if let Err(error) = counted.store.flush_usage().await {
             tracing::warn!(%error, "the uses of tokens could not be written; they are kept for the next try");
         }
+        if let Err(error) = counted.store.flush_requests().await {
+            tracing::warn!(%error, "a part of the request log could not be written and is counted as left out");
+        }
+        counted.metrics.unlogged(counted.store.requests());
     }
 }

@@ -1,4 +1,4 @@
-//! What is done in the background: the bin is emptied, old changes, counts and access tokens are forgotten, replaced tokens retire,
+//! What is done in the background: the bin is emptied, old changes, requests, counts and access tokens are forgotten, replaced tokens retire,
 //! the end of tokens is announced in the server's log, what has expired is written into the audit log, and webhooks are sent.
 //!
 //! A job works in portions, each one short write, with a pause after it; of several servers on one database one has the
@@ -11,7 +11,8 @@ use endpoint_store::leases::{self, Portion};
 use endpoint_store::targets::clock;
 use endpoint_store::tokens::expiry;
 use endpoint_store::{
-    Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, rotation, usage, webhooks,
+    EndpointId, Millis, Store, StoreError, Tx, access, audit, endpoints, entropy, history, requests,
+    rotation, usage, webhooks,
 };
 use endpoint_targets::webhook::{self, Sender};
 
@@ -19,6 +20,8 @@ use endpoint_targets::webhook::{self, Sender};
 const ROUND: Duration = Duration::from_secs(600);
 /// The same for tokens that are being replaced: somebody watches.
 const WATCH: Duration = Duration::from_secs(5);
+/// The same for request logs that have grown.
+const SHORTEN: Duration = Duration::from_secs(20);
 /// Between two portions, so that requests have their turns.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -26,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn run(store: Store, clock: Clock, sender: Sender, holder: String) {
     let jobs = Jobs { store, up_since: clock.now(), clock, holder };
     let sending = webhook::run(jobs.store.clone(), sender, jobs.clock.0.clone(), &jobs.holder);
-    tokio::join!(jobs.tidy(), jobs.retire(), sending);
+    tokio::join!(jobs.tidy(), jobs.retire(), jobs.shorten(), sending);
 }
 
 /// A name for this process, among those that share the database.
@@ -60,6 +63,8 @@ impl Jobs {
             note("access", self.portions("access", access::forget).await);
             note("counts", self.portions("counts", usage::forget_hours).await);
             note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
+            note("requests", self.forget_requests(None).await);
+            note("request-links", self.portions("request-links", requests::forget_links).await);
             note("clock", self.portions("clock", clock::forget).await);
             tokio::time::sleep(ROUND).await;
         }
@@ -70,6 +75,30 @@ impl Jobs {
             note("rotation", self.retire_silent().await);
             tokio::time::sleep(WATCH).await;
         }
+    }
+
+    /// Busy endpoints fill their request logs between two rounds.
+    async fn shorten(&self) {
+        loop {
+            tokio::time::sleep(SHORTEN).await;
+            note("requests", self.forget_requests(Some(self.store.requests().grown())).await);
+        }
+    }
+
+    /// Forgets requests that are too old or too many, of these endpoints or of all.
+    async fn forget_requests(&self, of: Option<Vec<EndpointId>>) -> Result<(), StoreError> {
+        let (registry, now) = (self.store.registry(), self.clock.now());
+        let all = match of {
+            None => registry.endpoints(),
+            Some(ids) => ids.iter().filter_map(|id| registry.endpoint(id.as_str())).collect(),
+        };
+        for endpoint in all {
+            let (asked, id) = (endpoint.clone(), endpoint.id.clone());
+            if self.store.read(move |conn| requests::is_due(conn, &asked, now)).await? {
+                self.portions("requests", move |tx, now| requests::prune(tx, &id, now)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Closes replaced tokens that have been silent for long enough, or whose final date has come.

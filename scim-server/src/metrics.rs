@@ -18,6 +18,7 @@ use endpoint_admin::Clock;
 use endpoint_store::gauges::{self, Gauges};
 use endpoint_store::operators::Reach;
 use endpoint_store::registry::KeyHolder;
+use endpoint_store::requests::{Class, Log};
 use endpoint_store::usage::Cause;
 use endpoint_store::{Endpoint, EndpointId, Store, StoreError};
 use metrics::{
@@ -71,6 +72,7 @@ struct Inner {
     causes: Vec<(Cause, Counter)>,
     limited_endpoint: Counter,
     limited_address: Counter,
+    unlogged: Vec<(Class, Counter)>,
     endpoints: ArcSwap<HashMap<EndpointId, Arc<OfEndpoint>>>,
     other: Arc<OfEndpoint>,
 }
@@ -125,10 +127,13 @@ impl Metrics {
                 of_operation("none"),
                 Cause::ALL.iter().map(cause).collect(),
                 (limited("endpoint"), limited("address")),
+                Class::ALL.map(|class| {
+                    (class, counter!("scim_requests_unlogged_total", "class" => class.as_str()))
+                }),
                 of_endpoint(OTHER),
             )
         };
-        let (surfaces, operations, unrouted, causes, limited, other) =
+        let (surfaces, operations, unrouted, causes, limited, unlogged, other) =
             metrics::with_local_recorder(&recorder, make);
         let (limited_endpoint, limited_address) = limited;
         let endpoints = ArcSwap::default();
@@ -141,6 +146,7 @@ impl Metrics {
             causes,
             limited_endpoint,
             limited_address,
+            unlogged: unlogged.into(),
             endpoints,
             other,
         })))
@@ -191,6 +197,13 @@ impl Metrics {
         }
     }
 
+    /// How many requests the log has left out since the server started.
+    pub(crate) fn unlogged(&self, log: &Log) {
+        for (class, counter) in &self.0.unlogged {
+            counter.absolute(log.unlogged(*class));
+        }
+    }
+
     /// Takes over what was measured since the last call: until then each duration takes memory of its own.
     pub(crate) fn keep_up(&self) {
         self.0.handle.run_upkeep();
@@ -232,6 +245,10 @@ fn describe() {
     );
     describe_counter!("scim_refusals_total", "Requests that were turned away, by cause.");
     describe_counter!("scim_rate_limited_total", "Requests that were told to wait.");
+    describe_counter!(
+        "scim_requests_unlogged_total",
+        "Requests that the request log left out because they came too fast, by kind: reads that succeeded, changes, refusals."
+    );
     describe_histogram!(
         "scim_request_duration_seconds",
         Unit::Seconds,

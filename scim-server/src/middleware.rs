@@ -87,6 +87,13 @@ impl<'a> Line<'a> {
         self.add(|facts| id.clone_into(&mut facts.key));
     }
 
+    /// What had to be tolerated so far: names of rules, attributes left out, members left out.
+    pub(crate) fn noted(&self) -> (Vec<&'static str>, Vec<String>, usize) {
+        let extensions = self.0.extensions();
+        let facts = extensions.get::<Facts>();
+        facts.map(|facts| (facts.rules.clone(), facts.dropped.clone(), facts.skipped)).unwrap_or_default()
+    }
+
     pub(crate) fn notes(&self, notes: &Notes) {
         self.add(|facts| {
             facts.rules.extend(notes.rules.iter().map(|rule| rule.name()));
@@ -156,8 +163,10 @@ fn loggable(path: &str) -> String {
     if path.starts_with("/setup/") {
         return "/setup/…".to_owned();
     }
-    if path.starts_with("/guest/open/") {
-        return "/guest/open/…".to_owned();
+    for link in ["/guest/open/", "/guest/request/"] {
+        if path.starts_with(link) {
+            return format!("{link}…");
+        }
     }
     let shown = redact(path);
     match shown.len() <= LONGEST && !shown.contains(char::is_control) {

@@ -28,6 +28,9 @@ pub(crate) struct Furnished {
     empty_group: String,
     webhook: String,
     target: String,
+    refused: String,
+    changed: String,
+    link: String,
 }
 
 /// A page to look at.
@@ -60,7 +63,8 @@ impl Furnished {
         oddities(&scim).await;
         strangers(&app).await;
         let target = target(&app);
-        Self { app, user, hidden, deleted, group, empty_group, webhook, target }
+        let (refused, changed, link) = requests(&app, &scim, &group).await;
+        Self { app, user, hidden, deleted, group, empty_group, webhook, target, refused, changed, link }
     }
 
     /// The pages of every line of the table; one that is new there has to be named here.
@@ -97,6 +101,8 @@ impl Furnished {
             "/assets/{hash}/{file}"
             | "/endpoints/{slug}/export"
             | "/endpoints/{slug}/connect/progress"
+            | "/endpoints/{slug}/requests/latest"
+            | "/endpoints/{slug}/requests/file"
             | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
             "/account" => vec![("account", at(""))],
@@ -133,6 +139,7 @@ impl Furnished {
             }
             // Looked at by the walk of a guest.
             "/guest/" | "/guest/progress" => vec![],
+            "/guest/request/{code}" => vec![("request-guest", self.link.clone())],
             "/guest/open/{code}" => vec![("guest-used", "/guest/open/used-before".to_owned())],
             "/endpoints/{slug}/tokens" => vec![("tokens", at(""))],
             "/endpoints/{slug}/tokens/{token}/revoke" => vec![("revoke", at(""))],
@@ -159,6 +166,17 @@ impl Furnished {
                 ("group-search", format!("{}?q=nothing", at(group))),
             ],
             "/endpoints/{slug}/groups/{id}/delete" => vec![("group-delete", at(group))],
+            "/endpoints/{slug}/requests" => vec![
+                ("requests", at("")),
+                ("requests-refused", search("outcome=refused")),
+                ("requests-search", search("q=nothing-like-that")),
+                ("requests-none", of("nobody-asked")),
+            ],
+            "/endpoints/{slug}/requests/{request}" => vec![
+                ("request-refused", at("").replace("{request}", &self.refused)),
+                ("request-changed", at("").replace("{request}", &self.changed)),
+                ("request-forgotten", at("").replace("{request}", "0")),
+            ],
             "/endpoints/{slug}/targets" => vec![("targets", at("")), ("targets-none", of(foreign))],
             "/endpoints/{slug}/targets/{target}" => vec![("target", at(""))],
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
@@ -302,6 +320,21 @@ async fn oddities(scim: &Scim) {
     let odd = id(&scim.send(&request).await.expect(201).json());
     scim.patch(&format!("/Users/{odd}"), json!([{"op": "Replace", "path": "active", "value": "False"}]))
         .await;
+}
+
+/// A refusal, a change with members, and a link that shows the refusal outside.
+async fn requests(app: &App, scim: &Scim, group: &str) -> (String, String, String) {
+    let refused = scim.post("/Users", &user("user000")).await.expect(409);
+    let refused = crate::requests::logged(app, &refused).await;
+    let more = id(&scim.user("one-more").await);
+    let members = json!([{"op": "Add", "path": "members", "value": [{"value": more}]}]);
+    let changed = crate::requests::logged(app, &scim.patch(&format!("/Groups/{group}"), members).await).await;
+    app.program(&["endpoint", "create", "Nobody asked"]).await.done();
+    let path = format!("/endpoints/{}/requests/{refused}/links", app.furniture().onelogin.slug);
+    let api = Api::owner(app);
+    let url = text(&api.send(&api.request("POST", &path)).await.expect(201).json()["url"]);
+    let link = url[url.find("/guest/").expect("a link")..].to_owned();
+    (refused, changed, link)
 }
 
 /// OneLogin calls the endpoint that is set up for Okta.

@@ -45,6 +45,8 @@ pub(super) struct Scene {
     pub(super) operator: String,
     pub(super) key: String,
     link: String,
+    request: String,
+    request_link: String,
     target: String,
 }
 
@@ -76,7 +78,11 @@ impl Scene {
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
         let (token, webhook, key) = (text(&token["id"]), text(&webhook["id"]), "000000000000".to_owned());
         let target = text(&target["id"]);
-        Self { endpoint, token, user, group, webhook, operator, key, link, target }
+        let request = crate::requests::logged(app, &scim.get("/Users").await).await;
+        let links = format!("/endpoints/{endpoint}/requests/{request}/links");
+        let made = owner.send(&owner.request("POST", &links)).await.expect(201).json();
+        let request_link = text(&made["id"]);
+        Self { endpoint, token, user, group, webhook, operator, key, link, request, request_link, target }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -92,7 +98,9 @@ impl Scene {
             "{id}" => self.user.as_str(),
             "{operator}" => self.operator.as_str(),
             "{key}" => self.key.as_str(),
+            "{link}" if route.path.contains("/requests/") => self.request_link.as_str(),
             "{link}" => self.link.as_str(),
+            "{request}" => self.request.as_str(),
             "{target}" => self.target.as_str(),
             "{member}" => self.user.as_str(),
             other if other.contains('{') => panic!("{route:?}: {other} needs an example here"),

@@ -110,7 +110,7 @@ impl Api {
     }
 
     /// Every item of a list, page by page.
-    async fn walk(&self, path: &str, limit: usize) -> Vec<Value> {
+    pub(crate) async fn walk(&self, path: &str, limit: usize) -> Vec<Value> {
         let mut all = Vec::new();
         let mut after = String::new();
         loop {

@@ -18,6 +18,7 @@ struct Places {
     group: String,
     webhook: String,
     target: String,
+    request: String,
 }
 
 impl Places {
@@ -31,7 +32,8 @@ impl Places {
         let all = [&["target", "add", slug], &account[..], &["--allow-http", "--password-stdin", "--json"]];
         let target =
             text(&program_with_input(app, &all.concat(), "a-password-of-the-vault-9\n").json()["id"]);
-        Self { user, group, webhook, target }
+        let request = crate::requests::logged(app, &app.generic().get("/Users").await).await;
+        Self { user, group, webhook, target, request }
     }
 
     fn fill(&self, app: &App, pattern: &str) -> String {
@@ -43,6 +45,8 @@ impl Places {
             .replace("{guest}", "nobody")
             .replace("{webhook}", &self.webhook)
             .replace("{target}", &self.target)
+            .replace("{request}", &self.request)
+            .replace("{link}", "nobody")
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");

@@ -23,6 +23,7 @@ struct Scene {
     operator: String,
     webhook: String,
     target: String,
+    request: String,
 }
 
 impl Scene {
@@ -30,6 +31,7 @@ impl Scene {
         let endpoint = &app.furniture().onelogin;
         let scim = app.scim(endpoint);
         let user = id(&scim.user("robertt").await);
+        let request = crate::requests::logged(app, &scim.get(&format!("/Users/{user}")).await).await;
         let group = id(&scim.group("Secret Keepers", &[&user]).await);
         let operators = app.program(&["operator", "list", "--json"]).await.json();
         let operator = text(&operators["operators"][0]["id"]);
@@ -49,7 +51,7 @@ impl Scene {
         ];
         let target = text(&program_with_input(app, &target, "a-token-of-nobody\n").json()["id"]);
         let (slug, token_id) = (endpoint.slug.clone(), endpoint.token_id.clone());
-        Self { scim, slug, token_id, user, group, operator, webhook, target }
+        Self { scim, slug, token_id, user, group, operator, webhook, target, request }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -63,6 +65,8 @@ impl Scene {
             "{guest}" => "nobody",
             "{webhook}" => self.webhook.as_str(),
             "{target}" => self.target.as_str(),
+            "{request}" => self.request.as_str(),
+            "{link}" => "no-link",
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

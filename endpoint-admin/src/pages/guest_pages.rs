@@ -2,12 +2,16 @@
 
 use actix_web::{HttpResponse, http::header::LOCATION, web};
 use askama::Template;
-use endpoint_store::{StoreError, guests};
+use endpoint_store::{
+    StoreError, guests,
+    requests::{self, Filter, Line, Request},
+};
 
 use super::{
     connect::{self, Seen},
     failures::Failure,
     progress::Progress,
+    request_state::Row,
     tokens::{Issued, public_id},
 };
 use crate::{
@@ -20,6 +24,9 @@ use crate::{
     session::{Visitor, random},
     ui::When,
 };
+
+/// Requests that a guest sees.
+const REQUESTS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "pages/guest_open.html")]
@@ -69,6 +76,7 @@ struct GuestPage {
     csrf: String,
     ends: When,
     used: Option<(When, String)>,
+    requests: Vec<Row>,
     refusal: Option<String>,
 }
 
@@ -99,6 +107,23 @@ fn mask(failure: &mut Failure) {
     failure.request = format!("{method} {}{more}", kept.join("/")).trim().to_owned();
 }
 
+/// The last requests, masked: what was asked and how it ended, and of whom no more than the shape of a name.
+async fn last(guest: &Guest) -> Result<Vec<Row>, PageError> {
+    let (endpoint, now) = (guest.inner.endpoint.clone(), guest.now);
+    let read = move |conn: &mut endpoint_store::Conn| {
+        let found = requests::page(conn, &endpoint.id, &Filter::default(), None, REQUESTS)?.requests;
+        let ids: Vec<&str> = found.iter().map(|request| request.id.as_str()).collect();
+        let bodies = requests::bodies(conn, &endpoint.id, &ids)?;
+        let masked = |request: &Request| {
+            let bodies = bodies.get(&request.id).cloned().unwrap_or_default();
+            let (request, _, told) = requests::shaped(&endpoint, request, &bodies);
+            Row::new(Line { request, asked: told.asked, outcome: told.outcome, end: told.end }, now)
+        };
+        Ok(found.iter().map(masked).collect())
+    };
+    Ok(guest.console.store.read(read).await?)
+}
+
 async fn page(
     guest: &Guest,
     issued: Option<Issued>,
@@ -119,6 +144,7 @@ async fn page(
         may_issue: guest.inner.may_issue(),
         csrf: guest.inner.csrf.clone(),
         ends: When::new(guest.inner.link.expires_at, guest.now),
+        requests: last(guest).await?,
         used: used.map(|used| (When::new(used.at, guest.now), used.address.clone())),
         issued,
         refusal,

@@ -30,6 +30,8 @@ pub(crate) struct Event {
     pub(crate) at: When,
     pub(crate) by: String,
     pub(crate) request_id: String,
+    /// Whether that is a request of the identity provider, which the request log explains.
+    pub(crate) sent: bool,
     pub(crate) rows: Vec<Diff>,
 }
 
@@ -105,9 +107,16 @@ fn event(change: Change, id: &str, names: &HashMap<String, String>, now: i64) ->
         what: if own { own_words(&change, &rows, names) } else { group_words(&change, id) },
         at: When::new(change.at, now),
         by: actor(&change),
+        sent: change.actor_kind == "token",
         request_id: change.request_id,
         rows,
     }
+}
+
+/// What one change was to the resource that it was made to; members are counted, not named.
+pub(crate) fn own(change: Change, now: i64) -> Event {
+    let id = change.resource_id.clone();
+    event(change, &id, &HashMap::new(), now)
 }
 
 /// What happened to the resource itself.

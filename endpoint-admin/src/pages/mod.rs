@@ -26,6 +26,10 @@ pub(crate) mod overview;
 pub(crate) mod own_password;
 mod policies;
 mod progress;
+pub(crate) mod request;
+pub(crate) mod request_guest;
+mod request_state;
+pub(crate) mod requests;
 pub(crate) mod rotation;
 mod rotation_watch;
 pub(crate) mod schema;
@@ -146,6 +150,7 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "guest-link-revoked" => {
             "The set-up link is revoked: whoever opened it sees nothing any more. A token that was issued through it stays; revoke it under Tokens."
         }
+        "request-link-revoked" => "The link is revoked: whoever has it sees nothing any more.",
         "session-ended" => "That session is ended.",
         "idp-changed" => {
             "The endpoint is set up for this identity provider now: the steps below and the settings are for it."

@@ -1,7 +1,8 @@
 //! The settings of an endpoint as sentences, each with a request that it decides about.
 
 use endpoint_store::settings::{
-    DeletePolicy, GroupNames, GroupPatchAnswer, History, PasswordPolicy, Rate, Settings, UnknownMembers,
+    DeletePolicy, GroupNames, GroupPatchAnswer, History, PasswordPolicy, Rate, Requests, Settings,
+    UnknownMembers,
 };
 
 use super::{Choice, new_endpoint::delete_policies};
@@ -21,8 +22,8 @@ pub(crate) struct Setting {
 }
 
 /// The names of the settings that [`all`] lists, but for the rate, which takes a number too.
-pub(crate) const PLAIN: [&str; 6] =
-    ["delete", "group-patch", "password", "unknown-members", "group-names", "history"];
+pub(crate) const PLAIN: [&str; 7] =
+    ["delete", "group-patch", "password", "unknown-members", "group-names", "history", "requests"];
 
 /// Every setting with what is chosen; `idp` begins a sentence.
 pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
@@ -34,6 +35,7 @@ pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
         password(settings, idp),
         rate(settings),
         history(settings),
+        requests(settings),
     ]
 }
 
@@ -205,6 +207,33 @@ fn history(settings: &Settings) -> Setting {
         title: "How long changes are remembered",
         hint: "The history of every user and group is kept for so long, with who changed what. Then it is removed \
                for good, a little at a time."
+            .to_owned(),
+        example: "",
+        choices,
+    }
+}
+
+fn requests(settings: &Settings) -> Setting {
+    let (chosen, own) = match settings.requests {
+        Requests::None => ("none", None),
+        Requests::Last(1000) => ("1000", None),
+        Requests::Last(10_000) => ("10000", None),
+        Requests::Last(100_000) => ("100000", None),
+        Requests::Last(last) => ("", Some(last)),
+    };
+    let mut choices = vec![
+        Choice::new("none", "None", "Nothing of a request is written down, and what was is removed.", chosen),
+        Choice::new("1000", "The last 1,000", "", chosen),
+        Choice::new("10000", "The last 10,000", "", chosen),
+        Choice::new("100000", "The last 100,000", "", chosen),
+    ];
+    if let Some(last) = own {
+        choices.push(Choice::new("", format!("The last {last}"), "Set at the command line.", chosen));
+    }
+    Setting {
+        name: "requests",
+        title: "How many requests are kept",
+        hint: "With their bodies, so that what was refused can be explained: without passwords, tokens and secrets, and                for two weeks at most."
             .to_owned(),
         example: "",
         choices,

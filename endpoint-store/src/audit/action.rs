@@ -48,6 +48,8 @@ actions! {
     GuestLink = "guest-link.create",
     GuestLinkOpen = "guest-link.open",
     GuestLinkRevoke = "guest-link.revoke",
+    RequestLink = "request-link.create",
+    RequestLinkRevoke = "request-link.revoke",
     KeyIssue = "key.issue",
     KeyRevoke = "key.revoke",
     KeyExpire = "key.expire",

@@ -7,8 +7,8 @@ use super::Fault;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::schema::{
-    change_subjects, changes, endpoints, members, resource_keys, resources, target_items, targets, tokens,
-    webhook_cursors, webhook_deliveries, webhook_secrets, webhooks,
+    change_subjects, changes, endpoints, members, request_bodies, requests, resource_keys, resources,
+    target_items, targets, tokens, webhook_cursors, webhook_deliveries, webhook_secrets, webhooks,
 };
 
 macro_rules! orphans {
@@ -42,6 +42,9 @@ pub(super) fn find(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
         "secrets of webhooks that are not there", false: webhook_secrets(webhook_id) in webhooks(id);
         "states of targets that are not there", false:
             target_items(endpoint_id, target_id) in targets(endpoint_id, id);
+        "requests of an endpoint that is not there", false: requests(endpoint_id) in endpoints(id);
+        "bodies of requests that are not there", false:
+            request_bodies(endpoint_id, id) in requests(endpoint_id, id);
         "index entries of changes that are not there", false:
             change_subjects(endpoint_id, seq) in changes(endpoint_id, seq);
     })

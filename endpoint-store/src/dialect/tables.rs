@@ -269,6 +269,22 @@ kept! {
     deprovisions as Deprovision {
         endpoint_id: String, seq: i64, resource_id: String, name: String, began_at: i64, done_at: Option<i64>,
     }
+    requests as RequestRow {
+        endpoint_id: String, id: String, at: i64, method: String, target: String, operation: String,
+        resource_type: String, resource_id: String, resource_name: String, status: i64, micros: i64,
+        token_id: String, address: String, agent: String, facts: String,
+    }
+    request_bodies as RequestBody {
+        endpoint_id: String, id: String, request: Option<String>, request_size: i64, response: Option<String>,
+        response_size: i64,
+    }
+    request_drops as RequestDrop {
+        endpoint_id: String, reads: i64, writes: i64, refusals: i64, first_at: i64, last_at: i64,
+    }
+    request_links as RequestLinkRow {
+        id: String, endpoint_id: String, request_id: String, digest: Vec<u8>, created_at: i64, created_by: String,
+        expires_at: i64, revoked_at: Option<i64>, revoked_by: Option<String>,
+    }
 }
 
 #[cfg(test)]

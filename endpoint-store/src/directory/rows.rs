@@ -22,15 +22,15 @@ pub(crate) use crate::dialect::tables::ResourceRow as Row;
 /// What reading needs of a row.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = resources)]
-pub(super) struct Kept {
-    pub(super) id: String,
+pub(crate) struct Kept {
+    pub(crate) id: String,
     pub(super) resource_type: String,
     pub(super) version: i64,
     pub(super) created_at: i64,
     pub(super) modified_at: i64,
     pub(super) hidden: bool,
     pub(super) active: bool,
-    pub(super) name: String,
+    pub(crate) name: String,
     pub(super) body: String,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn kept(
 
 /// As [`kept`], of all resources that SCIM may see and that have a key, in the order of ids; `None` if there are more than
 /// `most`.
-pub(super) fn with_key(
+pub(crate) fn with_key(
     conn: &mut Conn,
     endpoint: &EndpointId,
     rt: &ResourceType,

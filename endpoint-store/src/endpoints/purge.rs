@@ -13,7 +13,7 @@ use crate::ids::Millis;
 use crate::schema::{endpoints, members, resources};
 use crate::webhooks;
 use crate::writer::Tx;
-use crate::{history, targets};
+use crate::{history, requests, targets};
 
 /// Rows of each kind that go in one write.
 const PORTION: i64 = 500;
@@ -35,6 +35,7 @@ pub fn purge(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, Stor
     }
     // Members go before their groups: a large one would take all of them with it at once.
     if webhooks::log::forget_endpoint(tx, id, PORTION)? > 0
+        || requests::forget_some(tx, id, PORTION)? > 0
         || remove_members(tx, id)? > 0
         || targets::forget_some(tx, id, PORTION)? > 0
         || remove_resources(tx, id)? > 0

@@ -14,8 +14,8 @@ use endpoint_store::operators::Role;
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, feed, groups, guests, me, operators, rotation,
-    schemas, targets, tokens, webhooks,
+    Exchange, Outcome, audit, directory, endpoints, evidence, feed, groups, guests, me, operators, requests,
+    rotation, schemas, targets, tokens, webhooks,
 };
 
 /// What all paths begin with.
@@ -172,6 +172,7 @@ const CONFIRM: Param = Param {
 const PAGING: &[Param] = &[LIMIT, AFTER];
 const SEARCHING: &[Param] = &[LIMIT, AFTER, SEARCH];
 
+use super::request_views::{ExplainedView, MadeRequestLink, RequestLinkView, RequestView};
 use super::target_views::{
     CheckView, ClockView, NewTargetBody, PlanView, TargetDetail, TargetPatch, TargetView,
 };
@@ -324,6 +325,16 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
     route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
         .gives(&[(200, Some(page::<evidence::RefusalView>))]),
+
+    route(GET, "/endpoints/{endpoint}/requests", Auditor, "What the identity provider sent and how it ended, the latest first", run!(requests::list))
+        .query(requests::QUERY).gives(&[(200, Some(page::<RequestView>))]),
+    route(GET, "/endpoints/{endpoint}/requests/{request}", Auditor, "One request, explained", run!(requests::show))
+        .gives(&[(200, Some(one::<ExplainedView>))]),
+    route(GET, "/endpoints/{endpoint}/requests/{request}/links", Auditor, "Links that show one request outside, masked; dead ones too", run!(requests::links))
+        .gives(&[(200, Some(page::<RequestLinkView>))]),
+    route(POST, "/endpoints/{endpoint}/requests/{request}/links", Operator, "Make a link that shows one request outside, masked, for 72 hours; it is shown once", run!(requests::link))
+        .gives(&[(201, Some(one::<MadeRequestLink>))]),
+    route(DELETE, "/endpoints/{endpoint}/requests/{request}/links/{link}", Operator, "Take such a link back", run!(requests::unlink)),
 
     route(GET, "/endpoints/{endpoint}/changes", Auditor, "What happened in the directory, in order and without a gap: at once, when it happens (`wait`), or as a stream (`Accept: text/event-stream`)", run!(feed::changes))
         .query(feed::QUERY).gives(&[(200, Some(one::<feed::ChangesView>))]).files(&["text/event-stream"]),

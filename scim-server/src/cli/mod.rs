@@ -12,6 +12,7 @@ pub mod operator;
 pub mod output;
 mod people;
 mod rekey;
+pub mod request;
 mod rotation;
 mod schema;
 mod seed;
@@ -68,6 +69,8 @@ pub enum Command {
     Operator(operator::OperatorArgs),
     /// Send events of an endpoint to another program: add, test, list and repeat
     Webhook(webhook::WebhookArgs),
+    /// Show what the identity provider of an endpoint sent, and explain it
+    Request(request::RequestArgs),
     /// Show what happened in an endpoint's directory, in order, from a cursor on
     Changes(feed::ChangesArgs),
     /// Write an endpoint's whole directory, as it is at one moment, with the cursor that `changes` goes on from
@@ -279,6 +282,9 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         Command::Operator(args) => (args.format.json, operator::run(args.command, config).await),
         Command::Webhook(args) => {
             (args.format.json, webhook::run(args.command, &Context::open(config)?).await)
+        }
+        Command::Request(args) => {
+            (args.format.json, request::run(args.command, &Context::open(config)?).await)
         }
         Command::Changes(args) => (args.format.json, feed::changes(&args, &Context::open(config)?).await),
         Command::Snapshot(args) => return feed::snapshot(&args, &Context::open(config)?).await,

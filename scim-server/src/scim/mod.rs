@@ -9,6 +9,7 @@ mod bulk;
 mod cursor;
 mod discovery;
 mod fingerprint;
+mod hear;
 mod list;
 pub mod negotiate;
 mod oauth;
@@ -168,6 +169,7 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     let admitted = match scim.store.registry().authenticate(slug, authorization, address, &id, now) {
         Ok(admitted) => admitted,
         Err(turned) => {
+            hear::turned_away(&scim, &req, &turned, now);
             note_turned_away(&scim, &req, slug, turned, now);
             return error::unauthorized(media);
         }
@@ -175,20 +177,25 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     scim.addresses.succeeded(address, authorization);
     Line::of(&req).caller(&admitted.caller);
     scim.store.usage().used(&admitted.caller.actor().id, seen(&req, now));
+    let token = admitted.caller.actor().id.clone();
     let (begun, noted, endpoint) = (Instant::now(), Noted::default(), admitted.caller.endpoint().clone());
     let served = serve(req.clone(), payload, scim.clone(), admitted, &segments, (media, now), &noted).await;
     let mut response = served.unwrap_or_else(|error| error::respond(&error, media));
     if let Some(allowance) = noted.allowance.take() {
         allowance.tell(&mut response);
     }
-    scim.metrics.served(&endpoint, noted.operation.get(), response.status(), begun.elapsed());
-    response
+    let took = begun.elapsed();
+    scim.metrics.served(&endpoint, noted.operation.get(), response.status(), took);
+    hear::answered(&scim, &req, response, (&endpoint, token, noted), (now, took))
 }
 
 /// What is learned about a request on its way.
 #[derive(Default)]
 struct Noted {
     operation: Cell<Option<Operation>>,
+    target: Cell<Option<Target>>,
+    cause: Cell<Option<Cause>>,
+    body: Cell<Bytes>,
     allowance: Cell<Option<Allowance>>,
 }
 
@@ -212,7 +219,9 @@ async fn serve(
     {
         Ok(found) => found,
         Err(Unrouted::NoPath(error)) => {
-            note_fault(&scim, &req, &caller, why_no_path(&req, segments, &caller), now);
+            let cause = why_no_path(&req, segments, &caller);
+            noted.cause.set(Some(cause));
+            note_fault(&scim, &req, &caller, cause, now);
             return Err(error);
         }
         Err(Unrouted::NoMethod(error, allow)) => {
@@ -224,7 +233,9 @@ async fn serve(
         }
     };
     noted.operation.set(Some(operation));
+    noted.target.set(Some(target.clone()));
     if admitted.scope == Scope::Read && !operation.is_read() {
+        noted.cause.set(Some(Cause::ReadOnly));
         note_fault(&scim, &req, &caller, Cause::ReadOnly, now);
         return Err(ScimError::forbidden(
             "This token may only read. Use a token with scope `write` to make changes.",
@@ -232,6 +243,7 @@ async fn serve(
     }
     let query = Query::parse(req.query_string())?;
     let body = read_body(&req, payload).await?;
+    noted.body.set(body.clone());
     if let Some(idp) = fingerprint::guess(req.headers(), req.query_string(), &body) {
         let what = Observed::LooksLike(idp);
         scim.store.usage().observed(caller.endpoint().id.clone(), what, seen(&req, now));
