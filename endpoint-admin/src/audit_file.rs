@@ -135,7 +135,7 @@ fn cells(entry: &Entry) -> [String; 13] {
 }
 
 /// Spreadsheets take a cell that begins so for a formula, and would run it.
-fn defused(cell: String) -> String {
+pub(crate) fn defused(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }
 
@@ -175,7 +175,7 @@ fn written(store: Store, filter: Filter, wanted: Format) -> Receiver<io::Result<
     receiver
 }
 
-struct Portions(Receiver<io::Result<Bytes>>);
+pub(crate) struct Portions(pub(crate) Receiver<io::Result<Bytes>>);
 
 impl Stream for Portions {
     type Item = io::Result<Bytes>;

@@ -27,6 +27,7 @@ mod pages;
 pub mod password;
 mod routes;
 mod session;
+mod sheet;
 mod ui;
 
 pub use console::{ClientAddress, Console, PublicUrl, RequestId};

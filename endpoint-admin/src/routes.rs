@@ -18,9 +18,9 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate::{self, Rules},
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links, guest_pages,
-        networks, new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor,
-        settings, sign_in_code, targets, tokens, user, users, webhook, webhooks,
+        account, activity, api_keys, audit, bin, connect, copies, evidence, group, groups, guest_links,
+        guest_pages, networks, new_endpoint, operators, outside, overview, own_password, rotation, schema,
+        second_factor, settings, sign_in_code, targets, tokens, user, users, webhook, webhooks,
     },
 };
 
@@ -165,6 +165,7 @@ pub const ROUTES: &[Route] = &[
     post("/admin/operators/{operator}/reset-second-factor", People, || web::to(operators::reset_second_factor)).sensitive(),
     post("/admin/operators/{operator}/sign-out", People, || web::to(operators::sign_out)).sensitive(),
     get ("/admin/", Session, || web::to(overview::show)),
+    get ("/admin/file", Session, || web::to(overview::file)),
     get ("/admin/audit", Session, || web::to(audit::show)),
     get ("/admin/audit/file", Session, || web::to(audit::file)),
     get ("/admin/endpoints/new", Session, || web::to(new_endpoint::show)),
@@ -175,6 +176,9 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/endpoints/{slug}", Session, || web::to(connect::door)),
     get ("/admin/endpoints/{slug}/connect", Session, || web::to(connect::show)),
     get ("/admin/endpoints/{slug}/connect/progress", Poll, || web::to(connect::progress)),
+    get ("/admin/endpoints/{slug}/activity", Session, || web::to(activity::show)),
+    get ("/admin/endpoints/{slug}/activity/latest", Poll, || web::to(activity::latest)),
+    get ("/admin/endpoints/{slug}/activity/file", Session, || web::to(activity::file)),
     get ("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::list)),
     post("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::create)).sensitive(),
     post("/admin/endpoints/{slug}/guest-links/{guest}/revoke", Session, || web::to(guest_links::revoke)),
@@ -207,6 +211,7 @@ pub const ROUTES: &[Route] = &[
     post("/admin/endpoints/{slug}/targets/{target}/retry", Session, || web::to(targets::retry)),
     post("/admin/endpoints/{slug}/targets/{target}/remove", Session, || web::to(targets::remove)).sensitive(),
     get ("/admin/endpoints/{slug}/evidence", Session, || web::to(evidence::show)),
+    post("/admin/endpoints/{slug}/evidence/accept", Session, || web::to(evidence::accept)),
     get ("/admin/endpoints/{slug}/webhooks", Session, || web::to(webhooks::list)),
     post("/admin/endpoints/{slug}/webhooks", Session, || web::to(webhooks::add)).sensitive(),
     get ("/admin/endpoints/{slug}/webhooks/{webhook}", Session, || web::to(webhook::show)),

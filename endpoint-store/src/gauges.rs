@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use crate::conn::Conn;
 use crate::endpoints::{EndpointId, Status};
 use crate::error::StoreError;
+use crate::health::{self, Condition, Health};
 use crate::ids::Millis;
 use crate::schema::endpoint_progress;
 use crate::{Store, registry};
@@ -25,6 +26,10 @@ pub struct OfEndpoint {
     pub next_expiry: Option<Millis>,
     /// The number of its last change.
     pub last_change: Option<i64>,
+    /// What its traffic says.
+    pub health: Health,
+    /// The same in a word.
+    pub condition: Condition,
 }
 
 /// All of them.
@@ -50,14 +55,31 @@ pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, 
     all.sort_by(|a, b| a.slug.cmp(&b.slug));
     all.truncate(most);
     let ids: Vec<EndpointId> = all.iter().map(|endpoint| endpoint.id.clone()).collect();
-    let heads = store.read(move |conn| heads(conn, &ids)).await?;
+    let (heads, mut health) = store.read(move |conn| Ok((heads(conn, &ids)?, healths(conn, &ids)?))).await?;
     let mut lives = store.registry().lives(now);
     let of_endpoint = all.into_iter().map(|endpoint| {
         let registry::Lives { oldest, next_expiry } = lives.remove(&endpoint.id).unwrap_or_default();
         let last_change = heads.get(endpoint.id.as_str()).copied();
-        OfEndpoint { slug: endpoint.slug.clone(), oldest_token: oldest, next_expiry, last_change }
+        let health = health.remove(endpoint.id.as_str()).unwrap_or_default();
+        OfEndpoint {
+            slug: endpoint.slug.clone(),
+            oldest_token: oldest,
+            next_expiry,
+            last_change,
+            condition: health.condition(endpoint.status, now),
+            health,
+        }
     });
     Ok(Gauges { writes: store.writes_waiting(), endpoints, of_endpoint: of_endpoint.collect() })
+}
+
+fn healths(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, Health>, StoreError> {
+    let mut all = HashMap::new();
+    for portion in endpoints.chunks(PORTION) {
+        let ids: Vec<String> = portion.iter().map(|id| id.as_str().to_owned()).collect();
+        all.extend(health::of_all(conn, &ids)?);
+    }
+    Ok(all)
 }
 
 fn heads(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, i64>, StoreError> {

@@ -21,8 +21,8 @@ pub(crate) struct Setting {
 }
 
 /// The names of the settings that [`all`] lists, but for the rate, which takes a number too.
-pub(crate) const PLAIN: [&str; 6] =
-    ["delete", "group-patch", "password", "unknown-members", "group-names", "history"];
+pub(crate) const PLAIN: [&str; 7] =
+    ["delete", "group-patch", "password", "unknown-members", "group-names", "history", "silence"];
 
 /// Every setting with what is chosen; `idp` begins a sentence.
 pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
@@ -34,6 +34,7 @@ pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
         password(settings, idp),
         rate(settings),
         history(settings),
+        silence(settings),
     ]
 }
 
@@ -205,6 +206,36 @@ fn history(settings: &Settings) -> Setting {
         title: "How long changes are remembered",
         hint: "The history of every user and group is kept for so long, with who changed what. Then it is removed \
                for good, a little at a time."
+            .to_owned(),
+        example: "",
+        choices,
+    }
+}
+
+fn silence(settings: &Settings) -> Setting {
+    let chosen = settings.silence.to_string();
+    let mut choices = vec![
+        Choice::new(
+            "auto",
+            "When it lasts three times as long as is usual",
+            "And two hours at least. What is usual is learned from the last two weeks.",
+            &chosen,
+        ),
+        Choice::new("4h", "When it lasts for 4 hours", "", &chosen),
+        Choice::new("1d", "When it lasts for a day", "", &chosen),
+        Choice::new("7d", "When it lasts for 7 days", "", &chosen),
+        Choice::new("never", "Never", "Nobody waits for this endpoint.", &chosen),
+    ];
+    if choices.iter().all(|choice| !choice.chosen) {
+        // What is empty in a form changes nothing.
+        let own = Choice::new("", format!("When it lasts for {chosen}"), "Set at the command line.", "");
+        choices.push(own);
+    }
+    Setting {
+        name: "silence",
+        title: "When silence is an alarm",
+        hint: "Then it stands on the overview, on this endpoint's pages, in the log and in the metrics. Days of the week on \
+               which nothing ever comes do not count."
             .to_owned(),
         example: "",
         choices,

@@ -13,6 +13,7 @@ fn what_is_shown_can_be_given_back() {
         ("unknown-members", "refuse"),
         ("group-names", "free"),
         ("history", "30"),
+        ("silence", "36h"),
         ("dialect.boolean-text", "off"),
     ] {
         settings.set(key, value).unwrap();
@@ -48,9 +49,15 @@ fn every_choice_is_taken_and_every_setting_is_a_choice() {
 #[test]
 fn wrong_keys_and_values_are_named() {
     let mut settings = Settings::preset(Idp::Generic);
-    for (key, value) in
-        [("colour", "red"), ("rate", "0"), ("delete", "x"), ("history", "6"), ("dialect.nothing", "on")]
-    {
+    for (key, value) in [
+        ("colour", "red"),
+        ("rate", "0"),
+        ("delete", "x"),
+        ("history", "6"),
+        ("dialect.nothing", "on"),
+        ("silence", "0h"),
+        ("silence", "5"),
+    ] {
         let sentence = settings.set(key, value).unwrap_err().to_string();
         assert!(sentence.contains(key), "{sentence}");
     }
