@@ -3,11 +3,12 @@
 use actix_web::http::header::{COOKIE, HeaderMap};
 use endpoint_store::{
     endpoints::{EndpointSummary, Status},
+    health::{Condition, Health},
     operators::{Act, Role},
     settings::Idp,
 };
 
-use crate::ui::{Num, State, Tone, When};
+use crate::ui::{Num, State, Tone, When, duration};
 
 /// The cookie that keeps the choice of light or dark.
 pub(crate) const THEME_COOKIE: &str = "scim_theme";
@@ -268,6 +269,8 @@ tabs! {
     Users, Directory, "users", "Users";
     /// The directory's groups.
     Groups, Directory, "groups", "Groups";
+    /// What happened.
+    Activity, Traffic, "activity", "Activity";
     /// What the identity provider sent.
     Requests, Traffic, "requests", "Requests";
     /// What was noticed in the traffic.
@@ -299,6 +302,8 @@ pub(crate) struct Head {
     pub(crate) heard: Option<When>,
     /// The page that is open.
     pub(crate) tab: Tab,
+    /// What is wrong with its traffic, if anything is: in a word, and in a sentence.
+    pub(crate) trouble: Option<(State, String)>,
     status: Status,
     users: Num,
     groups: Num,
@@ -316,6 +321,7 @@ impl Head {
             state: endpoint_state(endpoint.status),
             heard: When::maybe(summary.last_heard, now),
             tab,
+            trouble: trouble(&summary.health, endpoint.status, now),
             status: endpoint.status,
             users: Num::of(summary.users),
             groups: Num::of(summary.groups),
@@ -362,6 +368,37 @@ impl Head {
                 "Disabled: every call is answered with 403, and identity providers do not send those changes again."
             }
         }
+    }
+}
+
+/// What is wrong with an endpoint's traffic.
+fn trouble(health: &Health, status: Status, now: i64) -> Option<(State, String)> {
+    let state = condition_state(health.condition(status, now))?;
+    let words = match health.condition(status, now) {
+        Condition::Silent => {
+            let last = health.last_heard.map_or_else(String::new, |at| When::new(at, now).words());
+            let usual = health.usual.map_or_else(String::new, |usual| {
+                format!(" Usually something comes within {}.", duration(usual))
+            });
+            format!(
+                "Nothing has come for longer than usual: the last call came {last}.{usual} Look whether the identity provider still runs, and into its own log."
+            )
+        }
+        _ => format!(
+            "{} of {} in the last 24 hours went wrong.",
+            Num::of(health.refused),
+            Num::of(health.asked).with("call", "calls")
+        ),
+    };
+    Some((state, words))
+}
+
+/// The word for a condition that wants a hand.
+pub(crate) fn condition_state(condition: Condition) -> Option<State> {
+    match condition {
+        Condition::Silent => Some(State::new("Silent", "warn", Tone::Bad)),
+        Condition::Failing => Some(State::new("Failing", "cross", Tone::Bad)),
+        Condition::Fine | Condition::Unheard | Condition::Closed => None,
     }
 }
 

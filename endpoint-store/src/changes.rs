@@ -38,7 +38,8 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Deleted, Self::Hidden, Self::Restored];
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Deleted, Self::Hidden, Self::Restored];
 
     /// As stored.
     pub fn as_str(self) -> &'static str {
@@ -51,11 +52,13 @@ impl ChangeKind {
         }
     }
 
+    /// The kind of this word.
+    pub fn by_name(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     fn parse(text: &str) -> Result<Self, StoreError> {
-        Self::ALL
-            .into_iter()
-            .find(|k| k.as_str() == text)
-            .ok_or_else(|| StoreError::Damaged(format!("unknown change kind `{text}`")))
+        Self::by_name(text).ok_or_else(|| StoreError::Damaged(format!("unknown change kind `{text}`")))
     }
 }
 

@@ -11,9 +11,22 @@ impl Store {
     /// # Errors
     /// As [`Store::write`].
     pub async fn flush_usage(&self) -> Result<(), StoreError> {
+        self.flush(true).await
+    }
+
+    /// The same without what is counted by endpoint and hour, for a call several times a second: that can wait a little, and
+    /// is judged whenever it is written.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn flush_tokens(&self) -> Result<(), StoreError> {
+        self.flush(false).await
+    }
+
+    async fn flush(&self, with_hours: bool) -> Result<(), StoreError> {
         self.explain_strays().await?;
         let (mut outcome, mut away) = (Ok(()), false);
-        for batch in self.0.usage.take() {
+        for batch in self.0.usage.take(with_hours) {
             if away {
                 self.0.usage.put_back(batch);
                 continue;

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use crate::conn::Conn;
 use crate::endpoints::{Endpoint, EndpointId, Status};
 use crate::error::StoreError;
+use crate::health::{self, Condition, Health};
 use crate::ids::Millis;
 use crate::schema::endpoint_progress;
 use crate::{Store, registry};
@@ -28,6 +29,10 @@ pub struct OfEndpoint {
     pub next_expiry: Option<Millis>,
     /// The number of its last change.
     pub last_change: Option<i64>,
+    /// What its traffic says.
+    pub health: Health,
+    /// The same in a word.
+    pub condition: Condition,
 }
 
 /// All of them.
@@ -61,13 +66,22 @@ pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, 
     all.sort_by(|a, b| a.slug.cmp(&b.slug));
     all.truncate(most);
     let ids: Vec<EndpointId> = all.iter().map(|endpoint| endpoint.id.clone()).collect();
-    let (heads, outward) =
-        store.read(move |conn| Ok((heads(conn, &ids)?, outward::measure(conn, now)?))).await?;
+    let read =
+        move |conn: &mut Conn| Ok((heads(conn, &ids)?, healths(conn, &ids)?, outward::measure(conn, now)?));
+    let (heads, mut health, outward) = store.read(read).await?;
     let mut lives = store.registry().lives(now);
     let of_endpoint = all.into_iter().map(|endpoint| {
         let registry::Lives { oldest, next_expiry } = lives.remove(&endpoint.id).unwrap_or_default();
         let last_change = heads.get(endpoint.id.as_str()).copied();
-        OfEndpoint { endpoint, oldest_token: oldest, next_expiry, last_change }
+        let health = health.remove(endpoint.id.as_str()).unwrap_or_default();
+        OfEndpoint {
+            oldest_token: oldest,
+            next_expiry,
+            last_change,
+            condition: health.condition(endpoint.status, now),
+            health,
+            endpoint,
+        }
     });
     Ok(Gauges {
         statements: store.statements(),
@@ -78,6 +92,15 @@ pub async fn measure(store: &Store, most: usize, now: Millis) -> Result<Gauges, 
         outward,
         of_endpoint: of_endpoint.collect(),
     })
+}
+
+fn healths(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, Health>, StoreError> {
+    let mut all = HashMap::new();
+    for portion in endpoints.chunks(PORTION) {
+        let ids: Vec<String> = portion.iter().map(|id| id.as_str().to_owned()).collect();
+        all.extend(health::of_all(conn, &ids)?);
+    }
+    Ok(all)
 }
 
 fn heads(conn: &mut Conn, endpoints: &[EndpointId]) -> Result<HashMap<String, i64>, StoreError> {

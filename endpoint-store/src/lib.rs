@@ -5,6 +5,7 @@
 //! one kind of write transaction, and only [`Store::write`] opens it.
 
 pub mod access;
+pub mod activity;
 pub mod api_keys;
 pub mod attention;
 pub mod audit;
@@ -22,6 +23,7 @@ mod filter_sql;
 mod flush;
 pub mod gauges;
 pub mod guests;
+pub mod health;
 pub mod history;
 pub mod idempotency;
 pub mod ids;

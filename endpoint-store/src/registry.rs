@@ -5,7 +5,7 @@
 
 mod door;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -135,6 +135,16 @@ impl Registry {
     /// Every endpoint that is not in the bin.
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         self.snapshot.load().endpoints.values().cloned().collect()
+    }
+
+    /// Hands over every endpoint that is not in the bin, with whether a token opens it, by name.
+    pub(crate) fn survey(&self, now: Millis, mut take: impl FnMut(&Endpoint, bool)) {
+        let snapshot = self.snapshot.load();
+        let live = snapshot.tokens.values().filter(|token| token.dead(now).is_none());
+        let open: HashSet<&EndpointId> = live.map(|token| &token.endpoint).collect();
+        let mut all: Vec<&Arc<Endpoint>> = snapshot.endpoints.values().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.into_iter().for_each(|endpoint| take(endpoint, open.contains(&endpoint.id)));
     }
 
     /// Moves whenever anything in it changes.

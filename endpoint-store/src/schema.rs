@@ -59,9 +59,24 @@ diesel::table! {
 diesel::table! {
     observations (endpoint_id, kind, name) {
         endpoint_id -> Text, kind -> Text, name -> Text, hits -> BigInt, first_at -> BigInt, last_at -> BigInt,
-        last_request -> Text,
+        last_request -> Text, request_id -> Text, shape -> Text,
     }
 }
+diesel::table! {
+    endpoint_hours (endpoint_id, hour) {
+        endpoint_id -> Text, hour -> BigInt, requests -> BigInt, changes -> BigInt, refused -> BigInt,
+        denied -> BigInt, limited -> BigInt, failed -> BigInt,
+    }
+}
+diesel::table! {
+    endpoint_health (endpoint_id) {
+        endpoint_id -> Text, last_heard -> Nullable<BigInt>, usual -> Nullable<BigInt>, quiet_days -> BigInt,
+        patience -> Nullable<BigInt>, learned_at -> Nullable<BigInt>, silent_at -> Nullable<BigInt>,
+        told_at -> Nullable<BigInt>, asked -> BigInt, refused -> BigInt, failing_since -> Nullable<BigInt>,
+        stranger -> Nullable<Text>,
+    }
+}
+diesel::joinable!(endpoint_health -> endpoints (endpoint_id));
 diesel::table! {
     resources (endpoint_id, id) {
         endpoint_id -> Text, id -> Text, resource_type -> Text, version -> BigInt, created_at -> BigInt,
@@ -249,6 +264,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     token_usage,
     token_hours,
     token_rotations,
+    endpoint_hours,
+    endpoint_health,
     refusals,
     resources,
     resource_keys,

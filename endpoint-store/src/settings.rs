@@ -194,6 +194,56 @@ impl Default for Requests {
     }
 }
 
+/// When silence is an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Silence {
+    /// When it lasts three times as long as is usual, and two hours at least.
+    #[default]
+    Auto,
+    /// Never: nobody waits for this endpoint.
+    Never,
+    /// When it lasts for so many minutes.
+    After(u32),
+}
+
+impl Silence {
+    /// The longest that can be set, in minutes: a year.
+    const MOST: u32 = 366 * 24 * 60;
+
+    /// `auto`, `never`, or a duration such as `90m`, `12h`, `3d`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let unit = |unit: char| match unit {
+            'm' => Some(1),
+            'h' => Some(60),
+            'd' => Some(24 * 60),
+            _ => None,
+        };
+        match text {
+            "auto" => Some(Self::Auto),
+            "never" => Some(Self::Never),
+            _ => {
+                let last = text.chars().last()?;
+                let number: u32 = text.strip_suffix(last)?.parse().ok()?;
+                let minutes = number.checked_mul(unit(last)?)?;
+                (1..=Self::MOST).contains(&minutes).then_some(Self::After(minutes))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Never => f.write_str("never"),
+            Self::After(minutes) if minutes % (24 * 60) == 0 => write!(f, "{}d", minutes / (24 * 60)),
+            Self::After(minutes) if minutes % 60 == 0 => write!(f, "{}h", minutes / 60),
+            Self::After(minutes) => write!(f, "{minutes}m"),
+        }
+    }
+}
+
 /// The settings of one endpoint. Absent fields have the preset's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -221,9 +271,23 @@ pub struct Settings {
     /// How many of the last requests are kept.
     #[serde(default)]
     pub requests: Requests,
+    /// When silence is an alarm.
+    #[serde(default)]
+    pub silence: Silence,
     /// Tolerances switched on or off against the preset, by name of the rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dialect: BTreeMap<String, bool>,
+}
+
+/// A setting that would be different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turned {
+    /// Its name.
+    pub key: String,
+    /// What it is.
+    pub from: String,
+    /// What it would be.
+    pub to: String,
 }
 
 /// What one setting takes.
@@ -235,6 +299,8 @@ pub struct Choice {
     pub words: &'static [&'static str],
     /// Whole numbers from the first to the second, too.
     pub numbers: Option<(u32, u32)>,
+    /// Texts of this form, too: a regular expression.
+    pub pattern: Option<&'static str>,
 }
 
 impl Settings {
@@ -253,6 +319,7 @@ impl Settings {
             group_names: GroupNames::Unique,
             history: History::default(),
             requests: Requests::default(),
+            silence: Silence::default(),
             dialect: BTreeMap::new(),
         }
     }
@@ -267,6 +334,26 @@ impl Settings {
         })
     }
 
+    /// What would be different if an endpoint with these settings were made for another provider: that one's preset, but for
+    /// what presets leave alone.
+    pub fn turned(&self, from: Idp, to: Idp) -> Vec<Turned> {
+        let other = Self::preset(to);
+        let mut turned = Vec::new();
+        if self.group_patch != other.group_patch {
+            let key = "group-patch".to_owned();
+            turned.push(Turned { key, from: word(self.group_patch), to: word(other.group_patch) });
+        }
+        let (mine, theirs) = (self.dialect(from), other.dialect(to));
+        let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
+        let rules = Rule::ALL.iter().filter(|rule| mine.has(**rule) != theirs.has(**rule));
+        turned.extend(rules.map(|rule| Turned {
+            key: format!("dialect.{}", rule.name()),
+            from: switch(mine.has(*rule)),
+            to: switch(theirs.has(*rule)),
+        }));
+        turned
+    }
+
     /// All of them as [`Settings::set`] takes them: what is shown can be given back.
     pub fn entries(&self) -> Vec<(String, String)> {
         let mut entries: Vec<(String, String)> = [
@@ -278,6 +365,7 @@ impl Settings {
             ("group-names", word(self.group_names)),
             ("history", word(self.history)),
             ("requests", word(self.requests)),
+            ("silence", self.silence.to_string()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
@@ -292,7 +380,7 @@ impl Settings {
     /// Every setting with the values it takes.
     pub fn choices() -> Vec<Choice> {
         type Plain = (&'static str, &'static [&'static str], Option<(u32, u32)>);
-        let plain: [Plain; 8] = [
+        let plain: [Plain; 9] = [
             ("delete", &["remove", "deactivate"], None),
             ("group-patch", &["204", "200"], None),
             ("rate", &["default", "unlimited"], Some((1, 100_000))),
@@ -301,12 +389,17 @@ impl Settings {
             ("group-names", &["unique", "free"], None),
             ("history", &["forever"], Some((7, 3650))),
             ("requests", &["none"], Some((100, 100_000))),
+            ("silence", &["auto", "never"], None),
         ];
-        let plain = plain.map(|(key, words, numbers)| Choice { key: key.to_owned(), words, numbers });
+        let plain = plain.map(|(key, words, numbers)| {
+            let pattern = (key == "silence").then_some("^[0-9]+[mhd]$");
+            Choice { key: key.to_owned(), words, numbers, pattern }
+        });
         let rules = Rule::ALL.iter().map(|rule| Choice {
             key: format!("dialect.{}", rule.name()),
             words: &["on", "off", "preset"],
             numbers: None,
+            pattern: None,
         });
         plain.into_iter().chain(rules).collect()
     }
@@ -352,6 +445,10 @@ impl Settings {
                 self.requests = Requests::Last(
                     last.ok_or_else(|| wrong(key, value, "`none` or a whole number from 100 to 100000"))?,
                 );
+            }
+            ("silence", value) => {
+                let expected = "`auto`, `never` or a duration up to 366d, such as `90m`, `12h` or `3d`";
+                self.silence = Silence::parse(value).ok_or_else(|| wrong(key, value, expected))?;
             }
             _ => return self.set_strictness(key, value),
         }
@@ -399,7 +496,7 @@ fn unknown(key: &str) -> StoreError {
     StoreError::invalid(
         place(key),
         format!(
-            "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, requests, and \
+            "there is no setting `{key}`; known are delete, group-patch, rate, password, unknown-members, group-names, history, requests, silence, and \
          dialect.RULE with RULE one of {}",
             rules.join(", ")
         ),

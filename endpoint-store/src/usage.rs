@@ -4,10 +4,12 @@
 //! it several times a second, and once more when the server stops.
 
 mod cause;
+mod hours;
 mod strays;
 mod write;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
 use diesel::prelude::*;
@@ -16,10 +18,13 @@ use crate::conn::Conn;
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::ids::Millis;
-use crate::observations::Observed;
+use crate::observations::{Example, Noticed, Observed};
 use crate::schema::{endpoint_progress, refusals, token_usage, tokens};
 
 pub use cause::Cause;
+pub use hours::Counts;
+pub(crate) use hours::Hour;
+use hours::Hours;
 use strays::Strays;
 pub use write::forget_hours;
 pub(crate) use write::{Batch, HOUR};
@@ -64,7 +69,7 @@ impl Tally {
         self.first.as_ref().unwrap_or(&self.last)
     }
 
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.count += other.count;
         let earlier = if other.last.at >= self.last.at {
             let before = std::mem::replace(&mut self.last, other.last);
@@ -85,13 +90,18 @@ struct Pending {
     uses: HashMap<(String, i64), Tally>,
     key_uses: HashMap<String, Tally>,
     refusals: HashMap<(EndpointId, Cause, String), Tally>,
-    observations: HashMap<(EndpointId, Observed), Tally>,
+    observations: HashMap<(EndpointId, Observed), Noticed>,
+    /// Only on its way into the database: until then it is counted apart.
+    hours: HashMap<(EndpointId, i64), Hour>,
+    /// Whether what is known of an endpoint is judged anew when this is written.
+    judged: bool,
 }
 
 /// What has not been written yet.
 #[derive(Default)]
 pub struct Usage {
     pending: Mutex<Pending>,
+    hours: Hours,
     pub(crate) strays: Strays,
 }
 
@@ -122,6 +132,16 @@ impl Usage {
         self.strays.add(slug, seen);
     }
 
+    /// A request with a good token was answered. This is in the way of every request: see `hours.rs` for what it costs.
+    pub fn answered(&self, endpoint: &EndpointId, status: u16, is_change: bool, at: Millis) {
+        self.hours.answered(endpoint, status, is_change, at);
+    }
+
+    /// A request was answered with 401 at this endpoint.
+    pub fn denied(&self, endpoint: &EndpointId, at: Millis) {
+        self.hours.denied(endpoint, 1, at);
+    }
+
     pub(crate) fn refused(&self, endpoint: EndpointId, cause: Cause, token_id: Option<String>, tally: Tally) {
         add(&mut self.pending().refusals, (endpoint, cause, token_id.unwrap_or_default()), tally);
     }
@@ -129,11 +149,20 @@ impl Usage {
     /// Something was noticed in an endpoint's traffic. Past a few thousand different things at once it is let go:
     /// some of the names are the client's.
     pub fn observed(&self, endpoint: EndpointId, what: Observed, seen: Seen) {
+        self.observed_in(endpoint, what, seen, Example::default());
+    }
+
+    /// The same with the request that it was noticed in.
+    pub fn observed_in(&self, endpoint: EndpointId, what: Observed, seen: Seen, example: Example) {
         const MOST: usize = 5000;
         let observations = &mut self.pending().observations;
         let key = (endpoint, what);
         if observations.len() < MOST || observations.contains_key(&key) {
-            add(observations, key, Tally::one(seen));
+            let noticed = Noticed { tally: Tally::one(seen), example };
+            match observations.entry(key) {
+                Entry::Occupied(mut entry) => entry.get_mut().add(noticed),
+                Entry::Vacant(entry) => drop(entry.insert(noticed)),
+            }
         }
     }
 
@@ -142,13 +171,18 @@ impl Usage {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that was counted, in portions for a write each.
-    pub(crate) fn take(&self) -> Vec<Batch> {
-        let pending = std::mem::take(&mut *self.pending());
+    /// What was counted, in portions for a write each; the hours of endpoints only when they are asked for.
+    pub(crate) fn take(&self, with_hours: bool) -> Vec<Batch> {
+        let mut pending = std::mem::take(&mut *self.pending());
+        if with_hours {
+            pending.hours = self.hours.take();
+            pending.judged = true;
+        }
         let any = !pending.uses.is_empty()
             || !pending.key_uses.is_empty()
             || !pending.refusals.is_empty()
-            || !pending.observations.is_empty();
+            || !pending.observations.is_empty()
+            || !pending.hours.is_empty();
         if any { Batch::portions(pending) } else { Vec::new() }
     }
 
@@ -163,16 +197,23 @@ impl Usage {
         for (key, tally) in batch.0.refusals {
             add(&mut pending.refusals, key, tally);
         }
-        for (key, tally) in batch.0.observations {
-            add(&mut pending.observations, key, tally);
+        for (key, noticed) in batch.0.observations {
+            match pending.observations.entry(key) {
+                Entry::Occupied(mut entry) => entry.get_mut().add(noticed),
+                Entry::Vacant(entry) => drop(entry.insert(noticed)),
+            }
+        }
+        drop(pending);
+        for ((endpoint, number), hour) in batch.0.hours {
+            self.hours.add(&endpoint, number, hour);
         }
     }
 }
 
 fn add<K: Eq + std::hash::Hash>(table: &mut HashMap<K, Tally>, key: K, tally: Tally) {
     match table.entry(key) {
-        std::collections::hash_map::Entry::Occupied(mut entry) => entry.get_mut().add(tally),
-        std::collections::hash_map::Entry::Vacant(entry) => {
+        Entry::Occupied(mut entry) => entry.get_mut().add(tally),
+        Entry::Vacant(entry) => {
             entry.insert(tally);
         }
     }

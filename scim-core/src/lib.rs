@@ -16,7 +16,7 @@
 //! | [`index`], [`fold`] | what is searched by index, and the one case folding |
 //! | [`sort`], [`list`] | the order and the part of a result |
 //! | [`project`], [`meta`], [`discovery`] | what answers look like |
-//! | [`dialect`], [`notes`] | what is tolerated, and what was |
+//! | [`dialect`], [`notes`], [`shape`] | what is tolerated, what was, and what was left out |
 //! | [`token`] | bearer tokens |
 //! | [`error`] | why not |
 //!
@@ -60,6 +60,7 @@ pub mod relation;
 pub mod resource;
 pub mod schema;
 mod schemas;
+pub mod shape;
 pub mod sort;
 pub mod splice;
 pub mod time;

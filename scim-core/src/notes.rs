@@ -1,8 +1,11 @@
 //! What was tolerated on the way, for the request inspector.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::dialect::{Dialect, Rule};
+use crate::shape::Shape;
 
 /// The deviations met while reading one request. An empty one means: by the letter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub struct Notes {
     /// Paths of attributes that were left out because the schema does not know them or because
     /// they may not be written.
     pub dropped: BTreeSet<String>,
+    /// What the values of these looked like, where one came.
+    pub shapes: BTreeMap<String, Shape>,
     /// Members that were left out because there is no such resource; filled by the store.
     pub skipped_members: Vec<String>,
 }
@@ -27,6 +32,7 @@ impl Notes {
     pub fn absorb(&mut self, other: Self) {
         self.rules.extend(other.rules);
         self.dropped.extend(other.dropped);
+        self.shapes.extend(other.shapes);
         self.skipped_members.extend(other.skipped_members);
     }
 
@@ -44,6 +50,15 @@ impl Notes {
         const MOST: usize = 100;
         if self.dropped.len() < MOST {
             self.dropped.insert(path.chars().take(200).collect());
+        }
+    }
+
+    /// The same with the value that came, whose shape is remembered.
+    pub(crate) fn drop_value(&mut self, path: &str, value: Option<&Value>) {
+        self.drop_path(path);
+        let name: String = path.chars().take(200).collect();
+        if let Some(shape) = value.and_then(Shape::of).filter(|_| self.dropped.contains(&name)) {
+            self.shapes.insert(name, shape);
         }
     }
 }

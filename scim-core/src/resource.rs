@@ -252,12 +252,15 @@ impl<'a> Reader<'a> {
         {
             return map.iter().try_for_each(|(key, value)| self.core(key, value));
         }
+        if let Some((schema, attribute)) = resource_type.without_urn(key) {
+            return self.put(Some(schema), attribute, value);
+        }
         let path = AttrPath::read(key).filter(|path| path.urn.is_some() || path.sub.is_some());
-        let resolved = path.and_then(|path| resource_type.resolve(&path));
+        let resolved = path.and_then(|path| resource_type.resolve_for_writing(&path));
         match resolved {
             Some(resolved) if self.coercer.tolerates(Rule::DottedKeys) => self.dotted(&resolved, value),
             _ => {
-                self.coercer.notes.drop_path(key);
+                self.coercer.notes.drop_value(key, Some(value));
                 Ok(())
             }
         }
@@ -286,7 +289,7 @@ impl<'a> Reader<'a> {
         for (key, value) in map {
             match schema.attribute(key) {
                 Some(attribute) => self.put(Some(schema), attribute, value)?,
-                None => self.coercer.notes.drop_path(&format!("{}:{key}", schema.id)),
+                None => self.coercer.notes.drop_value(&format!("{}:{key}", schema.id), Some(value)),
             }
         }
         Ok(())

@@ -30,6 +30,8 @@ const DRAIN: u64 = 15;
 const READER_PATIENCE: Duration = Duration::from_secs(30);
 /// How often counted uses are written.
 const TICK: Duration = Duration::from_millis(300);
+/// With every tenth of these ticks, also what is counted by endpoint and hour.
+const HOURS: u64 = 10;
 /// How long a set-up link lives, in milliseconds.
 const SETUP_LIFETIME: i64 = 24 * 3600 * 1000;
 
@@ -397,14 +399,16 @@ async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreErro
 async fn tick(counted: Counted, enough: Arc<Notify>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for tick in 1_u64.. {
         tokio::select! {
             _ = interval.tick() => {}
             () = enough.notified() => return,
         }
         counted.metrics.keep_up();
         counted.take_floods();
-        if let Err(error) = counted.store.flush_usage().await {
+        let store = &counted.store;
+        let written = if tick % HOURS == 0 { store.flush_usage().await } else { store.flush_tokens().await };
+        if let Err(error) = written {
             tracing::warn!(%error, "the uses of tokens could not be written; they are kept for the next try");
         }
         if let Err(error) = counted.store.flush_requests().await {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use endpoint_admin::Clock;
+use endpoint_store::health::{self, Alarm};
 use endpoint_store::leases::{self, Portion};
 use endpoint_store::targets::clock;
 use endpoint_store::tokens::expiry;
@@ -22,6 +23,8 @@ const ROUND: Duration = Duration::from_secs(600);
 const WATCH: Duration = Duration::from_secs(5);
 /// The same for request logs that have grown.
 const SHORTEN: Duration = Duration::from_secs(20);
+/// The same for endpoints that may have gone silent.
+const LISTEN: Duration = Duration::from_secs(15);
 /// Between two portions, so that requests have their turns.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn run(store: Store, clock: Clock, sender: Sender, holder: String) {
     let jobs = Jobs { store, up_since: clock.now(), clock, holder };
     let sending = webhook::run(jobs.store.clone(), sender, jobs.clock.0.clone(), &jobs.holder);
-    tokio::join!(jobs.tidy(), jobs.retire(), jobs.shorten(), sending);
+    tokio::join!(jobs.tidy(), jobs.retire(), jobs.shorten(), jobs.listen(), sending);
 }
 
 /// A name for this process, among those that share the database.
@@ -62,6 +65,7 @@ impl Jobs {
             note("warnings", self.warn_of_expiry().await);
             note("access", self.portions("access", access::forget).await);
             note("counts", self.portions("counts", usage::forget_hours).await);
+            note("hours", self.portions("hours", health::forget_hours).await);
             note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
             note("requests", self.forget_requests(None).await);
             note("request-links", self.portions("request-links", requests::forget_links).await);
@@ -97,6 +101,47 @@ impl Jobs {
             if self.store.read(move |conn| requests::is_due(conn, &asked, now)).await? {
                 self.portions("requests", move |tx, now| requests::prune(tx, &id, now)).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn listen(&self) {
+        loop {
+            note("health", self.judge().await);
+            note("silence", self.announce().await);
+            tokio::time::sleep(LISTEN).await;
+        }
+    }
+
+    /// Learns the rhythm of endpoints anew, a few at a time.
+    async fn judge(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if self.store.read(move |conn| health::due(conn, now)).await? {
+            self.portions("health", health::judge_due).await?;
+        }
+        Ok(())
+    }
+
+    /// Says in the log which endpoints have gone silent, and which are heard again: once, by one of the servers.
+    async fn announce(&self) -> Result<(), StoreError> {
+        let (up_since, now) = (self.up_since, self.clock.now());
+        while self.store.read(move |conn| health::is_untold(conn, up_since, now)).await? {
+            let holder = self.holder.clone();
+            let given = self.store.write(move |tx| {
+                let mut given = Vec::new();
+                let portion = leases::portion(tx, "silence", &holder, now, |tx| {
+                    let more;
+                    (given, more) = health::announce(tx, up_since, now)?;
+                    Ok(more)
+                })?;
+                Ok((portion, given))
+            });
+            let (portion, given) = given.await?;
+            given.iter().for_each(tell);
+            if portion != Portion::More {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(())
     }
@@ -192,6 +237,22 @@ impl Jobs {
                 Portion::Done | Portion::Elsewhere => return Ok(()),
             }
         }
+    }
+}
+
+fn tell(alarm: &Alarm) {
+    let endpoint = alarm.endpoint.as_str();
+    let last_heard = scim_core::time::format(alarm.last_heard);
+    if alarm.silent {
+        let usual_minutes = alarm.usual.map(|millis| millis / 60_000);
+        tracing::warn!(
+            endpoint,
+            last_heard,
+            usual_minutes,
+            "an endpoint has gone silent: nothing came for much longer than usual; look at the identity provider's own log"
+        );
+    } else {
+        tracing::info!(endpoint, last_heard, "an endpoint that had gone silent is heard again");
     }
 }
 

@@ -16,6 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwap;
 use endpoint_admin::Clock;
 use endpoint_store::gauges::{self, Gauges};
+use endpoint_store::health::Condition;
 use endpoint_store::operators::Reach;
 use endpoint_store::registry::KeyHolder;
 use endpoint_store::requests::{Class, Log};
@@ -289,6 +290,18 @@ fn render_gauges(gauges: &Gauges, addresses: usize, now: i64) -> Result<String, 
         );
         describe_gauge!("scim_change_log_head", "Number of an endpoint's last change.");
         counter!("scim_database_statements_total").absolute(gauges.statements);
+        describe_gauge!(
+            "scim_endpoint_last_heard_seconds",
+            Unit::Seconds,
+            "Time since an endpoint was last heard: a request with a good token."
+        );
+        describe_gauge!(
+            "scim_endpoint_silent",
+            "1 when nothing came to an endpoint for much longer than usual, else 0."
+        );
+        describe_gauge!("scim_endpoint_failing", "1 when too much of what comes goes wrong, else 0.");
+        describe_gauge!("scim_endpoint_asked", "Requests of the last 24 hours, also those turned away.");
+        describe_gauge!("scim_endpoint_errors", "Those of them that went wrong.");
         gauge!("scim_writes_waiting").set(gauges.writes as f64);
         gauge!("scim_addresses_waiting").set(addresses as f64);
         gauge!("scim_feed_waiting").set(gauges.feed_waiting as f64);
@@ -316,6 +329,17 @@ fn render_gauges(gauges: &Gauges, addresses: usize, now: i64) -> Result<String, 
             if let Some(of) = gauges.outward.of_endpoint.get(&one.endpoint.id) {
                 outward::of_endpoint(&one.endpoint, of, now);
             }
+            if let Some(heard) = one.health.last_heard {
+                gauge!("scim_endpoint_last_heard_seconds", "endpoint" => slug())
+                    .set(outward::seconds(now - heard));
+            }
+            for (name, wanted) in
+                [("scim_endpoint_silent", Condition::Silent), ("scim_endpoint_failing", Condition::Failing)]
+            {
+                gauge!(name, "endpoint" => slug()).set(f64::from(u8::from(one.condition == wanted)));
+            }
+            gauge!("scim_endpoint_asked", "endpoint" => slug()).set(one.health.asked as f64);
+            gauge!("scim_endpoint_errors", "endpoint" => slug()).set(one.health.refused as f64);
         }
     });
     Ok(recorder.handle().render())

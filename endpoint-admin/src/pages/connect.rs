@@ -108,7 +108,7 @@ pub(crate) async fn page(
         base_url,
         issued,
         shown,
-        likeness: Likeness::of(summary.endpoint.idp, &noticed, now),
+        likeness: Likeness::of(&summary.endpoint, &noticed, now),
         guide,
     })
 }

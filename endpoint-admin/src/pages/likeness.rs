@@ -1,21 +1,14 @@
 //! Whose traffic it looks like: when another identity provider calls than the one an endpoint is set up for.
 
 use endpoint_store::{
-    observations::{Observation, Observed},
-    settings::Idp,
+    Endpoint,
+    observations::{Observation, Observed, stranger_among},
+    settings::{Idp, Turned},
 };
 
+use scim_core::dialect::Rule;
+
 use crate::ui::{Num, When};
-
-/// Fewer calls than these may be somebody trying things out.
-const ENOUGH: i64 = 3;
-
-/// The provider that the calls look like, if it is another one than `own`, with the number of its calls.
-pub(crate) fn stranger(own: Idp, seen: &[(Idp, i64)]) -> Option<(Idp, i64)> {
-    let of_own = seen.iter().find(|(idp, _)| *idp == own).map_or(0, |(_, hits)| *hits);
-    let others = seen.iter().filter(|(idp, _)| *idp != own).copied();
-    others.max_by_key(|(_, hits)| *hits).filter(|(_, hits)| *hits >= ENOUGH && *hits > of_own)
-}
 
 /// Whom the settings are for, inside a sentence.
 pub(crate) fn settings_for(idp: Idp) -> &'static str {
@@ -34,16 +27,19 @@ pub(crate) struct Likeness {
     pub(crate) calls: String,
     /// The last of them.
     pub(crate) last: When,
+    /// What would be different with the other one's preset: which setting, from what, to what.
+    pub(crate) turned: Vec<(String, String, String)>,
 }
 
 impl Likeness {
-    /// From what was noticed at an endpoint that is set up for `own`.
-    pub(crate) fn of(own: Idp, noticed: &[Observation], now: i64) -> Option<Self> {
+    /// From what was noticed at an endpoint.
+    pub(crate) fn of(endpoint: &Endpoint, noticed: &[Observation], now: i64) -> Option<Self> {
+        let own = endpoint.idp;
         let seen = noticed.iter().filter_map(|one| match one.what {
             Observed::LooksLike(idp) => Some((idp, one.hits)),
             _ => None,
         });
-        let (idp, hits) = stranger(own, &seen.collect::<Vec<_>>())?;
+        let (idp, hits) = stranger_among(own, &seen.collect::<Vec<_>>())?;
         let one = noticed.iter().find(|one| one.what == Observed::LooksLike(idp))?;
         Some(Self {
             value: idp.as_str(),
@@ -51,22 +47,17 @@ impl Likeness {
             own: settings_for(own),
             calls: Num::of(hits).with("call", "calls"),
             last: When::new(one.last_at, now),
+            turned: endpoint.settings.turned(own, idp).into_iter().map(in_words).collect(),
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use endpoint_store::settings::Idp::{Entra, Okta, OneLogin};
-
-    use super::stranger;
-
-    #[test]
-    fn a_few_calls_are_no_stranger_and_neither_is_the_minority() {
-        assert_eq!(stranger(OneLogin, &[]), None);
-        assert_eq!(stranger(OneLogin, &[(Entra, 2)]), None);
-        assert_eq!(stranger(OneLogin, &[(OneLogin, 900)]), None);
-        assert_eq!(stranger(OneLogin, &[(OneLogin, 3), (Entra, 3)]), None);
-        assert_eq!(stranger(OneLogin, &[(OneLogin, 2), (Okta, 1), (Entra, 3)]), Some((Entra, 3)));
-    }
+/// A setting as people know it.
+fn in_words(turned: Turned) -> (String, String, String) {
+    let rule = turned.key.strip_prefix("dialect.").and_then(Rule::by_name);
+    let about = match rule {
+        Some(rule) => rule.describe().to_owned(),
+        None => "What answers the change of a group: 204 without it, or 200 with it".to_owned(),
+    };
+    (about, turned.from, turned.to)
 }

@@ -1,6 +1,7 @@
 //! The pages: one file each, with a struct per page and per partial, and the handlers that fill it.
 
 pub(crate) mod account;
+pub(crate) mod activity;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod bin;
@@ -40,6 +41,7 @@ pub(crate) mod system;
 pub(crate) mod target;
 pub(crate) mod target_state;
 pub(crate) mod targets;
+mod todo;
 mod token_form;
 pub(crate) mod tokens;
 mod tolerances;
@@ -116,6 +118,9 @@ pub(crate) fn done(query: &str) -> Option<&'static str> {
         "member-added" => "The member was added.",
         "member-removed" => "The member was removed.",
         "saved" => "The settings are saved and in force.",
+        "attribute-accepted" => {
+            "The attribute is part of the schema now: what comes from here on is kept. Schema takes it away again."
+        }
         "schema-saved" => {
             "The schema is saved and in force. The identity provider sees it the next time it reads it."
         }

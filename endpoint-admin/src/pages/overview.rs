@@ -1,39 +1,132 @@
-//! The overview: what needs action first, then every endpoint.
+//! The overview: what needs action first, then what happened last, then every endpoint.
 
 use askama::Template;
 use endpoint_store::{
-    attention::{self, Expiring, Glance, TurnedAwayLately},
-    endpoints::{self, EndpointSummary, Status},
+    Conn, StoreError,
+    activity::{self, Asked as Latest},
+    attention::{self, Census},
+    endpoints::overview::{self, Line, Sort, State as Wish, Wanted},
+    operators::Reach,
+    settings::Idp,
 };
+use scim_core::time::format;
+use serde_json::json;
 
-use super::{failures, likeness};
+use super::{
+    activity::Sentence,
+    failures,
+    todo::{self, Todo},
+};
 use crate::{
-    frame::{Frame, Section, endpoint_state},
+    frame::{Frame, Section, condition_state, endpoint_state},
+    list_file::{self, Format, Row, download},
     pages::{Answer, html},
     session::Operator,
-    ui::{ListQuery, Num, PAGE_SIZE, Pager, State, Tone, When},
+    ui::{Num, PAGE_SIZE, Spark, State, When},
 };
 
-/// Lines of what needs action.
-const SHOWN: usize = 12;
-const DAY: i64 = 24 * 60 * 60 * 1000;
-const SILENT: i64 = 7 * DAY;
+/// Endpoints whose latest changes are told, lines that are told, and changes that are read for them at each.
+const LATEST: (i64, usize, i64) = (4, 5, 40);
+/// Rows that a file is read by.
+const PORTION: i64 = list_file::PORTION as i64;
 
-/// Something to do.
-pub(crate) struct Todo {
-    pub(crate) tone: Tone,
-    pub(crate) icon: &'static str,
-    pub(crate) endpoint: String,
-    pub(crate) text: String,
-    /// What exactly to do, where that is known.
-    pub(crate) fix: String,
-    pub(crate) action: &'static str,
+/// What the address asks for. Nothing in it can be wrong: what makes no sense counts as not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    wanted: Wanted,
+    page: u64,
+    format: Option<Format>,
+}
+
+impl Asked {
+    fn parse(query: &str) -> Self {
+        let mut asked = Self { page: 1, ..Self::default() };
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            let text = || value.trim().chars().filter(|c| !c.is_control()).take(200).collect::<String>();
+            match key.as_ref() {
+                "q" => asked.wanted.search = text(),
+                "tenant" => asked.wanted.tenant = Some(text()).filter(|tenant| !tenant.is_empty()),
+                "idp" => asked.wanted.idp = value.parse().ok(),
+                "state" => asked.wanted.state = Wish::parse(&value),
+                "page" => asked.page = value.parse().unwrap_or(1).clamp(1, 1_000_000),
+                "format" => asked.format = Format::parse(&value),
+                "sort" => {
+                    let (down, name) = value.strip_prefix('-').map_or((false, &*value), |name| (true, name));
+                    if let Some((sort, _)) = SORTS.iter().find(|(_, known)| *known == name) {
+                        (asked.wanted.sort, asked.wanted.down) = (*sort, down);
+                    }
+                }
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    fn link(&self, sort: (Sort, bool), page: u64, more: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
+        let wanted = &self.wanted;
+        let said = [
+            ("q", Some(wanted.search.as_str()).filter(|text| !text.is_empty())),
+            ("tenant", wanted.tenant.as_deref()),
+            ("idp", wanted.idp.map(Idp::as_str)),
+            ("state", wanted.state.map(Wish::as_str)),
+        ];
+        query.extend_pairs(said.iter().filter_map(|(key, value)| Some((key, (*value)?))));
+        if sort != (Sort::Name, false) {
+            query.append_pair("sort", &word(sort));
+        }
+        if page > 1 {
+            query.append_pair("page", &page.to_string());
+        }
+        query.extend_pairs(more);
+        query.finish()
+    }
+
+    fn own_sort(&self) -> (Sort, bool) {
+        (self.wanted.sort, self.wanted.down)
+    }
+
+    /// The order, for the form; empty for the usual one.
+    pub(crate) fn sort_word(&self) -> String {
+        if self.own_sort() == (Sort::Name, false) { String::new() } else { word(self.own_sort()) }
+    }
+}
+
+const SORTS: [(Sort, &str); 4] =
+    [(Sort::Name, "name"), (Sort::Heard, "heard"), (Sort::Errors, "errors"), (Sort::Users, "users")];
+
+fn word((sort, down): (Sort, bool)) -> String {
+    let name = SORTS.iter().find(|(known, _)| *known == sort).map_or("name", |(_, name)| *name);
+    format!("{}{name}", if down { "-" } else { "" })
+}
+
+/// A head of the table that sorts it.
+pub(crate) struct SortHead {
+    pub(crate) title: &'static str,
     pub(crate) link: String,
+    /// `ascending` or `descending` where the table is sorted by it.
+    pub(crate) order: Option<&'static str>,
+}
+
+impl SortHead {
+    fn new(asked: &Asked, sort: Sort, title: &'static str) -> Self {
+        let (own, down) = asked.own_sort();
+        // Names begin at A; of times and numbers people want the largest first.
+        let next = if own == sort { !down } else { sort != Sort::Name };
+        let order = (own == sort).then_some(if down { "descending" } else { "ascending" });
+        Self { title, link: asked.link((sort, next), 1, &[]), order }
+    }
+
+    /// The icon beside the title.
+    pub(crate) fn icon(&self) -> Option<&'static str> {
+        self.order.map(|order| if order == "descending" { "down" } else { "up" })
+    }
 }
 
 /// A line of the endpoint table.
 pub(crate) struct EndpointRow {
     pub(crate) link: String,
+    pub(crate) slug: String,
     pub(crate) name: String,
     pub(crate) tenant: Option<String>,
     pub(crate) idp: &'static str,
@@ -41,24 +134,39 @@ pub(crate) struct EndpointRow {
     pub(crate) heard: Option<When>,
     pub(crate) users: Num,
     pub(crate) groups: Num,
+    pub(crate) errors: Num,
+    pub(crate) spark: Spark,
     pub(crate) oldest_token: Option<When>,
 }
 
 impl EndpointRow {
-    fn new(summary: EndpointSummary, now: i64) -> Self {
+    fn new(line: Line, now: i64) -> Self {
+        let (summary, errors) = (line.summary, line.hours.iter().map(|hour| hour.counts.errors()).sum());
         let endpoint = summary.endpoint;
+        let condition = summary.health.condition(endpoint.status, now);
         Self {
             link: format!("/admin/endpoints/{}/connect", endpoint.slug),
+            slug: endpoint.slug,
             name: endpoint.name,
             tenant: endpoint.tenant,
             idp: endpoint.idp.label(),
-            state: endpoint_state(endpoint.status),
-            heard: When::maybe(summary.last_heard, now),
+            state: condition_state(condition).unwrap_or_else(|| endpoint_state(endpoint.status)),
+            heard: When::maybe(summary.last_heard.max(summary.health.last_heard), now),
             users: Num::of(summary.users),
             groups: Num::of(summary.groups),
+            errors: Num::of(errors),
+            spark: Spark::new(line.hours, now),
             oldest_token: When::maybe(summary.oldest_token, now),
         }
     }
+}
+
+/// Something that happened lately, and where.
+pub(crate) struct LatestLine {
+    pub(crate) endpoint: String,
+    pub(crate) slug: String,
+    pub(crate) when: When,
+    pub(crate) sentence: Sentence,
 }
 
 #[derive(Template)]
@@ -66,176 +174,231 @@ impl EndpointRow {
 pub(crate) struct OverviewPage {
     pub(crate) frame: Frame,
     pub(crate) todo: Vec<Todo>,
-    pub(crate) more: Option<String>,
+    pub(crate) more: bool,
     pub(crate) calm: String,
+    pub(crate) latest: Vec<LatestLine>,
     pub(crate) rows: Vec<EndpointRow>,
-    pub(crate) list: Pager,
+    pub(crate) asked: Asked,
+    pub(crate) census: Census,
+    pub(crate) sorts: [SortHead; 4],
+    pub(crate) words: String,
+    pub(crate) previous: Option<String>,
+    pub(crate) next: Option<String>,
+    pub(crate) files: [(&'static str, String); 2],
 }
 
 impl OverviewPage {
     /// Whether there is no endpoint at all.
     pub(crate) fn nothing_yet(&self) -> bool {
-        self.rows.is_empty() && !self.list.searched() && self.list.query.page == 1
+        self.census.all == 0
+    }
+
+    /// The text of the search field.
+    pub(crate) fn search(&self) -> &str {
+        &self.asked.wanted.search
+    }
+
+    /// The tenant of the filter.
+    pub(crate) fn tenant(&self) -> &str {
+        self.asked.wanted.tenant.as_deref().unwrap_or_default()
+    }
+
+    /// Whether this provider is chosen.
+    pub(crate) fn is_idp(&self, idp: &Idp) -> bool {
+        self.asked.wanted.idp == Some(*idp)
+    }
+
+    /// Whether this state is chosen.
+    pub(crate) fn is_state(&self, state: &Wish) -> bool {
+        self.asked.wanted.state == Some(*state)
+    }
+}
+
+/// The word of a state in the filter.
+pub(crate) fn state_word(state: &Wish) -> &'static str {
+    match state {
+        Wish::Active => "Active",
+        Wish::Silent => "Silent",
+        Wish::Failing => "Failing",
+        Wish::Unheard => "Not heard from yet",
+        Wish::Paused => "Paused",
+        Wish::Disabled => "Disabled",
     }
 }
 
 /// The page.
 pub(crate) async fn show(operator: Operator) -> Answer {
-    let query = ListQuery::parse(operator.query());
-    let (asked, now, reach) = (query.clone(), operator.now(), operator.reach().clone());
-    let (rows, total, all) = operator
+    let asked = Asked::parse(operator.query());
+    let (now, reach) = (operator.now(), operator.reach().clone());
+    let most = todo::SHOWN + 1;
+    let (census, closed) = attention::census(operator.store(), &reach, most, now);
+    let look = attention::Asked { reach: reach.clone(), most, since: now - failures::SHOWN, closed };
+    let (wanted, window) = (asked.wanted.clone(), window(asked.page));
+    let (rows, total, matters, last, latest) = operator
         .read(move |conn| {
-            let offset = i64::try_from(asked.offset()).unwrap_or(0);
-            let (rows, total) =
-                endpoints::list_within(conn, &reach, &asked.search, false, (offset, PAGE_SIZE as i64))?;
-            let mut all = attention::glance(conn, now - failures::SHOWN, now)?;
-            all.retain(|glance| reach.covers(glance.tenant.as_deref()));
-            Ok((rows, total, all))
+            let (rows, total) = overview::overview(conn, &reach, &wanted, window, now)?;
+            let matters = attention::look(conn, &look, now)?;
+            Ok((rows, total, matters, attention::last_heard(conn, &reach)?, latest(conn, &reach, now)?))
         })
         .await?;
     let base_of = |slug: &str| operator.public_url().scim_base(slug);
-    let (todo, more) = what_to_do(&all, &base_of, now);
+    let (todo, more) = todo::list(&matters, &base_of, now);
+    let total = u64::try_from(total).unwrap_or(0);
+    let (sort, page) = (asked.own_sort(), asked.page);
+    let file = |format| format!("/admin/file{}", asked.link(sort, 1, &[("format", format)]));
     html(&OverviewPage {
         frame: operator.frame(Section::Overview),
         todo,
         more,
-        calm: calm(&all, now),
+        calm: calm(&census, last, now),
+        latest,
         rows: rows.into_iter().map(|row| EndpointRow::new(row, now)).collect(),
-        list: Pager::new(query, u64::try_from(total).unwrap_or(0), "endpoint", "endpoints"),
+        sorts: [
+            SortHead::new(&asked, Sort::Name, "Name"),
+            SortHead::new(&asked, Sort::Heard, "Last heard from"),
+            SortHead::new(&asked, Sort::Users, "Users"),
+            SortHead::new(&asked, Sort::Errors, "Errors, 24 h"),
+        ],
+        words: words(total, page),
+        previous: (page > 1).then(|| asked.link(sort, (page - 1).min(total.div_ceil(PAGE_SIZE).max(1)), &[])),
+        next: (page * PAGE_SIZE < total).then(|| asked.link(sort, page + 1, &[])),
+        files: [("CSV", file("csv")), ("NDJSON", file("ndjson"))],
+        census,
+        asked,
     })
 }
 
-fn calm(all: &[Glance], now: i64) -> String {
-    let off = all.iter().filter(|glance| glance.status == Status::Disabled).count();
-    let mut answering = Num((all.len() - off) as u64).with("endpoint answers", "endpoints answer");
+fn window(page: u64) -> (i64, i64) {
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    (signed((page - 1) * PAGE_SIZE), signed(PAGE_SIZE))
+}
+
+/// `1 to 50 of 1,204 endpoints`.
+fn words(total: u64, page: u64) -> String {
+    let all = Num(total).with("endpoint", "endpoints");
+    if total <= PAGE_SIZE && page == 1 {
+        return all;
+    }
+    let first = ((page - 1) * PAGE_SIZE + 1).min(total);
+    format!("{} to {} of {all}", Num(first), Num((page * PAGE_SIZE).min(total)))
+}
+
+fn calm(census: &Census, last: Option<i64>, now: i64) -> String {
+    let off = census.off;
+    let mut answering = Num((census.all - off) as u64).with("endpoint answers", "endpoints answer");
     if off > 0 {
         let off = if off == 1 { "one is".to_owned() } else { format!("{} are", Num(off as u64)) };
         answering.push_str(&format!(", {off} switched off"));
     }
-    match all.iter().filter_map(|glance| glance.last_heard).max() {
+    match last {
         Some(last) => format!("{answering}; the last call came {}.", When::new(last, now).words()),
         None => format!("{answering}."),
     }
 }
 
-/// What is broken first, then what will be, then what is merely open; and how much of it is not shown.
-fn what_to_do(all: &[Glance], base_of: &dyn Fn(&str) -> String, now: i64) -> (Vec<Todo>, Option<String>) {
-    let mut todo: Vec<Todo> = all.iter().flat_map(|glance| of_endpoint(glance, base_of, now)).collect();
-    todo.sort_by_key(|item| match item.tone {
-        Tone::Bad => 0,
-        Tone::Warn => 1,
-        _ => 2,
-    });
-    let hidden = todo.len().saturating_sub(SHOWN);
-    todo.truncate(SHOWN);
-    (todo, (hidden > 0).then(|| format!("and {} more", Num(hidden as u64))))
-}
-
-/// A token that ends soon: the nearer, the louder.
-fn expires(
-    one: &Expiring,
-    item: &dyn Fn(Tone, &'static str, String, &'static str, &str) -> Todo,
-    now: i64,
-) -> Todo {
-    let tone = match one.days {
-        1 => Tone::Bad,
-        days if days <= 14 => Tone::Warn,
-        _ => Tone::Calm,
-    };
-    let text = format!("has a token that expires {}: “{}”.", When::new(one.at, now).words(), one.label);
-    item(tone, "clock", text, "Rotate it", &format!("tokens/{}/rotate", one.token_id))
-}
-
-/// What needs action at one endpoint.
-fn of_endpoint(glance: &Glance, base_of: &dyn Fn(&str) -> String, now: i64) -> Vec<Todo> {
-    let item = |tone, icon, text, action: &'static str, tab: &str| Todo {
-        tone,
-        icon,
-        endpoint: glance.name.clone(),
-        text,
-        fix: String::new(),
-        action,
-        link: format!("/admin/endpoints/{}/{tab}", glance.slug),
-    };
-    let mut todo = Vec::new();
-    match glance.status {
-        Status::Active => {}
-        Status::Paused => {
-            let text = "is paused: calls are asked to come back later.".to_owned();
-            todo.push(item(Tone::Warn, "pause", text, "Resume", "settings"));
+/// What happened at the endpoints that were heard last.
+fn latest(conn: &mut Conn, reach: &Reach, now: i64) -> Result<Vec<LatestLine>, StoreError> {
+    let (endpoints, lines, read) = LATEST;
+    let asked = Latest { lines: 2, read, ..Latest::default() };
+    let mut all = Vec::new();
+    for endpoint in attention::heard_last(conn, reach, endpoints)? {
+        for line in activity::page(conn, &endpoint, &asked)?.lines {
+            all.push(LatestLine {
+                when: When::new(line.last_at, now),
+                sentence: Sentence::new(&endpoint.slug, &line.sentence),
+                endpoint: endpoint.name.clone(),
+                slug: endpoint.slug.clone(),
+            });
         }
-        // Somebody switched it off on purpose: nothing else about it matters.
-        Status::Disabled => return todo,
     }
-    if glance.live_tokens == 0 {
-        let text = "has no live token: every call gets 401.".to_owned();
-        todo.push(item(Tone::Bad, "key", text, "Issue a token", "tokens"));
-    }
-    let matters = |one: &&TurnedAwayLately| failures::matters(one.cause, one.last_at, glance.last_heard, now);
-    let turned_away: Vec<_> = glance.turned_away.iter().filter(matters).collect();
-    if let Some(latest) = turned_away.iter().max_by_key(|one| one.last_at) {
-        let attempts = Num::of(turned_away.iter().map(|one| one.attempts).sum());
-        let (what, fix) =
-            failures::headline(latest.cause, latest.label.as_deref(), &base_of(&glance.slug), glance.idp);
-        let others = match turned_away.len() - 1 {
-            0 => String::new(),
-            1 => ", and one other kind".to_owned(),
-            more => format!(", and {more} other kinds"),
-        };
-        let text = format!(
-            "turned away {}, the last {}. {what}{others}.",
-            attempts.with("attempt", "attempts"),
-            When::new(latest.last_at, now).words()
+    all.sort_by_key(|line| std::cmp::Reverse(line.when));
+    all.truncate(lines);
+    Ok(all)
+}
+
+const COLUMNS: &[&str] = &[
+    "name",
+    "slug",
+    "id",
+    "tenant",
+    "idp",
+    "status",
+    "condition",
+    "last_heard",
+    "users",
+    "groups",
+    "requests_24h",
+    "errors_24h",
+    "oldest_token",
+];
+const FILE: (&str, &[&str]) = ("endpoints", COLUMNS);
+
+/// All endpoints that are wanted, as a file.
+pub(crate) async fn file(operator: Operator) -> Answer {
+    let asked = Asked::parse(operator.query());
+    let (reach, now) = (operator.reach().clone(), operator.now());
+    let (format, wanted) = (asked.format.unwrap_or(Format::Csv), asked.wanted);
+    let read = move |conn: &mut Conn, place: Option<&i64>| {
+        let offset = place.copied().unwrap_or(0);
+        let (lines, total) = overview::overview(conn, &reach, &wanted, (offset, PORTION), now)?;
+        let next = Some(offset + PORTION).filter(|next| *next < total);
+        Ok((lines.into_iter().map(|line| row(line, now)).collect(), next))
+    };
+    Ok(download(operator.store(), FILE, format, read))
+}
+
+fn row(line: Line, now: i64) -> Row {
+    let sum = |of: fn(&endpoint_store::usage::Counts) -> i64| -> i64 {
+        line.hours.iter().map(|hour| of(&hour.counts)).sum()
+    };
+    let (asked, errors) =
+        (sum(endpoint_store::usage::Counts::asked), sum(endpoint_store::usage::Counts::errors));
+    let summary = line.summary;
+    let endpoint = summary.endpoint;
+    let values = vec![
+        json!(endpoint.name),
+        json!(endpoint.slug),
+        json!(endpoint.id.as_str()),
+        json!(endpoint.tenant),
+        json!(endpoint.idp.as_str()),
+        json!(endpoint.status.as_str()),
+        json!(summary.health.condition(endpoint.status, now).as_str()),
+        json!(summary.last_heard.max(summary.health.last_heard).map(format)),
+        json!(summary.users),
+        json!(summary.groups),
+        json!(asked),
+        json!(errors),
+        json!(summary.oldest_token.map(format)),
+    ];
+    Row::new(COLUMNS, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Sort, SortHead};
+
+    #[test]
+    fn the_address_carries_the_wishes_both_ways() {
+        let query = "?q=ann+%26+bob&tenant=Acme&idp=okta&state=silent&sort=-users&page=3";
+        let asked = Asked::parse(query.trim_start_matches('?'));
+        assert_eq!(asked.link(asked.own_sort(), asked.page, &[]), query);
+        assert_eq!(
+            Asked::parse("q=&tenant=&idp=x&state=x&sort=x&page=-1&noise=1"),
+            Asked { page: 1, ..Asked::default() }
         );
-        todo.push(Todo { fix, ..item(Tone::Bad, "cross", text, "See why", "connect") });
     }
-    todo.extend(glance.expiring.iter().map(|one| expires(one, &item, now)));
-    for (label, id, paused) in &glance.webhooks {
-        let (tone, words) = match paused {
-            true => (Tone::Warn, "is paused: nothing is sent"),
-            false => (Tone::Bad, "is failing: nothing arrives"),
+
+    #[test]
+    fn heads_turn_the_order_round() {
+        let heads = |query: &str| {
+            let asked = Asked::parse(query);
+            [Sort::Name, Sort::Errors].map(|sort| SortHead::new(&asked, sort, ""))
         };
-        todo.push(item(
-            tone,
-            "warn",
-            format!("has a webhook that {words}: “{label}”."),
-            "Look",
-            &format!("webhooks/{id}"),
-        ));
+        let [name, errors] = heads("");
+        assert_eq!((name.link.as_str(), name.order), ("?sort=-name", Some("ascending")));
+        assert_eq!((errors.link.as_str(), errors.order), ("?sort=-errors", None));
+        let [name, errors] = heads("sort=-errors&page=4");
+        assert_eq!((name.link.as_str(), name.order), ("", None));
+        assert_eq!((errors.link.as_str(), errors.order), ("?sort=errors", Some("descending")));
     }
-    if glance.given_up > 0 {
-        let many = Num::of(glance.given_up).with("event that was", "events that were");
-        todo.push(item(Tone::Bad, "cross", format!("has {many} given up."), "Retry", "webhooks"));
-    }
-    todo.extend(glance.targets_away.iter().map(|url| {
-        item(
-            Tone::Bad,
-            "cross",
-            format!("cannot reach its target “{url}”; what changes waits."),
-            "Look",
-            "targets",
-        )
-    }));
-    if glance.refused_by_targets > 0 {
-        let many = Num::of(glance.refused_by_targets).with("thing", "things");
-        let text = format!("has {many} that a target refuses.");
-        todo.push(item(Tone::Warn, "warn", text, "See why", "targets"));
-    }
-    if let Some((idp, _)) = likeness::stranger(glance.idp, &glance.looks_like) {
-        let own = likeness::settings_for(glance.idp);
-        let text = format!("looks like {}, settings are for {own}.", idp.label());
-        todo.push(item(Tone::Warn, "warn", text, "Decide", "evidence"));
-    }
-    match glance.last_heard {
-        None if turned_away.is_empty() && glance.status == Status::Active => {
-            let text = "has not been heard from yet.".to_owned();
-            todo.push(item(Tone::Calm, "ring", text, "Connect", "connect"));
-        }
-        Some(last) if now.saturating_sub(last) > SILENT => {
-            let text = format!("has gone silent: the last call came {}.", When::new(last, now).words());
-            todo.push(item(Tone::Warn, "warn", text, "Look", "connect"));
-        }
-        _ => {}
-    }
-    todo
 }

@@ -22,8 +22,8 @@ pub(crate) struct Setting {
 }
 
 /// The names of the settings that [`all`] lists, but for the rate, which takes a number too.
-pub(crate) const PLAIN: [&str; 7] =
-    ["delete", "group-patch", "password", "unknown-members", "group-names", "history", "requests"];
+pub(crate) const PLAIN: [&str; 8] =
+    ["delete", "group-patch", "password", "unknown-members", "group-names", "history", "requests", "silence"];
 
 /// Every setting with what is chosen; `idp` begins a sentence.
 pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
@@ -36,6 +36,7 @@ pub(crate) fn all(settings: &Settings, idp: &str) -> Vec<Setting> {
         rate(settings),
         history(settings),
         requests(settings),
+        silence(settings),
     ]
 }
 
@@ -234,6 +235,36 @@ fn requests(settings: &Settings) -> Setting {
         name: "requests",
         title: "How many requests are kept",
         hint: "With their bodies, so that what was refused can be explained: without passwords, tokens and secrets, and                for two weeks at most."
+            .to_owned(),
+        example: "",
+        choices,
+    }
+}
+
+fn silence(settings: &Settings) -> Setting {
+    let chosen = settings.silence.to_string();
+    let mut choices = vec![
+        Choice::new(
+            "auto",
+            "When it lasts three times as long as is usual",
+            "And two hours at least. What is usual is learned from the last two weeks.",
+            &chosen,
+        ),
+        Choice::new("4h", "When it lasts for 4 hours", "", &chosen),
+        Choice::new("1d", "When it lasts for a day", "", &chosen),
+        Choice::new("7d", "When it lasts for 7 days", "", &chosen),
+        Choice::new("never", "Never", "Nobody waits for this endpoint.", &chosen),
+    ];
+    if choices.iter().all(|choice| !choice.chosen) {
+        // What is empty in a form changes nothing.
+        let own = Choice::new("", format!("When it lasts for {chosen}"), "Set at the command line.", "");
+        choices.push(own);
+    }
+    Setting {
+        name: "silence",
+        title: "When silence is an alarm",
+        hint: "Then it stands on the overview, on this endpoint's pages, in the log and in the metrics. Days of the week on \
+               which nothing ever comes do not count."
             .to_owned(),
         example: "",
         choices,

@@ -2,7 +2,10 @@
 
 use actix_web::{http::StatusCode, web};
 use askama::Template;
-use endpoint_store::endpoints::{self, EndpointSummary};
+use endpoint_store::{
+    endpoints::{self, EndpointSummary},
+    observations,
+};
 use scim_core::schema::Catalog;
 
 use super::definitions::{self, Addition};
@@ -51,7 +54,9 @@ pub(crate) async fn show(operator: Operator, slug: web::Path<String>) -> Answer 
     let mut page = page(&operator, &summary, Errors::default()).await?;
     if let Some(addition) = Addition::of(operator.query()).filter(|_| operator.role().may_write()) {
         let endpoint = &summary.endpoint;
-        let draft = definitions::draft(endpoint.definitions.as_deref(), &endpoint.slug, &addition);
+        let id = endpoint.id.clone();
+        let seen = operator.read(move |conn| observations::list(conn, &id)).await?;
+        let draft = definitions::draft(endpoint, &seen, &addition);
         page.drafted = Some(match addition {
             Addition::Attribute { path, .. } => format!("A draft with “{path}” in it. Nothing is saved yet."),
             Addition::Type => "A draft with a resource type “Device” in it. Nothing is saved yet.".to_owned(),

@@ -18,6 +18,8 @@ pub(crate) struct Noticed {
     pub(crate) last: When,
     /// By which request.
     pub(crate) request: String,
+    /// Its id, where it is known.
+    pub(crate) request_id: Option<String>,
 }
 
 impl Noticed {
@@ -30,6 +32,7 @@ impl Noticed {
             },
             last: When::new(one.last_at, now),
             request: one.last_request.clone(),
+            request_id: Some(one.example.request_id.clone()).filter(|id| !id.is_empty()),
         }
     }
 }

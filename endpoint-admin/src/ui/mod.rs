@@ -6,15 +6,17 @@
 mod icon;
 mod list;
 mod qr;
+mod spark;
 mod state;
 mod time;
 
 pub(crate) use icon::icon;
 pub(crate) use list::{ListQuery, Order, PAGE_SIZE, Pager};
 pub(crate) use qr::Qr;
+pub(crate) use spark::Spark;
 pub(crate) use state::{State, Tone};
 pub use time::Clock;
-pub(crate) use time::{Days, When};
+pub(crate) use time::{Days, When, duration};
 
 use std::fmt;
 

@@ -30,7 +30,7 @@ impl fmt::Debug for Clock {
 }
 
 /// A moment seen from now: `3 minutes ago`, `in 12 days`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct When {
     at: Millis,
     now: Millis,
@@ -91,6 +91,15 @@ impl fmt::Display for When {
 }
 
 impl HtmlSafe for When {}
+
+/// A length of time in its unit: `40 minutes`, `3 hours`, `12 days`.
+pub(crate) fn duration(length: i64) -> String {
+    match length {
+        minutes if minutes < 2 * HOUR => unit(minutes, MINUTE, "minute"),
+        hours if hours < 48 * HOUR => unit(hours, HOUR, "hour"),
+        days => unit(days, DAY, "day"),
+    }
+}
 
 /// How many days until (or since) a moment, for expiry dates: `in 364 days`, `today`.
 #[derive(Clone, Copy, Debug)]

@@ -212,7 +212,16 @@ kept! {
     }
     observations as ObservationRow {
         endpoint_id: String, kind: String, name: String, hits: i64, first_at: i64, last_at: i64,
-        last_request: String,
+        last_request: String, request_id: String, shape: String,
+    }
+    endpoint_hours as EndpointHour {
+        endpoint_id: String, hour: i64, requests: i64, changes: i64, refused: i64, denied: i64, limited: i64,
+        failed: i64,
+    }
+    endpoint_health as EndpointHealth {
+        endpoint_id: String, last_heard: Option<i64>, usual: Option<i64>, quiet_days: i64, patience: Option<i64>,
+        learned_at: Option<i64>, silent_at: Option<i64>, told_at: Option<i64>, asked: i64, refused: i64,
+        failing_since: Option<i64>, stranger: Option<String>,
     }
     resources as ResourceRow {
         endpoint_id: String, id: String, resource_type: String, version: i64, created_at: i64, modified_at: i64,

@@ -11,6 +11,7 @@ use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::dialect;
 use crate::error::StoreError;
+use crate::health;
 use crate::ids::Millis;
 use crate::schema::{endpoint_slugs, endpoints};
 use crate::settings::{Idp, Settings};
@@ -137,6 +138,9 @@ pub fn set_settings(
     diesel::update(endpoints::table.filter(endpoints::id.eq(id.as_str())))
         .set((endpoints::settings.eq(to_json(settings)?), endpoints::updated_at.eq(now)))
         .execute(&mut **tx)?;
+    if settings.silence != current.settings.silence {
+        health::refresh(tx, &changed_to, now)?;
+    }
     tx.registry_changed();
     Ok(())
 }

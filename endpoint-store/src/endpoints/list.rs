@@ -8,6 +8,7 @@ use scim_core::fold::fold;
 use super::{Endpoint, EndpointId, Row, Status};
 use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::health::{self, Health};
 use crate::ids::Millis;
 use crate::operators::Reach;
 use crate::schema::{endpoint_slugs, endpoints, resource_counts, token_rotations, token_usage, tokens};
@@ -25,6 +26,8 @@ pub struct EndpointSummary {
     pub last_heard: Option<Millis>,
     /// When the oldest token that was not revoked was made.
     pub oldest_token: Option<Millis>,
+    /// What its traffic says.
+    pub health: Health,
 }
 
 /// One page of the endpoints whose name, tenant or address (also a former one) starts with `search`, by name, and
@@ -132,9 +135,7 @@ pub fn page(
         q = q.filter(name.or(endpoints::id.eq_any(slugs)).or(tenant));
     }
     if let Some(tenant) = &wanted.tenant {
-        let folded = fold(tenant);
-        let spellings: Vec<String> =
-            tenants(conn, &folded)?.into_iter().filter(|known| fold(known) == folded).collect();
+        let spellings = spellings_of(conn, tenant)?;
         q = q.filter(
             endpoints::tenant.is_not_null().and(endpoints::tenant.assume_not_null().eq_any(spellings)),
         );
@@ -160,7 +161,7 @@ pub fn page(
 }
 
 /// The tenants whose name starts with `from`, as they are spelled. Tenants are few, and compared as the rest is.
-fn tenants(conn: &mut Conn, from: &str) -> Result<Vec<String>, StoreError> {
+pub(super) fn tenants(conn: &mut Conn, from: &str) -> Result<Vec<String>, StoreError> {
     if from.is_empty() {
         return Ok(Vec::new());
     }
@@ -170,6 +171,12 @@ fn tenants(conn: &mut Conn, from: &str) -> Result<Vec<String>, StoreError> {
         .distinct()
         .load(conn)?;
     Ok(all.into_iter().flatten().filter(|tenant| fold(tenant).starts_with(from)).take(500).collect())
+}
+
+/// A tenant as endpoints spell it.
+pub(super) fn spellings_of(conn: &mut Conn, tenant: &str) -> Result<Vec<String>, StoreError> {
+    let folded = fold(tenant);
+    Ok(tenants(conn, &folded)?.into_iter().filter(|known| fold(known) == folded).collect())
 }
 
 /// How many resources of each type SCIM shows, by name of the type; a type without any may be missing.
@@ -187,8 +194,11 @@ pub fn summary(conn: &mut Conn, endpoint: Endpoint) -> Result<EndpointSummary, S
     line.ok_or_else(|| StoreError::NotFound(format!("there is no endpoint `{name}`")))
 }
 
-/// The same for several, with two queries for all of them.
-fn summaries(conn: &mut Conn, endpoints: Vec<Endpoint>) -> Result<Vec<EndpointSummary>, StoreError> {
+/// The same for several, with three queries for all of them.
+pub(super) fn summaries(
+    conn: &mut Conn,
+    endpoints: Vec<Endpoint>,
+) -> Result<Vec<EndpointSummary>, StoreError> {
     let ids: Vec<String> = endpoints.iter().map(|endpoint| endpoint.id.as_str().to_owned()).collect();
     let counted: Vec<(String, String, i64)> = resource_counts::table
         .filter(resource_counts::endpoint_id.eq_any(&ids))
@@ -216,6 +226,7 @@ fn summaries(conn: &mut Conn, endpoints: Vec<Endpoint>) -> Result<Vec<EndpointSu
             *oldest = Some(oldest.map_or(*created_at, |known| known.min(*created_at)));
         }
     }
+    let health = health::of_all(conn, &ids)?;
     let line = |endpoint: Endpoint| {
         let id = endpoint.id.as_str();
         let (last_heard, oldest_token) = times.get(id).copied().unwrap_or_default();
@@ -225,6 +236,7 @@ fn summaries(conn: &mut Conn, endpoints: Vec<Endpoint>) -> Result<Vec<EndpointSu
             groups: count_of("Group"),
             last_heard,
             oldest_token,
+            health: health.get(id).cloned().unwrap_or_default(),
             endpoint,
         }
     };

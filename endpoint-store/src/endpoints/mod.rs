@@ -1,9 +1,11 @@
 //! Endpoints: their names and addresses, states, and life cycle.
 
+pub mod accept;
 pub mod definitions;
 pub mod document;
 mod life;
 mod list;
+pub mod overview;
 mod purge;
 mod update;
 
@@ -17,6 +19,7 @@ use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::health;
 use crate::ids::{Millis, new_id};
 use crate::operators;
 use crate::registry;
@@ -251,6 +254,7 @@ pub fn create(
         .values((endpoint_progress::endpoint_id.eq(&row.id), endpoint_progress::last_change.eq(0)))
         .execute(&mut **tx)?;
     let endpoint = Endpoint::try_from(row)?;
+    health::begin(tx, &endpoint.id)?;
     let note = Note::new(actor, now, Action::EndpointCreate, &endpoint.slug).on(&endpoint.id);
     tx.note(note.after(life::facts(&endpoint)));
     tx.registry_changed();

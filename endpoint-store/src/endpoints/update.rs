@@ -8,6 +8,7 @@ use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::dialect;
 use crate::error::StoreError;
+use crate::health;
 use crate::ids::Millis;
 use crate::observations;
 use crate::operators;
@@ -112,5 +113,7 @@ fn change_idp(
     now: Millis,
 ) -> Result<(), StoreError> {
     life::set_idp(tx, id, idp, actor, now)?;
-    observations::forget(tx, id)
+    observations::forget(tx, id)?;
+    let endpoint = find(tx, id.as_str())?;
+    health::refresh(tx, &endpoint, now)
 }

@@ -14,6 +14,7 @@ fn what_is_shown_can_be_given_back() {
         ("group-names", "free"),
         ("history", "30"),
         ("requests", "500"),
+        ("silence", "36h"),
         ("dialect.boolean-text", "off"),
     ] {
         settings.set(key, value).unwrap();

@@ -2,12 +2,15 @@
 
 use diesel::prelude::*;
 
-use super::{Cause, Pending, Tally};
+use std::collections::BTreeMap;
+
+use super::{Cause, Counts, Hour, Pending, Tally};
 use crate::endpoints::EndpointId;
 use crate::error::StoreError;
+use crate::health;
 use crate::ids::Millis;
 use crate::observations;
-use crate::schema::{api_keys, refusals, token_hours, token_usage, tokens};
+use crate::schema::{api_keys, endpoint_hours, refusals, token_hours, token_usage, tokens};
 use crate::writer::Tx;
 
 /// An hour in milliseconds: the width of what is counted together.
@@ -24,13 +27,15 @@ pub(crate) struct Batch(pub(super) Pending);
 impl Batch {
     /// In portions, each for a write of its own.
     pub(super) fn portions(pending: Pending) -> Vec<Self> {
-        let mut portions = vec![Self::default()];
+        let judged = pending.judged;
+        let begin = || Self(Pending { judged, ..Pending::default() });
+        let mut portions = vec![begin()];
         let mut room = PORTION;
         macro_rules! deal {
             ($($table:ident),+) => {$(
                 for (key, tally) in pending.$table {
                     if room == 0 {
-                        portions.push(Self::default());
+                        portions.push(begin());
                         room = PORTION;
                     }
                     room -= 1;
@@ -40,7 +45,7 @@ impl Batch {
                 }
             )+};
         }
-        deal!(uses, key_uses, refusals, observations);
+        deal!(uses, key_uses, refusals, observations, hours);
         portions
     }
 
@@ -57,8 +62,81 @@ impl Batch {
         for ((endpoint, what), tally) in &self.0.observations {
             alone(tx, |tx| observations::write(tx, endpoint, what, tally))?;
         }
+        // In one order, so that two servers do not wait for each other.
+        let hours: BTreeMap<&(EndpointId, i64), &Hour> = self.0.hours.iter().collect();
+        for ((endpoint, number), hour) in hours {
+            alone(tx, |tx| write_hour(tx, endpoint, *number, &hour.counts))?;
+        }
+        let touched = if self.0.judged { self.touched() } else { BTreeMap::new() };
+        for (endpoint, (heard, now)) in touched {
+            alone(tx, |tx| health::judge(tx, endpoint, heard, now))?;
+        }
         Ok(())
     }
+
+    /// The endpoints about which something new is known, with when they were last heard and when that was.
+    fn touched(&self) -> BTreeMap<&EndpointId, (Option<Millis>, Millis)> {
+        let mut touched: BTreeMap<&EndpointId, (Option<Millis>, Millis)> = BTreeMap::new();
+        let hours = self.0.hours.iter().map(|((endpoint, _), hour)| (endpoint, hour.heard, hour.last));
+        let noticed =
+            self.0.observations.iter().map(|((endpoint, _), one)| (endpoint, None, one.tally.last.at));
+        for (endpoint, heard, last) in hours.chain(noticed) {
+            let (before, now) = touched.entry(endpoint).or_default();
+            (*before, *now) = ((*before).max(heard), (*now).max(last));
+        }
+        touched
+    }
+}
+
+/// Adds to an hour, or begins it.
+fn write_hour(tx: &mut Tx<'_>, endpoint: &EndpointId, hour: i64, counts: &Counts) -> Result<(), StoreError> {
+    if add_to_hour(tx, endpoint, hour, counts)? {
+        return Ok(());
+    }
+    let begun = tx.attempt(|tx| {
+        diesel::insert_into(endpoint_hours::table)
+            .values((
+                endpoint_hours::endpoint_id.eq(endpoint.as_str()),
+                endpoint_hours::hour.eq(hour),
+                endpoint_hours::requests.eq(counts.requests),
+                endpoint_hours::changes.eq(counts.changes),
+                endpoint_hours::refused.eq(counts.refused),
+                endpoint_hours::denied.eq(counts.denied),
+                endpoint_hours::limited.eq(counts.limited),
+                endpoint_hours::failed.eq(counts.failed),
+            ))
+            .execute(&mut **tx)?;
+        Ok(())
+    });
+    match begun {
+        // Another server began the hour at the same moment.
+        Err(StoreError::Database(error)) if StoreError::is_unique_violation(&error) => {
+            add_to_hour(tx, endpoint, hour, counts).map(drop)
+        }
+        other => other,
+    }
+}
+
+fn add_to_hour(
+    tx: &mut Tx<'_>,
+    endpoint: &EndpointId,
+    hour: i64,
+    counts: &Counts,
+) -> Result<bool, StoreError> {
+    let row = endpoint_hours::table
+        .filter(endpoint_hours::endpoint_id.eq(endpoint.as_str()))
+        .filter(endpoint_hours::hour.eq(hour));
+    let added = diesel::update(row)
+        .set((
+            endpoint_hours::requests.eq(endpoint_hours::requests + counts.requests),
+            endpoint_hours::changes.eq(endpoint_hours::changes + counts.changes),
+            endpoint_hours::refused.eq(endpoint_hours::refused + counts.refused),
+            endpoint_hours::denied.eq(endpoint_hours::denied + counts.denied),
+            endpoint_hours::limited.eq(endpoint_hours::limited + counts.limited),
+            endpoint_hours::failed.eq(endpoint_hours::failed + counts.failed),
+        ))
+        .execute(&mut **tx)?;
+    Ok(added > 0)
 }
 
 /// One entry, which is let go when its endpoint is gone: it must not keep the others from being written.

@@ -114,13 +114,13 @@ impl<'a> Editor<'a> {
             return self.merge(op, map);
         }
         let Ok(path) = PatchPath::parse(key, self.dialect) else {
-            self.notes.drop_path(key);
+            self.notes.drop_value(key, Some(value));
             return Ok(());
         };
         let plain = path.attr.urn.is_none() && path.attr.sub.is_none() && path.filter.is_none();
-        let known = resource_type.resolve(&path.attr).is_some();
+        let known = resource_type.resolve_for_writing(&path.attr).is_some();
         if !known || !(plain || self.coercer().tolerates(Rule::DottedKeys)) {
-            self.notes.drop_path(key);
+            self.notes.drop_value(key, Some(value));
             return Ok(());
         }
         self.at_path(op, &path, Some(value)).map_err(|error| if plain { error } else { error.at(quote(key)) })
@@ -132,7 +132,7 @@ impl<'a> Editor<'a> {
             Some(Value::Object(map)) if !map.is_empty() => {
                 for (key, value) in map {
                     if schema.attribute(key).is_none() {
-                        self.notes.drop_path(&format!("{}:{key}", schema.id));
+                        self.notes.drop_value(&format!("{}:{key}", schema.id), Some(value));
                         continue;
                     }
                     let path = PatchPath::to(AttrPath {
@@ -173,7 +173,7 @@ impl<'a> Editor<'a> {
             return self.extension(op, schema, value);
         }
         let Some(resolved) = self.resolve(path)? else {
-            self.notes.drop_path(&path.to_string());
+            self.notes.drop_value(&path.to_string(), value);
             return Ok(());
         };
         let target = Target { at: resolved.canonical(), resolved, filter: path.filter.as_ref(), value };
@@ -188,7 +188,7 @@ impl<'a> Editor<'a> {
             attr.sub = Some(sub.clone());
         }
         let nested = path.filter.is_some() && path.attr.sub.is_some();
-        if let Some(resolved) = resource_type.resolve(&attr).filter(|_| !nested) {
+        if let Some(resolved) = resource_type.resolve_for_writing(&attr).filter(|_| !nested) {
             return Ok(Some(resolved));
         }
         let foreign = attr.urn.as_deref().is_some_and(schemas::is_vendor);

@@ -44,7 +44,7 @@ fn user(common: Arc<[Attribute]>) -> ResourceType {
         endpoint: "Users".into(),
         description: "User Account".into(),
         schema: Arc::new(core),
-        extensions: vec![Extension { schema: Arc::new(enterprise), required: false }],
+        extensions: vec![Extension { schema: Arc::new(enterprise), required: false, without_urn: false }],
         relation: None,
         state: Some("active".into()),
         indexed: indexed.map(String::from).into(),

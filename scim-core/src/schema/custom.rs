@@ -1,10 +1,12 @@
 //! Extensions and resource types of an endpoint's own, as data (RFC 7643 §3.3, §6, §7).
 //!
 //! ```json
-//! { "extensions":    [ { "resourceType": "User", "required": false, "schema": { … } } ],
+//! { "extensions":    [ { "resourceType": "User", "required": false, "withoutUrn": false, "schema": { … } } ],
 //!   "resourceTypes": [ { "name": "Device", "endpoint": "Devices", "schema": { … },
 //!                        "indexed": ["serial"], "extensions": [ { "schema": { … } } ] } ] }
 //! ```
+//!
+//! Attributes of an extension `withoutUrn` are also taken under their bare names, for clients that know no URNs.
 //!
 //! A schema is the document that `/Schemas` serves. What is read here has been checked, so that every
 //! operation can rely on it; a fault is a sentence that says where it is and what would be right.
@@ -45,6 +47,8 @@ struct ExtensionDefinition {
     resource_type: Option<String>,
     #[serde(default)]
     required: bool,
+    #[serde(default, rename = "withoutUrn")]
+    without_urn: bool,
     schema: Value,
 }
 
@@ -182,7 +186,11 @@ fn resource_type(definition: TypeDefinition, known: &[ResourceType]) -> Result<R
 
 fn extend(rt: &mut ResourceType, definition: ExtensionDefinition) -> Result<(), SchemaError> {
     let schema = Arc::new(schema(definition.schema).map_err(|error| error.within("schema"))?);
-    rt.extensions.push(Extension { schema, required: definition.required });
+    rt.extensions.push(Extension {
+        schema,
+        required: definition.required,
+        without_urn: definition.without_urn,
+    });
     Ok(())
 }
 

@@ -13,6 +13,8 @@ pub struct Extension {
     pub schema: Arc<Schema>,
     /// Whether every resource must have it.
     pub required: bool,
+    /// Whether its attributes are also taken under their bare names.
+    pub without_urn: bool,
 }
 
 /// One kind of resource. All that makes a Group different from a User stands in here.
@@ -122,9 +124,32 @@ impl ResourceType {
         Some(Resolved { extension, attribute, sub })
     }
 
+    /// The attribute of an extension that is also taken under its bare name, if the core has no such name.
+    #[must_use]
+    pub fn without_urn(&self, name: &str) -> Option<(&Schema, &Attribute)> {
+        if self.attribute(name).is_some() {
+            return None;
+        }
+        let mut open = self.extensions.iter().filter(|extension| extension.without_urn);
+        open.find_map(|extension| Some((&*extension.schema, extension.schema.attribute(name)?)))
+    }
+
+    /// As [`ResourceType::resolve`], and the attributes of [`ResourceType::without_urn`].
+    #[must_use]
+    pub fn resolve_for_writing(&self, path: &AttrPath) -> Option<Resolved<'_>> {
+        self.resolve(path).or_else(|| {
+            let (schema, attribute) = self.without_urn(&path.name).filter(|_| path.urn.is_none())?;
+            let sub = match path.sub.as_deref() {
+                Some(sub) => Some(attribute.sub(sub)?),
+                None => None,
+            };
+            Some(Resolved { extension: Some(schema), attribute, sub })
+        })
+    }
+
     /// As [`ResourceType::resolve`], but an extension attribute may also be named without its URN, if
     /// the core has no such name: `manager eq "x"` is what some clients ask. For reading only; what is
-    /// written is named in full.
+    /// written is named in full, unless the extension says otherwise.
     #[must_use]
     pub fn resolve_for_reading(&self, path: &AttrPath) -> Option<Resolved<'_>> {
         self.resolve(path).or_else(|| {

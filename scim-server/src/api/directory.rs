@@ -79,13 +79,13 @@ pub(super) struct MemberView {
 
 /// Who made a change.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ActorView {
+pub(crate) struct ActorView {
     /// `token`, `operator` or `cli`.
-    kind: String,
+    pub(super) kind: String,
     /// Public id of the token, or id of the operator.
-    id: String,
+    pub(super) id: String,
     /// Label of the token or name of the operator, then.
-    label: String,
+    pub(super) label: String,
 }
 
 /// An attribute that a change changed.

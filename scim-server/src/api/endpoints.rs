@@ -146,6 +146,10 @@ impl PartialSchema for SettingsBody {
         let property = |choice: &Choice| -> Schema {
             let words =
                 ObjectBuilder::new().schema_type(Type::String).enum_values(Some(choice.words.to_vec()));
+            if let Some(pattern) = choice.pattern {
+                let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+                return Schema::AnyOf(AnyOfBuilder::new().item(words).item(text).build());
+            }
             let Some((least, most)) = choice.numbers else { return words.into() };
             let number =
                 ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most));

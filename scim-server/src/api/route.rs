@@ -14,8 +14,8 @@ use endpoint_store::operators::Role;
 use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
-    Exchange, Outcome, audit, directory, endpoints, evidence, feed, groups, guests, me, operators, requests,
-    rotation, schemas, targets, tokens, webhooks,
+    Exchange, Outcome, audit, directory, endpoints, evidence, feed, groups, guests, health, me, operators,
+    requests, rotation, schemas, targets, tokens, webhooks,
 };
 
 /// What all paths begin with.
@@ -164,6 +164,16 @@ const STATUS: Param = Param {
     kind: Kind::Word(&["active", "paused", "disabled", "deleted"]),
     about: "Only those in this state; `deleted` lists the bin, which is left out otherwise.",
 };
+const ACTOR: Param = Param {
+    name: "actor",
+    kind: Kind::Text,
+    about: "Only what this token, operator or target did, by id or name.",
+};
+const CHANGE_KIND: Param = Param {
+    name: "kind",
+    kind: Kind::Word(&["created", "updated", "deleted", "hidden", "restored"]),
+    about: "Only changes of this kind.",
+};
 const CONFIRM: Param = Param {
     name: "confirm",
     kind: Kind::Text,
@@ -183,6 +193,7 @@ use super::webhook_views::{
 use directory::{ChangeView, ResourceLine, ResourceView};
 use endpoints::{CloneBody, CreatedEndpoint, DocumentView, EndpointPatch, EndpointView, NewEndpointBody};
 use guests::{GuestLinkView, MadeGuestLink, NewGuestLinkBody};
+use health::{ActivityView, HealthView};
 use operators::{NewOperatorBody, OperatorPatch, OperatorView, OperatorWithLink, PasswordBody};
 use rotation::{RotateBody, RotatedToken};
 use schemas::{DefinitionsView, ExtensionView, ResourceTypeView};
@@ -323,6 +334,12 @@ pub static ROUTES: &[Route] = &[
 
     route(GET, "/endpoints/{endpoint}/evidence", Auditor, "What was noticed in an endpoint's traffic", run!(evidence::show))
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
+    route(POST, "/endpoints/{endpoint}/evidence/accept", Operator, "Add an attribute that was left out to the endpoint's own schema", run!(evidence::accept))
+        .takes(one::<evidence::AcceptBody>).gives(&[(200, Some(one::<evidence::AcceptedView>))]),
+    route(GET, "/endpoints/{endpoint}/health", Auditor, "When it was last heard, its rhythm, and what went wrong", run!(health::show))
+        .gives(&[(200, Some(one::<HealthView>))]),
+    route(GET, "/endpoints/{endpoint}/activity", Auditor, "What happened, in sentences: what one hand did in one go is one line; the latest first", run!(health::activity))
+        .query(&[LIMIT, AFTER, ACTOR, CHANGE_KIND]).gives(&[(200, Some(page::<ActivityView>))]),
     route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
         .gives(&[(200, Some(page::<evidence::RefusalView>))]),
 

@@ -41,6 +41,9 @@ pub(super) struct ExtensionView {
     /// Whether every resource must have it.
     #[schema(required = false)]
     required: bool,
+    /// Whether its attributes are also taken under their bare names, from clients that know no URNs.
+    #[schema(rename = "withoutUrn", required = false)]
+    without_urn: bool,
     /// A schema as RFC 7643 §7 has it: `id`, `name`, `attributes`.
     #[schema(value_type = Object)]
     schema: Value,

@@ -13,6 +13,7 @@ use endpoint_store::{Endpoint, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::guest::{self, GuestCommand};
+use super::health;
 use super::output::{Answer, clean, count, fields, moment, table, time};
 use super::schema::{self, SchemaArgs};
 use super::{Context, Failure, Format, SHOWN_ONCE, Which, find, find_live};
@@ -76,6 +77,17 @@ pub enum EndpointCommand {
     },
     /// Show one endpoint with its settings
     Show(Which),
+    /// Show when it was last heard, its rhythm, and what goes wrong
+    Health(Which),
+    /// Show what happened, in sentences, the latest first
+    Activity {
+        /// Names the endpoint.
+        #[command(flatten)]
+        which: Which,
+        /// How many lines at most
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=500))]
+        lines: u16,
+    },
     /// Change settings: all of them, or none if one is wrong
     Set {
         /// Names the endpoint.
@@ -83,7 +95,7 @@ pub enum EndpointCommand {
         which: Which,
         /// delete=remove|deactivate, group-patch=204|200, rate=default|unlimited|N, password=accept|refuse,
         /// unknown-members=skip|refuse, group-names=unique|free, history=DAYS|forever,
-        /// dialect.RULE=on|off|preset
+        /// silence=auto|never|DURATION (as 90m, 12h or 3d), dialect.RULE=on|off|preset
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
         settings: Vec<(String, String)>,
     },
@@ -152,6 +164,8 @@ pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failu
                 .await?;
             Ok(Answer { text: details(cx, &summary), json: record(cx, &summary) })
         }
+        EndpointCommand::Health(which) => health::health(cx, which).await,
+        EndpointCommand::Activity { which, lines } => health::activity(cx, which, lines).await,
         EndpointCommand::Set { which, settings } => set(cx, which, settings).await,
         EndpointCommand::Guest(command) => guest::run(command, cx).await,
         EndpointCommand::Schema(args) => schema::run(args, cx).await,

@@ -6,6 +6,7 @@ pub mod database;
 pub mod endpoint;
 pub mod feed;
 mod guest;
+mod health;
 pub mod key;
 pub mod oauth;
 pub mod operator;

@@ -28,7 +28,8 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{self, Bytes, BytesMut};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use endpoint_admin::{ClientAddress, Clock, PublicUrl, RequestId};
-use endpoint_store::observations::Observed;
+use endpoint_store::endpoints::Status;
+use endpoint_store::observations::{Example, Observed};
 use endpoint_store::registry::Admitted;
 use endpoint_store::settings::PasswordPolicy;
 use endpoint_store::tokens::Scope;
@@ -125,10 +126,14 @@ impl Exchange {
     fn note(&self, notes: &Notes) {
         Line::of(&self.req).notes(notes);
         let usage = self.scim.store.usage();
-        let rules = notes.rules.iter().map(|rule| Observed::Rule(*rule));
-        let dropped = notes.dropped.iter().map(|path| Observed::Dropped(redact(path)));
-        for what in rules.chain(dropped) {
-            usage.observed(self.endpoint().id.clone(), what, seen(&self.req, self.now));
+        let example = |shape: String| Example { request_id: request_id(&self.req), shape };
+        let rules = notes.rules.iter().map(|rule| (Observed::Rule(*rule), example(String::new())));
+        let dropped = notes.dropped.iter().map(|path| {
+            let shape = notes.shapes.get(path).map(ToString::to_string).unwrap_or_default();
+            (Observed::Dropped(redact(path)), example(shape))
+        });
+        for (what, example) in rules.chain(dropped) {
+            usage.observed_in(self.endpoint().id.clone(), what, seen(&self.req, self.now), example);
         }
     }
 
@@ -186,7 +191,16 @@ pub(crate) async fn door(req: HttpRequest, payload: web::Payload, scim: web::Dat
     }
     let took = begun.elapsed();
     scim.metrics.served(&endpoint, noted.operation.get(), response.status(), took);
+    count(&scim, &endpoint, noted.operation.get(), &response, now);
     hear::answered(&scim, &req, response, (&endpoint, token, noted), (now, took))
+}
+
+/// Adds the answer to the hour of its endpoint. What a paused or disabled one answers is what its operator wants.
+fn count(scim: &Scim, endpoint: &Endpoint, operation: Option<Operation>, response: &HttpResponse, now: i64) {
+    let status = if endpoint.status == Status::Active { response.status().as_u16() } else { 200 };
+    let is_change = operation.is_some_and(|operation| !operation.is_read());
+    let is_change = is_change && endpoint.status == Status::Active;
+    scim.store.usage().answered(&endpoint.id, status, is_change, now);
 }
 
 /// What is learned about a request on its way.

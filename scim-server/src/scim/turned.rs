@@ -96,7 +96,13 @@ pub(super) fn note_turned_away(scim: &Scim, req: &HttpRequest, slug: &str, turne
         tracing::warn!(address, cause, "an address sends wrong credentials too fast and is told to wait");
     }
     match turned.endpoint {
-        Some(endpoint) => usage.turned_away(endpoint, turned.cause, turned.token_id, seen),
+        Some(endpoint) => {
+            // Whoever brings no credential at all is a browser or a scanner, and says nothing about the sync.
+            if !matches!(turned.cause, Cause::NoToken | Cause::NoBearer) {
+                usage.denied(&endpoint, now);
+            }
+            usage.turned_away(endpoint, turned.cause, turned.token_id, seen);
+        }
         None => usage.strayed(slug, seen),
     }
 }
