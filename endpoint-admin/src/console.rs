@@ -1,9 +1,9 @@
 //! What the console is built from.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use endpoint_store::Store;
+use endpoint_store::{Endpoint, Store, StoreError, caller::Actor, verifications::Verification};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
 use crate::{backoff::Backoff, password::Hasher, ui::Clock};
@@ -63,6 +63,16 @@ impl ClientAddress {
     }
 }
 
+/// Plays what the identity provider of an endpoint does against a twin of it, and keeps the report.
+pub trait Verify: Send + Sync {
+    /// Verifies an endpoint in somebody's name.
+    fn verify(
+        &self,
+        endpoint: Endpoint,
+        actor: Actor,
+    ) -> Pin<Box<dyn Future<Output = Result<Verification, StoreError>>>>;
+}
+
 /// Everything the pages need. Clones share one sign-in back-off and one bound on password hashing.
 #[derive(Clone)]
 pub struct Console {
@@ -75,6 +85,7 @@ pub struct Console {
     pub(crate) backoff: Arc<Backoff>,
     pub(crate) sender: Sender,
     pub(crate) deliverer: Deliverer,
+    pub(crate) verifier: Option<Arc<dyn Verify>>,
 }
 
 impl Console {
@@ -89,13 +100,31 @@ impl Console {
     ) -> Self {
         let own_url = public_url.clone();
         let (hasher, backoff) = (Hasher::default(), Arc::default());
-        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender, deliverer }
+        let verifier = None;
+        Self {
+            store,
+            public_url,
+            own_url,
+            clock,
+            cookies_secure,
+            hasher,
+            backoff,
+            sender,
+            deliverer,
+            verifier,
+        }
     }
 
     /// The same with pages that have another prefix than the addresses for SCIM.
     #[must_use]
     pub fn reached_at(self, own_url: PublicUrl) -> Self {
         Self { own_url, ..self }
+    }
+
+    /// The same with what verifies endpoints.
+    #[must_use]
+    pub fn verifying(self, verifier: Arc<dyn Verify>) -> Self {
+        Self { verifier: Some(verifier), ..self }
     }
 
     /// What hashes passwords here, for whoever else in the process has to: one bound for all.

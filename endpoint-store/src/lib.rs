@@ -47,7 +47,9 @@ pub mod tokens;
 mod totp;
 pub mod transfer;
 mod turns;
+pub mod twins;
 pub mod usage;
+pub mod verifications;
 pub mod version;
 mod watch;
 pub mod webhooks;
@@ -344,6 +346,11 @@ impl Store {
     /// Writes that are under way or wait for their turn.
     pub fn writes_waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The database.
+    pub(crate) fn url(&self) -> &DatabaseUrl {
+        &self.0.url
     }
 
     /// Endpoints and tokens in memory.

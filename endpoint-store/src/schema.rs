@@ -214,6 +214,12 @@ diesel::table! {
         done_at -> Nullable<BigInt>,
     }
 }
+diesel::table! {
+    verifications (endpoint_id, id) {
+        endpoint_id -> Text, id -> Text, idp -> Text, passed -> BigInt, failed -> BigInt, began_at -> BigInt,
+        took_ms -> BigInt, made_by -> Text, report -> Text,
+    }
+}
 
 diesel::allow_tables_to_appear_in_same_query!(
     endpoints,

@@ -15,6 +15,8 @@ use endpoint_store::{
 };
 use endpoint_targets::webhook::{self, Sender};
 
+use crate::verify;
+
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
 /// The same for tokens that are being replaced: somebody watches.
@@ -60,6 +62,7 @@ impl Jobs {
             note("access", self.portions("access", access::forget).await);
             note("counts", self.portions("counts", usage::forget_hours).await);
             note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
+            note("twins", verify::sweep(&self.store).await);
             note("clock", self.portions("clock", clock::forget).await);
             tokio::time::sleep(ROUND).await;
         }

@@ -16,6 +16,7 @@ pub mod proxies;
 pub mod scim;
 pub mod telemetry;
 mod tls;
+pub mod verify;
 
 pub use app::{App, StartError, Stopper, build};
 pub use config::Config;

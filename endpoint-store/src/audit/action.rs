@@ -32,6 +32,7 @@ actions! {
     EndpointDelete = "endpoint.delete",
     EndpointUndelete = "endpoint.undelete",
     EndpointPurge = "endpoint.purge",
+    EndpointVerify = "endpoint.verify",
     TokenIssue = "token.issue",
     TokenUpdate = "token.update",
     TokenRevoke = "token.revoke",

@@ -269,6 +269,10 @@ kept! {
     deprovisions as Deprovision {
         endpoint_id: String, seq: i64, resource_id: String, name: String, began_at: i64, done_at: Option<i64>,
     }
+    verifications as VerificationRow {
+        endpoint_id: String, id: String, idp: String, passed: i64, failed: i64, began_at: i64, took_ms: i64,
+        made_by: String, report: String,
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod schemas;
 mod stream;
 mod targets;
 mod tokens;
+mod verifications;
 mod webhook_views;
 mod webhooks;
 
@@ -47,11 +48,13 @@ use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{Limit, Metrics};
 use crate::middleware::Line;
 use crate::scim;
+use crate::verify::Verifier;
 pub(crate) use feed::{ChangesView, lines as snapshot_lines};
 use params::Query;
 use problem::{Place, Problem};
 pub use route::{BASE, ROUTES, Route};
 use route::{Segments, Work};
+pub(crate) use verifications::ReportView;
 pub(crate) use webhook_views::{DeliveryView, WebhookView};
 
 /// What the API is built from.
@@ -76,6 +79,8 @@ pub struct Api {
     pub hasher: Hasher,
     /// The way to the applications behind endpoints.
     pub deliverer: Deliverer,
+    /// Plays what identity providers do against twins of endpoints.
+    pub verifier: Verifier,
 }
 
 /// Mounts the door.

@@ -15,7 +15,7 @@ use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
     Exchange, Outcome, audit, directory, endpoints, evidence, feed, guests, me, operators, rotation, schemas,
-    targets, tokens, webhooks,
+    targets, tokens, verifications, webhooks,
 };
 
 /// What all paths begin with.
@@ -301,6 +301,13 @@ pub static ROUTES: &[Route] = &[
         .gives(&[(200, Some(one::<evidence::EvidenceView>))]),
     route(GET, "/endpoints/{endpoint}/refusals", Auditor, "What was turned away, the latest first", run!(evidence::refusals))
         .gives(&[(200, Some(page::<evidence::RefusalView>))]),
+
+    route(GET, "/endpoints/{endpoint}/verifications", Auditor, "What came out when the identity provider was played against a twin, the latest first", run!(verifications::list))
+        .gives(&[(200, Some(page::<verifications::VerificationView>))]),
+    route(POST, "/endpoints/{endpoint}/verifications", Operator, "Play what the identity provider does against a throw-away twin of the endpoint; answered with the report when it is over", run!(verifications::run))
+        .gives(&[(201, Some(one::<verifications::ReportView>))]),
+    route(GET, "/endpoints/{endpoint}/verifications/{verification}", Auditor, "One verification, step by step", run!(verifications::show))
+        .gives(&[(200, Some(one::<verifications::ReportView>))]),
 
     route(GET, "/endpoints/{endpoint}/changes", Auditor, "What happened in the directory, in order and without a gap: at once, when it happens (`wait`), or as a stream (`Accept: text/event-stream`)", run!(feed::changes))
         .query(feed::QUERY).gives(&[(200, Some(one::<feed::ChangesView>))]).files(&["text/event-stream"]),
