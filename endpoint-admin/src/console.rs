@@ -3,10 +3,14 @@
 use std::{fmt, future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use endpoint_store::{Endpoint, Store, StoreError, caller::Actor, verifications::Verification};
+use endpoint_store::{
+    Endpoint, Store, StoreError,
+    caller::Actor,
+    verifications::{Report, Verification},
+};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
-use crate::{backoff::Backoff, password::Hasher, ui::Clock};
+use crate::{backoff::Backoff, error::PageError, password::Hasher, ui::Clock};
 
 /// The prefix of every address that is handed out, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +75,10 @@ pub trait Verify: Send + Sync {
         endpoint: Endpoint,
         actor: Actor,
     ) -> Pin<Box<dyn Future<Output = Result<Verification, StoreError>>>>;
+
+    /// A report as one JSON document, as the management API gives it.
+    fn document(&self, endpoint: &Endpoint, verification: &Verification, report: Report)
+    -> serde_json::Value;
 }
 
 /// Everything the pages need. Clones share one sign-in back-off and one bound on password hashing.
@@ -125,6 +133,11 @@ impl Console {
     #[must_use]
     pub fn verifying(self, verifier: Arc<dyn Verify>) -> Self {
         Self { verifier: Some(verifier), ..self }
+    }
+
+    /// What verifies endpoints.
+    pub(crate) fn verifier(&self) -> Result<Arc<dyn Verify>, PageError> {
+        self.verifier.clone().ok_or_else(|| PageError::internal("nothing verifies endpoints here"))
     }
 
     /// What hashes passwords here, for whoever else in the process has to: one bound for all.

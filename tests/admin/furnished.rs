@@ -27,6 +27,8 @@ pub(crate) struct Furnished {
     group: String,
     empty_group: String,
     webhook: String,
+    verified: String,
+    failed: String,
 }
 
 /// A page to look at.
@@ -59,7 +61,8 @@ impl Furnished {
         oddities(&scim).await;
         strangers(&app).await;
         target(&app);
-        Self { app, user, hidden, deleted, group, empty_group, webhook }
+        let (verified, failed) = verifications(&app).await;
+        Self { app, user, hidden, deleted, group, empty_group, webhook, verified, failed }
     }
 
     /// The pages of every line of the table; one that is new there has to be named here.
@@ -153,6 +156,15 @@ impl Furnished {
             "/endpoints/{slug}/evidence" => vec![("evidence", at("")), ("evidence-none", of(foreign))],
             "/endpoints/{slug}/webhooks" => vec![("webhooks", at("")), ("webhooks-none", of(foreign))],
             "/endpoints/{slug}/webhooks/{webhook}" => vec![("webhook", at(""))],
+            "/endpoints/{slug}/verify" => {
+                vec![("verify", at("")), ("verify-none", of(&furniture.generic.slug))]
+            }
+            "/endpoints/{slug}/verify/{verification}" => vec![
+                ("verification", at("").replace("{verification}", &self.verified)),
+                ("verification-failed", of(foreign).replace("{verification}", &self.failed)),
+            ],
+            // A file.
+            "/endpoints/{slug}/verify/{verification}/file" => vec![],
             "/endpoints/{slug}/schema" => vec![
                 ("schema", at("")),
                 ("schema-none", of(foreign)),
@@ -182,6 +194,18 @@ impl Furnished {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.address())
     }
+}
+
+/// One report where all is well, and one where a setting keeps the provider from its work.
+async fn verifications(app: &App) -> (String, String) {
+    let furniture = app.furniture();
+    let verified = app.program(&["endpoint", "verify", &furniture.onelogin.slug, "--json"]).await.json();
+    let foreign = &furniture.foreign.slug;
+    app.program(&["endpoint", "set", foreign, "unknown-members=refuse", "group-names=free"]).await.done();
+    let failed = app.program(&["endpoint", "verify", foreign, "--json"]).await;
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let failed: serde_json::Value = serde_json::from_str(&failed.stdout).expect("a report");
+    (text(&verified["id"]), text(&failed["id"]))
 }
 
 /// An application behind the endpoint that does not answer.

@@ -5,4 +5,5 @@ mod furnished;
 mod pages;
 mod people;
 mod rotation;
+mod verify;
 mod walk;

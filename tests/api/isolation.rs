@@ -46,6 +46,7 @@ pub(super) struct Scene {
     pub(super) key: String,
     link: String,
     target: String,
+    verification: String,
 }
 
 impl Scene {
@@ -76,7 +77,18 @@ impl Scene {
         let operator = text(&owner.post("/operators", &body).await.expect(201).json()["name"]);
         let (token, webhook, key) = (text(&token["id"]), text(&webhook["id"]), "000000000000".to_owned());
         let target = text(&target["id"]);
-        Self { endpoint, token, user, group, webhook, operator, key, link, target }
+        Self {
+            endpoint,
+            token,
+            user,
+            group,
+            webhook,
+            operator,
+            key,
+            link,
+            target,
+            verification: "nobody".to_owned(),
+        }
     }
 
     /// A path for a route. One with something new in it has no example before it has one here.
@@ -94,6 +106,7 @@ impl Scene {
             "{key}" => self.key.as_str(),
             "{link}" => self.link.as_str(),
             "{target}" => self.target.as_str(),
+            "{verification}" => self.verification.as_str(),
             other if other.contains('{') => panic!("{route:?}: {other} needs an example here"),
             other => other,
         });
@@ -289,7 +302,7 @@ both! {
                     let answer = answer.expect(403);
                     let detail = text(&answer.json()["detail"]);
                     assert!(detail.contains(least.as_str()) && detail.contains(role), "{detail}");
-                } else if route.path.contains("{key}") {
+                } else if route.path.contains("{key}") || route.path.contains("{verification}") {
                     answer.expect(404);
                 } else {
                     assert!((200..300).contains(&answer.status), "{route:?} as {role}: {answer:#}");

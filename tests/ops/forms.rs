@@ -43,6 +43,7 @@ impl Places {
             .replace("{guest}", "nobody")
             .replace("{webhook}", &self.webhook)
             .replace("{target}", &self.target)
+            .replace("{verification}", "nobody")
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");

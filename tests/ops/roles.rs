@@ -19,6 +19,7 @@ fn path(app: &App, route: &Route, user: &str, group: &str) -> String {
     let path = route.path.replace("{slug}", &endpoint.slug).replace("{token}", &endpoint.token_id);
     let path = path.replace("{id}", id).replace("{operator}", "mary").replace("{guest}", "nobody");
     let path = path.replace("{webhook}", "nobody").replace("{target}", "nobody");
+    let path = path.replace("{verification}", "nobody");
     assert!(!path.contains('{'), "{route:?} needs an example here");
     path
 }

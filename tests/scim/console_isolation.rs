@@ -21,6 +21,7 @@ struct Scene {
     group: String,
     operator: String,
     webhook: String,
+    verification: String,
 }
 
 impl Scene {
@@ -33,8 +34,10 @@ impl Scene {
         let operator = text(&operators["operators"][0]["id"]);
         let webhook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.example/", "--json"];
         let webhook = text(&app.program(&webhook).await.json()["id"]);
+        let verify = ["endpoint", "verify", &endpoint.slug, "--json"];
+        let verification = text(&app.program(&verify).await.json()["id"]);
         let (slug, token_id) = (endpoint.slug.clone(), endpoint.token_id.clone());
-        Self { scim, slug, token_id, user, group, operator, webhook }
+        Self { scim, slug, token_id, user, group, operator, webhook, verification }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -48,6 +51,7 @@ impl Scene {
             "{guest}" => "nobody",
             "{webhook}" => self.webhook.as_str(),
             "{target}" => "no-target",
+            "{verification}" => self.verification.as_str(),
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

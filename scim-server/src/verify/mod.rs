@@ -28,6 +28,7 @@ use endpoint_targets::probe::Probe;
 use scim_core::token::PlainToken;
 use tokio::sync::Semaphore;
 
+use crate::api::ReportView;
 use crate::app::{self, StartError};
 use facts::Facts;
 use play::{Answer, Play};
@@ -53,6 +54,15 @@ impl endpoint_admin::Verify for Verifier {
     ) -> Pin<Box<dyn Future<Output = Result<Verification, StoreError>>>> {
         let verifier = self.clone();
         Box::pin(async move { Ok(verifier.run(endpoint, actor).await?.0) })
+    }
+
+    fn document(
+        &self,
+        endpoint: &Endpoint,
+        verification: &Verification,
+        report: Report,
+    ) -> serde_json::Value {
+        serde_json::to_value(ReportView::new(endpoint, verification, report)).unwrap_or_default()
     }
 }
 
