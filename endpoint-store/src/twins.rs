@@ -26,7 +26,12 @@ impl Twin {
     /// [`StoreError::Refused`] when the user of a PostgreSQL database may not make schemas; [`StoreError::Unavailable`].
     pub fn beside(store: &Store) -> Result<Self, StoreError> {
         let space = Space::make(store.url())?;
-        let twin = Self { url: space.url(store.url()), space: Some(space) };
+        let url = space.url(store.url());
+        // From here on it goes away whatever happens.
+        let twin = Self { space: Some(space), url };
+        if let Some(space) = &twin.space {
+            space.check(&twin.url)?;
+        }
         Store::migrate(&twin.url)?;
         Ok(twin)
     }

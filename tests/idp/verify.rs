@@ -1,6 +1,6 @@
 //! *Verify*: the program plays an identity provider against a throw-away twin of an endpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use endpoint_store::settings::Idp;
@@ -80,7 +80,8 @@ fn twins(database: &Database) -> usize {
     usize::try_from(all).unwrap()
 }
 
-fn lines(metrics: &str) -> Vec<&str> {
+/// What is counted of requests, in an order of its own.
+fn lines(metrics: &str) -> BTreeSet<&str> {
     metrics.lines().filter(|line| line.starts_with("scim_") && line.contains("requests_total")).collect()
 }
 

@@ -166,10 +166,27 @@ struct ReportPage {
     steps: Vec<StepRow>,
 }
 
+/// Something to do, and the steps that it would help.
+struct Reason<'a> {
+    /// What; none where the steps have to speak for themselves.
+    advice: Option<&'a str>,
+    steps: Vec<&'a StepRow>,
+}
+
 impl ReportPage {
-    /// The steps that did not come out as they must, and why, for the head of the page.
-    fn failed(&self) -> Vec<&StepRow> {
-        self.steps.iter().filter(|step| step.failed).collect()
+    /// What to do about the steps that failed, each thing once, for the head of the page.
+    fn reasons(&self) -> Vec<Reason<'_>> {
+        let mut reasons: Vec<Reason<'_>> = Vec::new();
+        for step in self.steps.iter().filter(|step| step.failed) {
+            let own: Vec<Option<&str>> = step.advice.iter().map(|line| Some(line.as_str())).collect();
+            for advice in if own.is_empty() { vec![None] } else { own } {
+                match reasons.iter_mut().find(|reason| reason.advice == advice) {
+                    Some(reason) => reason.steps.push(step),
+                    None => reasons.push(Reason { advice, steps: vec![step] }),
+                }
+            }
+        }
+        reasons
     }
 }
 

@@ -61,6 +61,22 @@ impl Space {
         }
     }
 
+    /// Refuses a way to it that would lead somewhere else: what stands between may leave out what the address asks for.
+    pub(crate) fn check(&self, url: &DatabaseUrl) -> Result<(), StoreError> {
+        let Self::Schema { name, .. } = self else { return Ok(()) };
+        if let Conn::Postgres(c) = &mut conn::open(url)? {
+            let at = diesel::sql_query("SELECT coalesce(current_schema(), '')::text AS name");
+            let at: Named = at.get_result(c)?;
+            if at.name != *name {
+                return Err(StoreError::refused(
+                    "the throw-away twin needs a connection with a search_path of its own, and what stands between this server \
+                     and PostgreSQL (a pooler) left that out; use an address that leads to PostgreSQL itself",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes it away with everything in it.
     pub(crate) fn remove(&mut self) -> Result<(), StoreError> {
         match self {

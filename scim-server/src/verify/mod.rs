@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix_web::dev::ServerHandle;
 use endpoint_admin::Clock;
 use endpoint_store::caller::Actor;
 use endpoint_store::endpoints::{self, NewEndpoint, Status};
@@ -134,14 +135,25 @@ impl Verifier {
             StartError::Database { error, .. } => error,
             other => StoreError::Unavailable(other.to_string()),
         })?;
-        let (handle, base) = (door.server.handle(), format!("http://{}/scim/{}/v2", door.address, twin.slug));
+        let base = format!("http://{}/scim/{}/v2", door.address, twin.slug);
+        let open = Open(door.server.handle());
         let serving = actix_web::rt::spawn(door.server);
         let played = play(&base, &twin, &token).await;
-        handle.stop(false).await;
+        drop(open);
         let _ = serving.await;
         let mut report = played?;
         report.notes.extend(notes(endpoint));
         Ok(report)
+    }
+}
+
+/// A door that is shut when nobody needs it any more, also when the play was given up.
+struct Open(ServerHandle);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Asked for at once; what is waited for is only that it is done.
+        drop(self.0.stop(false));
     }
 }
 

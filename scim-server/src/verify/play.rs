@@ -51,9 +51,11 @@ impl Play {
                 self.next += 1;
                 continue;
             }
+            let before = self.told.last();
+            let pointless = step.follows && before.is_some_and(|told| told.outcome != Outcome::Passed);
             match self.request() {
-                Ok(request) => return Some(request),
-                Err(_) => {
+                Ok(request) if !pointless => return Some(request),
+                _ => {
                     let why = "not sent: it goes on from an earlier step, which failed".to_owned();
                     let told = self.reported(None, Outcome::Skipped, vec![why]);
                     self.told.extend(told);
@@ -169,6 +171,7 @@ mod tests {
                 {"name": "a", "title": "Creates", "method": "POST", "path": "/Users", "body": {"x": "{{token}}"},
                  "expect": {"status": [201]}, "capture": {"id": "$.id"}, "needs": ["dialect.boolean-text=on"]},
                 {"name": "b", "title": "Reads", "method": "GET", "path": "/Users/{{id}}", "expect": {"status": [200]}},
+                {"name": "e", "title": "Finds", "method": "GET", "path": "/Users", "expect": {"status": [200]}, "follows": true},
                 {"name": "c", "title": "Elsewhere", "method": "GET", "path": "/", "expect": {"status": [200]},
                  "when": "delete=deactivate"},
                 {"name": "d", "title": "Lists", "method": "GET", "path": "/Users", "expect": {"status": [200]}},
@@ -196,7 +199,7 @@ mod tests {
         assert!(play.next().is_none());
         let told = play.end();
         let outcomes: Vec<Outcome> = told.iter().map(|step| step.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Failed, Outcome::Skipped, Outcome::Failed]);
+        assert_eq!(outcomes, [Outcome::Failed, Outcome::Skipped, Outcome::Skipped, Outcome::Failed]);
         let first = told.first().unwrap();
         assert_eq!(first.wrong.first().unwrap(), "status 201 was expected, 400 came");
         assert!(first.wrong.last().unwrap().ends_with("no text, please"));
@@ -214,7 +217,7 @@ mod tests {
             play.answered(&request, Ok(answer(status, br#"{"id":"7"}"#, &none)));
         }
         let told = play.end();
-        assert_eq!(told.len(), 3);
+        assert_eq!(told.len(), 4);
         assert!(told.iter().all(|step| step.outcome == Outcome::Passed && step.advice.is_empty()));
     }
 }

@@ -55,6 +55,9 @@ pub struct Step {
     /// Settings of the endpoint without which the step cannot come out well, as `name=value`.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// It looks at what the step before has done, and is pointless when that failed.
+    #[serde(default)]
+    pub follows: bool,
     /// The step is played only on endpoints with this setting, `name=value`.
     #[serde(default)]
     pub when: Option<String>,
