@@ -1,12 +1,16 @@
 //! What the console is built from.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use endpoint_store::Store;
+use endpoint_store::{
+    Endpoint, Store, StoreError,
+    caller::Actor,
+    verifications::{Report, Verification},
+};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 
-use crate::{backoff::Backoff, pages::system::About, password::Hasher, ui::Clock};
+use crate::{backoff::Backoff, error::PageError, pages::system::About, password::Hasher, ui::Clock};
 
 /// The prefix of every address that is handed out, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +67,20 @@ impl ClientAddress {
     }
 }
 
+/// Plays what the identity provider of an endpoint does against a twin of it, and keeps the report.
+pub trait Verify: Send + Sync {
+    /// Verifies an endpoint in somebody's name.
+    fn verify(
+        &self,
+        endpoint: Endpoint,
+        actor: Actor,
+    ) -> Pin<Box<dyn Future<Output = Result<Verification, StoreError>>>>;
+
+    /// A report as one JSON document, as the management API gives it.
+    fn document(&self, endpoint: &Endpoint, verification: &Verification, report: Report)
+    -> serde_json::Value;
+}
+
 /// Everything the pages need. Clones share one sign-in back-off and one bound on password hashing.
 #[derive(Clone)]
 pub struct Console {
@@ -76,6 +94,7 @@ pub struct Console {
     pub(crate) sender: Sender,
     pub(crate) deliverer: Deliverer,
     pub(crate) about: Arc<About>,
+    pub(crate) verifier: Option<Arc<dyn Verify>>,
 }
 
 impl Console {
@@ -90,8 +109,19 @@ impl Console {
     ) -> Self {
         let own_url = public_url.clone();
         let (hasher, backoff) = (Hasher::default(), Arc::default());
-        let about = Arc::default();
-        Self { store, public_url, own_url, clock, cookies_secure, hasher, backoff, sender, deliverer, about }
+        Self {
+            store,
+            public_url,
+            own_url,
+            clock,
+            cookies_secure,
+            hasher,
+            backoff,
+            sender,
+            deliverer,
+            about: Arc::default(),
+            verifier: None,
+        }
     }
 
     /// The same with pages that have another prefix than the addresses for SCIM.
@@ -104,6 +134,17 @@ impl Console {
     #[must_use]
     pub fn about(self, about: About) -> Self {
         Self { about: Arc::new(about), ..self }
+    }
+
+    /// The same with what verifies endpoints.
+    #[must_use]
+    pub fn verifying(self, verifier: Arc<dyn Verify>) -> Self {
+        Self { verifier: Some(verifier), ..self }
+    }
+
+    /// What verifies endpoints.
+    pub(crate) fn verifier(&self) -> Result<Arc<dyn Verify>, PageError> {
+        self.verifier.clone().ok_or_else(|| PageError::internal("nothing verifies endpoints here"))
     }
 
     /// What hashes passwords here, for whoever else in the process has to: one bound for all.

@@ -31,7 +31,7 @@ mod routes;
 mod session;
 mod ui;
 
-pub use console::{ClientAddress, Console, PublicUrl, RequestId};
+pub use console::{ClientAddress, Console, PublicUrl, RequestId, Verify};
 pub use pages::system::{About, Limit};
 pub use routes::{Access, Method, ROUTES, Route, configure, configure_guests};
 pub use ui::Clock;

@@ -21,7 +21,7 @@ use crate::{
         account, activity, api_keys, audit, bin, connect, copies, evidence, files, group, groups,
         guest_links, guest_pages, networks, new_endpoint, operators, outside, overview, own_password,
         request, request_guest, requests, rotation, schema, second_factor, settings, sign_in_code, system,
-        target, targets, tokens, user, users, webhook, webhooks,
+        target, targets, tokens, user, users, verify, webhook, webhooks,
     },
 };
 
@@ -190,6 +190,10 @@ pub const ROUTES: &[Route] = &[
     get ("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::list)),
     post("/admin/endpoints/{slug}/guest-links", Session, || web::to(guest_links::create)).sensitive(),
     post("/admin/endpoints/{slug}/guest-links/{guest}/revoke", Session, || web::to(guest_links::revoke)),
+    get ("/admin/endpoints/{slug}/verify", Session, || web::to(verify::list)),
+    post("/admin/endpoints/{slug}/verify", Session, || web::to(verify::run)),
+    get ("/admin/endpoints/{slug}/verify/{verification}", Session, || web::to(verify::show)),
+    get ("/admin/endpoints/{slug}/verify/{verification}/file", Session, || web::to(verify::file)),
     get ("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::list)),
     post("/admin/endpoints/{slug}/tokens", Session, || web::to(tokens::issue)).sensitive(),
     get ("/admin/endpoints/{slug}/tokens/{token}/revoke", Session, || web::to(tokens::ask)),

@@ -12,6 +12,7 @@ use crate::endpoints::EndpointId;
 use crate::error::StoreError;
 use crate::writer::Tx;
 
+pub(crate) mod spaces;
 pub(crate) mod tables;
 
 /// Runs a query on the connection itself instead of through the common one. Diesel then finds its prepared statement by the

@@ -229,6 +229,12 @@ diesel::table! {
         done_at -> Nullable<BigInt>,
     }
 }
+diesel::table! {
+    verifications (endpoint_id, id) {
+        endpoint_id -> Text, id -> Text, idp -> Text, passed -> BigInt, failed -> BigInt, began_at -> BigInt,
+        took_ms -> BigInt, made_by -> Text, report -> Text,
+    }
+}
 
 diesel::table! {
     requests (endpoint_id, id) {

@@ -71,7 +71,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, Failure> {
     Ok(Answer { status, retry_after: seconds.map(Duration::from_secs), json, is_page })
 }
 
-async fn collect(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn collect(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreached(&error))? {
         if body.len() + chunk.len() > LARGEST {
@@ -82,7 +82,7 @@ async fn collect(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-fn unreached(error: &reqwest::Error) -> Failure {
+pub(crate) fn unreached(error: &reqwest::Error) -> Failure {
     Failure::Away(if error.is_timeout() {
         format!("it did not answer within {} seconds", PATIENCE.as_secs())
     } else if error.is_connect() {

@@ -12,6 +12,7 @@ pub mod deliver;
 mod http;
 pub mod import;
 pub mod kinds;
+pub mod probe;
 pub mod reconcile;
 pub mod remote;
 mod scim;

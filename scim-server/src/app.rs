@@ -17,10 +17,11 @@ use crate::api::{self, Api};
 use crate::config::{Config, Tls};
 use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{self, Metrics};
-use crate::middleware::observe;
+use crate::middleware::{Unobserved, observe};
 use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
 use crate::traces::Traces;
+use crate::verify::Verifier;
 use crate::{health, jobs};
 
 /// How long requests under way may take to end when the server stops, in seconds.
@@ -145,6 +146,8 @@ pub async fn build(config: Config) -> Result<App, StartError> {
     )
     .reached_at(PublicUrl::new(&console_base))
     .about(about(&config, &holder));
+    let verifier = Verifier::new(store.clone(), config.clock.clone());
+    let console = console.verifying(Arc::new(verifier.clone()));
     let counted = Counted {
         store: store.clone(),
         metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
@@ -170,6 +173,7 @@ pub async fn build(config: Config) -> Result<App, StartError> {
             hasher: console.hasher(),
             sender: sender.clone(),
             deliverer: deliverer.clone(),
+            verifier,
         }),
         scim: web::Data::new(Scim {
             store: store.clone(),
@@ -350,6 +354,40 @@ fn serve(
         None => server.listen(listener),
     };
     Ok(server.map_err(|e| StartError::Tls(e.to_string()))?.run())
+}
+
+/// The door of SCIM alone, on a port of this machine, and where it is.
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    pub(crate) server: Server,
+}
+
+/// Puts the door of SCIM before a store that is not the installation's: nothing of it is logged or counted, and nobody has to
+/// wait there.
+pub(crate) async fn open_door(store: Store, clock: Clock) -> Result<Door, StartError> {
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = listen(anywhere)?;
+    let address = address_of(&listener, anywhere)?;
+    let time = clock.clone();
+    let scim = web::Data::new(Scim {
+        deliverer: Deliverer::new(store.clone(), Arc::new(move || time.now())),
+        store,
+        public_url: PublicUrl::new(&format!("http://{address}")),
+        clock,
+        rates: RateLimits::new(None),
+        addresses: Arc::new(FailingAddresses::new(None)),
+        metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
+    });
+    let make = move || {
+        let scim = scim.clone();
+        HttpApp::new().app_data(Unobserved).wrap(from_fn(observe)).configure(|cfg| {
+            scim::configure(cfg, scim);
+            cfg.default_service(web::to(elsewhere));
+        })
+    };
+    let server = HttpServer::new(make).workers(1).disable_signals().listen(listener);
+    let server = server.map_err(|error| StartError::Listen { address, error })?.run();
+    Ok(Door { address, server })
 }
 
 /// A path that nothing serves.

@@ -17,6 +17,8 @@ use endpoint_store::{
 };
 use endpoint_targets::webhook::{self, Sender};
 
+use crate::verify;
+
 /// How often it is asked whether there is something to do.
 const ROUND: Duration = Duration::from_secs(600);
 /// The same for tokens that are being replaced: somebody watches.
@@ -69,6 +71,7 @@ impl Jobs {
             note("webhook-log", self.portions("webhook-log", webhooks::log::prune).await);
             note("requests", self.forget_requests(None).await);
             note("request-links", self.portions("request-links", requests::forget_links).await);
+            note("twins", verify::sweep(&self.store).await);
             note("clock", self.portions("clock", clock::forget).await);
             tokio::time::sleep(ROUND).await;
         }

@@ -18,6 +18,7 @@ pub mod scim;
 pub mod telemetry;
 mod tls;
 mod traces;
+pub mod verify;
 
 pub use app::{App, StartError, Stopper, build};
 pub use config::Config;

@@ -31,6 +31,8 @@ pub(crate) struct Furnished {
     refused: String,
     changed: String,
     link: String,
+    verified: String,
+    failed: String,
 }
 
 /// A page to look at.
@@ -64,7 +66,22 @@ impl Furnished {
         strangers(&app).await;
         let target = target(&app);
         let (refused, changed, link) = requests(&app, &scim, &group).await;
-        Self { app, user, hidden, deleted, group, empty_group, webhook, target, refused, changed, link }
+        let (verified, failed) = verifications(&app).await;
+        Self {
+            app,
+            user,
+            hidden,
+            deleted,
+            group,
+            empty_group,
+            webhook,
+            target,
+            refused,
+            changed,
+            link,
+            verified,
+            failed,
+        }
     }
 
     /// The pages of every line of the table; one that is new there has to be named here.
@@ -184,6 +201,15 @@ impl Furnished {
             "/endpoints/{slug}/webhooks/{webhook}" => {
                 vec![("webhook", at("")), ("webhook-none", search("state=delivered&before=1.1.1"))]
             }
+            "/endpoints/{slug}/verify" => {
+                vec![("verify", at("")), ("verify-none", of(&furniture.generic.slug))]
+            }
+            "/endpoints/{slug}/verify/{verification}" => vec![
+                ("verification", at("").replace("{verification}", &self.verified)),
+                ("verification-failed", of(foreign).replace("{verification}", &self.failed)),
+            ],
+            // A file.
+            "/endpoints/{slug}/verify/{verification}/file" => vec![],
             "/endpoints/{slug}/schema" => vec![
                 ("schema", at("")),
                 ("schema-none", of(foreign)),
@@ -213,6 +239,18 @@ impl Furnished {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.address())
     }
+}
+
+/// One report where all is well, and one where a setting keeps the provider from its work.
+async fn verifications(app: &App) -> (String, String) {
+    let furniture = app.furniture();
+    let verified = app.program(&["endpoint", "verify", &furniture.onelogin.slug, "--json"]).await.json();
+    let foreign = &furniture.foreign.slug;
+    app.program(&["endpoint", "set", foreign, "unknown-members=refuse", "group-names=free"]).await.done();
+    let failed = app.program(&["endpoint", "verify", foreign, "--json"]).await;
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let failed: serde_json::Value = serde_json::from_str(&failed.stdout).expect("a report");
+    (text(&verified["id"]), text(&failed["id"]))
 }
 
 /// An application behind the endpoint that does not answer.

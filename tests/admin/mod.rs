@@ -8,4 +8,5 @@ mod keyboard;
 mod pages;
 mod people;
 mod rotation;
+mod verify;
 mod walk;

@@ -1,13 +1,10 @@
 //! Plays a scenario against an endpoint and reports what came out otherwise: step, expected, received.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use scim_server::verify::scenario::{Heard, Scenario, Step, Variables};
 use serde_json::Value;
 
-use crate::idp::check::{check, check_header};
-use crate::idp::path::Path;
-use crate::idp::scenario::{Scenario, Step, Variables};
 use crate::support::http::{Answer, Request, send};
 
 /// A scenario in play.
@@ -79,15 +76,17 @@ impl Player {
             Err(error) => Err(format!("  not sent: {error}")),
             Ok(request) => {
                 let answer = send(self.address, &request).await;
-                let json = serde_json::from_slice(&answer.body).ok();
-                match self.judge(step, &answer, json.as_ref()) {
-                    wrong if wrong.is_empty() => Ok(captured(step, json.as_ref())),
-                    wrong => Err(format!("{wrong}  sent      {request}\n  received  {answer}")),
+                let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+                let wrong = self.judge(step, &answer, json.as_ref());
+                if wrong.is_empty() {
+                    Ok(json)
+                } else {
+                    Err(format!("  {}\n  sent      {request}\n  received  {answer}", wrong.join("\n  ")))
                 }
             }
         };
         match outcome {
-            Ok(captured) => captured.into_iter().for_each(|(name, value)| self.variables.set(&name, value)),
+            Ok(json) => self.variables.capture(step, json.as_ref()),
             Err(text) => {
                 let line =
                     format!("step {} of {} {:?}\n{text}", index + 1, self.scenario.steps.len(), step.name);
@@ -99,15 +98,8 @@ impl Player {
     fn request(&self, step: &Step) -> Result<Request, String> {
         let target = format!("{}{}", self.base_path, self.variables.fill(&step.path)?);
         let mut request = Request::new(&step.method, &target);
-        for (name, value) in &self.scenario.default_headers {
-            request = request.header(name, &self.variables.fill(value)?);
-        }
-        for (name, value) in &step.headers {
-            // null = this step goes without the default header.
-            request = match value.as_str() {
-                Some(value) => request.header(name, &self.variables.fill(value)?),
-                None => request.without_header(name),
-            };
+        for (name, value) in step.headers(&self.scenario.default_headers, &self.variables)? {
+            request = request.header(&name, &value);
         }
         if step.body.is_null() {
             Ok(request)
@@ -117,43 +109,8 @@ impl Player {
     }
 
     /// The deviations of an answer, a line each.
-    fn judge(&self, step: &Step, answer: &Answer, json: Option<&Value>) -> String {
-        let mut wrong = String::new();
-        let mut miss = |place: &str, expected: &str| {
-            let _ = writeln!(wrong, "  expected  {place} {expected}");
-        };
-        if !step.expect.status.contains(&answer.status) {
-            miss("status", &format!("one of {:?}", step.expect.status));
-        }
-        for (name, expected) in &step.expect.headers {
-            let verdict = self
-                .variables
-                .fill_json(expected)
-                .and_then(|expected| check_header(&expected, answer.header(name)));
-            if let Err(expected) = verdict {
-                miss(&format!("header {name}"), &expected);
-            }
-        }
-        for (path, expected) in &step.expect.json {
-            let verdict = self.variables.fill_json(expected).and_then(|expected| {
-                let found = json.and_then(|json| Path::parse(path).ok()?.find(json));
-                check(&expected, found.as_ref()).map_err(|expected| match found {
-                    Some(found) => format!("{expected}, found {found}"),
-                    None => format!("{expected}, found nothing"),
-                })
-            });
-            if let Err(expected) = verdict {
-                miss(path, &expected);
-            }
-        }
-        wrong
+    fn judge(&self, step: &Step, answer: &Answer, json: Option<&Value>) -> Vec<String> {
+        let header = |name: &str| answer.header(name).map(str::to_owned);
+        step.expect.judge(Heard { status: answer.status, header: &header, json }, &self.variables)
     }
-}
-
-fn captured(step: &Step, json: Option<&Value>) -> Vec<(String, String)> {
-    let find = |path: &str| match Path::parse(path).ok()?.find(json?)? {
-        Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    };
-    step.capture.iter().filter_map(|(name, path)| Some((name.clone(), find(path)?))).collect()
 }

@@ -1,7 +1,8 @@
 //! Every scenario that we have, each on an endpoint of its own.
 
+use scim_server::verify::scenario::Scenario;
+
 use crate::idp::player::Player;
-use crate::idp::scenario::Scenario;
 use crate::support::app::App;
 use crate::support::backend::Backend;
 use crate::support::both;

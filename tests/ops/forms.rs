@@ -47,6 +47,7 @@ impl Places {
             .replace("{target}", &self.target)
             .replace("{request}", &self.request)
             .replace("{link}", "nobody")
+            .replace("{verification}", "nobody")
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");

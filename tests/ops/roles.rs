@@ -20,6 +20,7 @@ fn path(app: &App, route: &Route, user: &str, group: &str) -> String {
     let path = path.replace("{id}", id).replace("{operator}", "mary").replace("{guest}", "nobody");
     let path = path.replace("{webhook}", "nobody").replace("{target}", "nobody");
     let path = path.replace("{request}", "nobody").replace("{link}", "nobody");
+    let path = path.replace("{verification}", "nobody");
     assert!(!path.contains('{'), "{route:?} needs an example here");
     path
 }

@@ -24,6 +24,7 @@ struct Scene {
     webhook: String,
     target: String,
     request: String,
+    verification: String,
 }
 
 impl Scene {
@@ -38,20 +39,15 @@ impl Scene {
         let webhook = ["webhook", "add", &endpoint.slug, "--url", "https://hooks.example/", "--json"];
         let webhook = text(&app.program(&webhook).await.json()["id"]);
         let target = [
-            "target",
-            "add",
-            &endpoint.slug,
-            "--kind",
-            "scim",
-            "--url",
-            "http://127.0.0.1:9/",
-            "--allow-http",
-            "--token-stdin",
-            "--json",
-        ];
+            &["target", "add", &endpoint.slug, "--kind", "scim", "--url", "http://127.0.0.1:9/"][..],
+            &["--allow-http", "--token-stdin", "--json"],
+        ]
+        .concat();
         let target = text(&program_with_input(app, &target, "a-token-of-nobody\n").json()["id"]);
+        let verify = ["endpoint", "verify", &endpoint.slug, "--json"];
+        let verification = text(&app.program(&verify).await.json()["id"]);
         let (slug, token_id) = (endpoint.slug.clone(), endpoint.token_id.clone());
-        Self { scim, slug, token_id, user, group, operator, webhook, target, request }
+        Self { scim, slug, token_id, user, group, operator, webhook, target, request, verification }
     }
 
     /// A path for a page. One with something new in it has no example before it has one here.
@@ -67,6 +63,7 @@ impl Scene {
             "{target}" => self.target.as_str(),
             "{request}" => self.request.as_str(),
             "{link}" => "no-link",
+            "{verification}" => self.verification.as_str(),
             "{code}" => "made-up",
             "{hash}" => "0",
             "{file}" => "nothing.css",

@@ -103,6 +103,19 @@ impl Database {
         }
     }
 
+    /// The names of all tables.
+    pub(crate) fn tables(&self) -> Vec<String> {
+        crate::support::sql::names(
+            self,
+            match &self.postgres {
+                Some(_) => {
+                    "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'"
+                }
+                None => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+            },
+        )
+    }
+
     /// Every byte that is kept: the files of SQLite (with WAL), or every row of every table as text.
     pub(crate) fn dump(&self) -> Vec<(String, Vec<u8>)> {
         match &self.postgres {

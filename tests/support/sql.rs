@@ -34,3 +34,20 @@ pub(crate) fn number(database: &Database, sql: &str) -> i64 {
     };
     row.number
 }
+
+/// The names that a query gives in a column `name`.
+pub(crate) fn names(database: &Database, sql: &str) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+    let query = diesel::sql_query(sql);
+    let rows: Vec<Row> = if database.url.starts_with("sqlite:") {
+        let path = database.sqlite_file();
+        query.load(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap()).unwrap()
+    } else {
+        query.load(&mut PgConnection::establish(&database.url).unwrap()).unwrap()
+    };
+    rows.into_iter().map(|row| row.name).collect()
+}

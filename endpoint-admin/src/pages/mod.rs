@@ -47,6 +47,7 @@ pub(crate) mod tokens;
 mod tolerances;
 pub(crate) mod user;
 pub(crate) mod users;
+pub(crate) mod verify;
 pub(crate) mod webhook;
 pub(crate) mod webhooks;
 

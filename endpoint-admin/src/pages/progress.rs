@@ -4,6 +4,7 @@ use askama::Template;
 use endpoint_store::{settings::Idp, usage};
 
 use super::failures::Failure;
+use crate::guides::Guide;
 use crate::ui::{Num, When};
 
 /// One step.
@@ -55,7 +56,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// The steps of an endpoint for this identity provider.
     pub(crate) fn new(seen: &usage::Progress, failures: Vec<Failure>, idp: Idp, now: i64) -> Self {
-        let todo = todos(idp);
+        let todo = Guide::todo(idp);
         let times = [seen.first_request, seen.first_user, seen.first_group, seen.first_update];
         let labels = ["Test call seen", "First user arrived", "First group arrived", "First change arrived"];
         let next = times.iter().position(Option::is_none);
@@ -85,42 +86,6 @@ impl Progress {
             more => format!("; {more} kinds of attempts failed"),
         };
         format!("{count} of {} done: {last}{failed}", self.steps.len())
-    }
-}
-
-/// What to do next, in the identity provider's own words where we know them.
-fn todos(idp: Idp) -> [&'static str; 4] {
-    match idp {
-        Idp::OneLogin => [
-            "Configuration tab: paste both values, then API Status → Enable.",
-            "Give a user the app, and approve the task under Users → Provisioning if it waits.",
-            "Rules tab: a rule that sets groups in this app, also groups that were made here.",
-            "Change a user in OneLogin, for example the last name.",
-        ],
-        Idp::Okta => [
-            "Configure API Integration: paste both values, then Test API Credentials.",
-            "Assignments: assign a user to the app.",
-            "Push Groups: push a group by name.",
-            "Change a profile in Okta.",
-        ],
-        Idp::Entra => [
-            "Provisioning: paste both values, then Test Connection.",
-            "Assign a user, then Provision on demand: it need not wait for the next cycle.",
-            "Assign a group, and wait for the next cycle (40 minutes).",
-            "Change a user in Entra, then Provision on demand again.",
-        ],
-        Idp::Google => [
-            "Auto-provisioning: paste both values and continue.",
-            "Turn the app on for a user. The next sync can take hours.",
-            "Google Workspace never sends groups: make them here if you need any.",
-            "Change a user in the Admin console.",
-        ],
-        _ => [
-            "Paste both values and press the provider's test.",
-            "Assign a user to the application.",
-            "Assign or push a group.",
-            "Change a user in the provider.",
-        ],
     }
 }
 

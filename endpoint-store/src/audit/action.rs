@@ -37,6 +37,7 @@ actions! {
     GroupDelete = "group.delete",
     MemberAdd = "group.add-member",
     MemberRemove = "group.remove-member",
+    EndpointVerify = "endpoint.verify",
     TokenIssue = "token.issue",
     TokenUpdate = "token.update",
     TokenRevoke = "token.revoke",

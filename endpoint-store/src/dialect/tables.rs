@@ -294,6 +294,10 @@ kept! {
         id: String, endpoint_id: String, request_id: String, digest: Vec<u8>, created_at: i64, created_by: String,
         expires_at: i64, revoked_at: Option<i64>, revoked_by: Option<String>,
     }
+    verifications as VerificationRow {
+        endpoint_id: String, id: String, idp: String, passed: i64, failed: i64, began_at: i64, took_ms: i64,
+        made_by: String, report: String,
+    }
 }
 
 #[cfg(test)]

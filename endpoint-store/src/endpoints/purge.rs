@@ -13,7 +13,7 @@ use crate::ids::Millis;
 use crate::schema::{endpoints, members, resources};
 use crate::webhooks;
 use crate::writer::Tx;
-use crate::{history, requests, targets};
+use crate::{history, requests, targets, verifications};
 
 /// Rows of each kind that go in one write.
 const PORTION: i64 = 500;
@@ -43,6 +43,7 @@ pub fn purge(tx: &mut Tx<'_>, id: &EndpointId, now: Millis) -> Result<bool, Stor
     {
         return Ok(true);
     }
+    verifications::forget(tx, id)?;
     let slug: String = endpoints::table
         .filter(endpoints::id.eq(id.as_str()))
         .select(endpoints::slug)

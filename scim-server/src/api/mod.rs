@@ -27,6 +27,7 @@ mod stream;
 mod target_views;
 mod targets;
 mod tokens;
+mod verifications;
 mod webhook_views;
 mod webhooks;
 
@@ -52,6 +53,7 @@ use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{Limit, Metrics};
 use crate::middleware::Line;
 use crate::scim;
+use crate::verify::Verifier;
 pub(crate) use feed::{ChangesView, lines as snapshot_lines};
 pub(crate) use health::{ActivityView, HealthView};
 use params::Query;
@@ -59,6 +61,7 @@ use problem::{Place, Problem};
 pub(crate) use request_views::{ExplainedView, RequestView};
 pub use route::{BASE, ROUTES, Route};
 use route::{Segments, Work};
+pub(crate) use verifications::ReportView;
 pub(crate) use webhook_views::{DeliveryView, WebhookView};
 
 /// What the API is built from.
@@ -83,6 +86,8 @@ pub struct Api {
     pub hasher: Hasher,
     /// The way to the applications behind endpoints.
     pub deliverer: Deliverer,
+    /// Plays what identity providers do against twins of endpoints.
+    pub verifier: Verifier,
 }
 
 /// Mounts the door.

@@ -15,7 +15,7 @@ use super::openapi::{Body, one, page};
 use super::params::{AFTER, Kind, LIMIT, Param};
 use super::{
     Exchange, Outcome, audit, directory, endpoints, evidence, feed, groups, guests, health, me, operators,
-    requests, rotation, schemas, targets, tokens, webhooks,
+    requests, rotation, schemas, targets, tokens, verifications, webhooks,
 };
 
 /// What all paths begin with.
@@ -352,6 +352,12 @@ pub static ROUTES: &[Route] = &[
     route(POST, "/endpoints/{endpoint}/requests/{request}/links", Operator, "Make a link that shows one request outside, masked, for 72 hours; it is shown once", run!(requests::link))
         .gives(&[(201, Some(one::<MadeRequestLink>))]),
     route(DELETE, "/endpoints/{endpoint}/requests/{request}/links/{link}", Operator, "Take such a link back", run!(requests::unlink)),
+    route(GET, "/endpoints/{endpoint}/verifications", Auditor, "What came out when the identity provider was played against a twin, the latest first", run!(verifications::list))
+        .gives(&[(200, Some(page::<verifications::VerificationView>))]),
+    route(POST, "/endpoints/{endpoint}/verifications", Operator, "Play what the identity provider does against a throw-away twin of the endpoint; answered with the report when it is over", run!(verifications::run))
+        .gives(&[(201, Some(one::<verifications::ReportView>))]),
+    route(GET, "/endpoints/{endpoint}/verifications/{verification}", Auditor, "One verification, step by step", run!(verifications::show))
+        .gives(&[(200, Some(one::<verifications::ReportView>))]),
 
     route(GET, "/endpoints/{endpoint}/changes", Auditor, "What happened in the directory, in order and without a gap: at once, when it happens (`wait`), or as a stream (`Accept: text/event-stream`)", run!(feed::changes))
         .query(feed::QUERY).gives(&[(200, Some(one::<feed::ChangesView>))]).files(&["text/event-stream"]),

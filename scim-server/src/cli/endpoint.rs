@@ -104,6 +104,8 @@ pub enum EndpointCommand {
     /// Links for the customer's administrator.
     #[command(flatten)]
     Guest(GuestCommand),
+    /// Play what its identity provider does against a throw-away twin, and report step by step; exit code 1 when a step fails
+    Verify(Which),
     /// Give it another name and URL; the old URL keeps working
     Rename {
         /// Names the endpoint.
@@ -167,6 +169,7 @@ pub async fn run(command: EndpointCommand, cx: &Context) -> Result<Answer, Failu
         EndpointCommand::Health(which) => health::health(cx, which).await,
         EndpointCommand::Activity { which, lines } => health::activity(cx, which, lines).await,
         EndpointCommand::Set { which, settings } => set(cx, which, settings).await,
+        EndpointCommand::Verify(_) => Err(Failure::new("a verification prints its report by itself")),
         EndpointCommand::Guest(command) => guest::run(command, cx).await,
         EndpointCommand::Schema(args) => schema::run(args, cx).await,
         EndpointCommand::Rename { which, name } => rename(cx, which, name).await,

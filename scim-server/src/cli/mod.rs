@@ -22,6 +22,7 @@ mod target;
 mod telemetry;
 pub mod token;
 pub mod transfer;
+mod verify;
 pub mod webhook;
 
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ use endpoint_store::{Conn, DatabaseUrl, Endpoint, Millis, Store, StoreError, Tx,
 use crate::app::{App, StartError};
 use crate::config::{Common, Config, ConfigError, ServeFlags};
 use crate::telemetry::TelemetryError;
+use endpoint::EndpointCommand;
 use output::{Answer, plain};
 use signals::Signals;
 
@@ -272,6 +274,9 @@ pub async fn run(command: Command, config: Config) -> Result<(), Failure> {
         _ => None,
     };
     let (json, outcome) = match command {
+        Command::Endpoint(endpoint::EndpointArgs { format, command: EndpointCommand::Verify(which) }) => {
+            return verify::run(&Context::open(config)?, which, format.json).await;
+        }
         Command::Endpoint(args) => {
             (args.format.json, endpoint::run(args.command, &Context::open(config)?).await)
         }

@@ -12,11 +12,14 @@ enum Step {
 
 /// A parsed path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Step>);
+pub struct Path(Vec<Step>);
 
 impl Path {
     /// Reads a path; what is not in the language is an error of the scenario, not a miss.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut rest =
             text.strip_prefix('$').ok_or_else(|| format!("path {text:?} does not begin with $"))?;
         let mut steps = Vec::new();
@@ -46,7 +49,7 @@ impl Path {
     }
 
     /// What the path finds in a document. With `[*]` that is always a list, maybe an empty one; else one value or nothing.
-    pub(crate) fn find(&self, document: &Value) -> Option<Value> {
+    pub fn find(&self, document: &Value) -> Option<Value> {
         let mut hits = vec![document];
         let mut many = false;
         for step in &self.0 {
@@ -67,32 +70,39 @@ impl Path {
     }
 }
 
-#[test]
-fn finds_what_the_format_describes() {
-    let document = serde_json::json!({
-        "a": {"b": 1},
-        "list": [{"v": "x"}, {"v": "y"}, {}],
-        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Ops"},
-        "name.givenName": "literal",
-    });
-    let find = |path: &str| Path::parse(path).unwrap().find(&document);
-    assert_eq!(find("$"), Some(document.clone()));
-    assert_eq!(find("$.a.b"), Some(1.into()));
-    assert_eq!(find("$.list[1].v"), Some("y".into()));
-    assert_eq!(find("$.list[*].v"), Some(serde_json::json!(["x", "y"])));
-    assert_eq!(find("$.nothing[*].v"), Some(serde_json::json!([])));
-    assert_eq!(find("$.list[9].v"), None);
-    assert_eq!(find("$.a.c"), None);
-    assert_eq!(
-        find("$['urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'].department"),
-        Some("Ops".into())
-    );
-    assert_eq!(find("$['name.givenName']"), Some("literal".into()));
-}
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[test]
-fn refuses_what_it_cannot_read() {
-    for bad in ["a.b", "$a", "$.", "$..b", "$.a[x]", "$.a[1", "$['a"] {
-        assert!(Path::parse(bad).is_err(), "{bad}");
+    use super::Path;
+
+    #[test]
+    fn finds_what_the_format_describes() {
+        let document = serde_json::json!({
+            "a": {"b": 1},
+            "list": [{"v": "x"}, {"v": "y"}, {}],
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Ops"},
+            "name.givenName": "literal",
+        });
+        let find = |path: &str| Path::parse(path).unwrap().find(&document);
+        assert_eq!(find("$"), Some(document.clone()));
+        assert_eq!(find("$.a.b"), Some(1.into()));
+        assert_eq!(find("$.list[1].v"), Some("y".into()));
+        assert_eq!(find("$.list[*].v"), Some(serde_json::json!(["x", "y"])));
+        assert_eq!(find("$.nothing[*].v"), Some(serde_json::json!([])));
+        assert_eq!(find("$.list[9].v"), None);
+        assert_eq!(find("$.a.c"), None);
+        assert_eq!(
+            find("$['urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'].department"),
+            Some("Ops".into())
+        );
+        assert_eq!(find("$['name.givenName']"), Some("literal".into()));
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_read() {
+        for bad in ["a.b", "$a", "$.", "$..b", "$.a[x]", "$.a[1", "$['a"] {
+            assert!(Path::parse(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -2,62 +2,81 @@
 
 use serde_json::Value;
 
-/// Compares what a path found with what the scenario expects; `Err` is the sentence for the report.
-pub(crate) fn check(expected: &Value, found: Option<&Value>) -> Result<(), String> {
+/// Compares what a path found with what the scenario expects; `Err` is what it should have been.
+///
+/// # Errors
+/// The first check that does not hold, in words; also one that nobody knows.
+pub fn check(expected: &Value, found: Option<&Value>) -> Result<(), String> {
     let Value::Object(checks) = expected else {
-        return wanted(found == Some(expected), || format!("equal to {expected}"));
+        return wanted(found == Some(expected), equal(expected));
     };
     for (kind, argument) in checks {
-        one(kind, argument, found)?;
+        let (holds, words) = one(kind, argument, found)?;
+        wanted(holds, words)?;
     }
     Ok(())
 }
 
 /// Compares a header with its check. Headers know `starts_with` beside the checks of values.
-pub(crate) fn check_header(expected: &Value, found: Option<&str>) -> Result<(), String> {
-    if let Some(start) = expected.get("starts_with").and_then(Value::as_str) {
-        return wanted(found.is_some_and(|text| text.starts_with(start)), || {
-            format!("text that starts with {start:?}")
-        });
+///
+/// # Errors
+/// As [`check`].
+pub fn check_header(expected: &Value, found: Option<&str>) -> Result<(), String> {
+    if let Some(start) = start(expected) {
+        return wanted(found.is_some_and(|text| text.starts_with(start)), begins(start));
     }
     check(expected, found.map(Value::from).as_ref())
 }
 
-fn wanted(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(what()) }
+/// What is expected, in words: all of the checks of a value or a header.
+pub fn words(expected: &Value) -> String {
+    if let Some(start) = start(expected) {
+        return begins(start);
+    }
+    let Value::Object(checks) = expected else { return equal(expected) };
+    let all = checks.iter().map(|(kind, argument)| match one(kind, argument, None) {
+        Ok((_, words)) | Err(words) => words,
+    });
+    all.collect::<Vec<_>>().join(", and ")
 }
 
-fn one(kind: &str, argument: &Value, found: Option<&Value>) -> Result<(), String> {
+fn start(expected: &Value) -> Option<&str> {
+    expected.get("starts_with").and_then(Value::as_str)
+}
+
+fn begins(start: &str) -> String {
+    format!("text that starts with {start:?}")
+}
+
+fn equal(expected: &Value) -> String {
+    format!("equal to {expected}")
+}
+
+fn wanted(holds: bool, words: String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(words) }
+}
+
+/// Whether one check holds, and what it is in words.
+fn one(kind: &str, argument: &Value, found: Option<&Value>) -> Result<(bool, String), String> {
     let present = found.filter(|value| !value.is_null());
     let list = present.and_then(Value::as_array);
-    match kind {
-        "nonempty" | "exists" | "absent" | "absent_or_empty" => {
-            if argument != &Value::Bool(true) {
-                return Err(format!("a scenario that writes {kind:?}: true, not {argument}"));
-            }
-            let holds = match kind {
-                "nonempty" => !is_empty(found),
-                "exists" => found.is_some(),
-                "absent" => found.is_none(),
-                _ => is_empty(found),
-            };
-            wanted(holds, || kind.replace('_', " "))
+    Ok(match kind {
+        "nonempty" | "exists" | "absent" | "absent_or_empty" => return presence(kind, argument, found),
+        "type" => (present.is_some_and(|value| has_type(value, argument)), format!("of type {argument}")),
+        "type_if_present" => {
+            (present.is_none_or(|value| has_type(value, argument)), format!("missing or of type {argument}"))
         }
-        "type" => {
-            wanted(present.is_some_and(|value| has_type(value, argument)), || format!("of type {argument}"))
+        "equals_ci" => (
+            present.is_some_and(|value| same_text(value, argument)),
+            format!("equal to {argument} without regard to case"),
+        ),
+        "equals_if_present" => {
+            (present.is_none_or(|value| value == argument), format!("missing or equal to {argument}"))
         }
-        "type_if_present" => wanted(present.is_none_or(|value| has_type(value, argument)), || {
-            format!("missing or of type {argument}")
-        }),
-        "equals_ci" => wanted(present.is_some_and(|value| same_text(value, argument)), || {
-            format!("equal to {argument} without regard to case")
-        }),
-        "equals_if_present" => wanted(present.is_none_or(|value| value == argument), || {
-            format!("missing or equal to {argument}")
-        }),
-        "contains" => wanted(list.is_some_and(|list| list.contains(argument)), || {
-            format!("a list that contains {argument}")
-        }),
+        "differs" => (present.is_some_and(|value| value != argument), format!("other than {argument}")),
+        "contains" => {
+            (list.is_some_and(|list| list.contains(argument)), format!("a list that contains {argument}"))
+        }
         // A missing list lacks everything; text in the place of a list is wrong all the same.
         "not_contains" => {
             let holds = match present {
@@ -65,31 +84,45 @@ fn one(kind: &str, argument: &Value, found: Option<&Value>) -> Result<(), String
                 Some(Value::Array(list)) => !list.contains(argument),
                 Some(_) => false,
             };
-            wanted(holds, || format!("a list without {argument}"))
+            (holds, format!("a list without {argument}"))
         }
         "contains_any" => {
             let any = argument.as_array().ok_or("a scenario that gives \"contains_any\" a list")?;
-            wanted(list.is_some_and(|list| any.iter().any(|value| list.contains(value))), || {
-                format!("a list that contains one of {argument}")
-            })
+            (
+                list.is_some_and(|list| any.iter().any(|value| list.contains(value))),
+                format!("a list that contains one of {argument}"),
+            )
         }
-        "length" => wanted(list.map(|list| list.len() as u64) == argument.as_u64(), || {
-            format!("a list of length {argument}")
-        }),
-        "min" => wanted(
+        "length" => {
+            (list.map(|list| list.len() as u64) == argument.as_u64(), format!("a list of length {argument}"))
+        }
+        "min" => (
             matches!((present.and_then(Value::as_f64), argument.as_f64()), (Some(value), Some(least)) if value >= least),
-            || format!("a number of at least {argument}"),
+            format!("a number of at least {argument}"),
         ),
         "regex" => {
             let pattern = argument.as_str().ok_or("a scenario that gives \"regex\" a text")?;
             let regex =
                 regex_lite::Regex::new(pattern).map_err(|error| format!("a readable pattern: {error}"))?;
-            wanted(present.and_then(Value::as_str).is_some_and(|text| regex.is_match(text)), || {
-                format!("text that matches {pattern:?}")
-            })
+            (
+                present.and_then(Value::as_str).is_some_and(|text| regex.is_match(text)),
+                format!("text that matches {pattern:?}"),
+            )
         }
-        _ => Err(format!("a known check, not {kind:?}")),
+        _ => return Err(format!("a known check, not {kind:?}")),
+    })
+}
+
+fn presence(kind: &str, argument: &Value, found: Option<&Value>) -> Result<(bool, String), String> {
+    if argument != &Value::Bool(true) {
+        return Err(format!("a scenario that writes {kind:?}: true, not {argument}"));
     }
+    Ok(match kind {
+        "nonempty" => (!is_empty(found), "there, and not empty".to_owned()),
+        "exists" => (found.is_some(), "there".to_owned()),
+        "absent" => (found.is_none(), "absent".to_owned()),
+        _ => (is_empty(found), "absent or empty".to_owned()),
+    })
 }
 
 /// Missing, null, `[]`, `""` and `{}` mean the same in SCIM (RFC 7643 §2.5).
@@ -126,7 +159,7 @@ fn same_text(value: &Value, other: &Value) -> bool {
 mod tests {
     #![expect(clippy::needless_pass_by_value, reason = "values are written at the call")]
 
-    use super::check;
+    use super::{check, words};
     use serde_json::{Value, json};
 
     #[track_caller]
@@ -199,5 +232,16 @@ mod tests {
         fails(&json!({"type": "string", "nonempty": true}), json!(""));
         fails(&json!({"looks_nice": true}), json!("x"));
         fails(&json!({"nonempty": false}), json!(""));
+    }
+
+    #[test]
+    fn what_is_expected_is_said_in_words() {
+        assert_eq!(words(&json!(0)), "equal to 0");
+        assert_eq!(
+            words(&json!({"type": "string", "nonempty": true})),
+            "of type \"string\", and there, and not empty"
+        );
+        assert_eq!(words(&json!({"starts_with": "Bearer"})), "text that starts with \"Bearer\"");
+        assert_eq!(words(&json!({"looks_nice": true})), "a known check, not \"looks_nice\"");
     }
 }
