@@ -69,7 +69,7 @@ fn prepare(batch: Batch, registry: &Registry) -> Prepared {
         let Some(mask) = mask else { continue };
         mask.next();
         prepared.classes.push((heard.endpoint.clone(), heard.class(), heard.at));
-        let (row, body) = rows_of(heard, mask);
+        let (row, body) = rows_of(&heard, mask);
         prepared.rows.push(row);
         prepared.bodies.extend(body);
     }
@@ -77,7 +77,7 @@ fn prepare(batch: Batch, registry: &Registry) -> Prepared {
     prepared
 }
 
-fn rows_of(heard: Heard, mask: &mut Mask) -> (RequestRow, Option<RequestBody>) {
+fn rows_of(heard: &Heard, mask: &mut Mask) -> (RequestRow, Option<RequestBody>) {
     let size = |bytes: &[u8]| i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     let (request_size, response_size) = (size(&heard.body), size(&heard.response));
     let asked = mask.body(&heard.body);
@@ -106,7 +106,7 @@ fn rows_of(heard: Heard, mask: &mut Mask) -> (RequestRow, Option<RequestBody>) {
         operation: heard.operation.unwrap_or_default().to_owned(),
         resource_type: heard.resource_type.as_ref().map(|rt| rt.name.clone()).unwrap_or_default(),
         resource_id: short(id),
-        resource_name: short(&name_in(&heard, &asked, &answered)),
+        resource_name: short(&name_in(heard, &asked, &answered)),
         status: i64::from(heard.status),
         micros: i64::try_from(heard.took.as_micros()).unwrap_or(i64::MAX),
         token_id: heard.token_id.clone(),
