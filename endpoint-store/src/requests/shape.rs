@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::bodies::{Bodies, Body};
 use super::explain::{Explanation, told};
-use super::read::{Bodies, Body, Request};
+use super::read::Request;
 use crate::endpoints::Endpoint;
 
 /// Keys whose values belong to the protocol and not to people.
