@@ -95,8 +95,8 @@ fn recognised(conn: &mut Conn, endpoint: &EndpointId, request: &Request) -> Resu
     };
     let named = match (&token, request.token_id.as_str()) {
         (_, "") => None,
-        (Some(token), id) => Some(format!("the token “{}” (scim_{id}…)", token.label)),
-        (None, id) => Some(format!("the token scim_{id}…, which is none of this endpoint's")),
+        (Some(token), id) => Some(format!("the token “{}” (scim_{id}_…)", token.label)),
+        (None, id) => Some(format!("the token scim_{id}_…, which is none of this endpoint's")),
     };
     match (request.cause, named) {
         (None, Some(named)) => {
