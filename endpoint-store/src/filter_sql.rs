@@ -80,7 +80,8 @@ fn narrows(rt: &ResourceType, filter: &Filter, names: &mut Vec<String>) -> bool 
         Filter::ValuePath { path, filter } => {
             qualified(path, filter).is_some_and(|inner| narrows(rt, &inner, names))
         }
-        Filter::And(terms) => terms.iter().fold(false, |any, term| narrows(rt, term, names) || any),
+        // All of them are named, so it goes on behind the first.
+        Filter::And(terms) => terms.iter().filter(|term| narrows(rt, term, names)).count() > 0,
         Filter::Or(terms) => terms.iter().all(|term| narrows(rt, term, names)),
         Filter::Not(_) | Filter::Present(_) => false,
     }

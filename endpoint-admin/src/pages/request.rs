@@ -68,6 +68,8 @@ pub(crate) struct Told {
     pub(crate) line: String,
     pub(crate) status: u16,
     pub(crate) ms: String,
+    /// What did not get in was not timed.
+    pub(crate) timed: bool,
     pub(crate) id: String,
     pub(crate) recognised: Vec<String>,
     pub(crate) steps: Vec<StepView>,
@@ -87,6 +89,7 @@ impl Told {
             line: format!("{} {}", request.method, request.target),
             status: request.status,
             ms: request.ms(),
+            timed: request.micros > 0,
             id: request.id.clone(),
             recognised: told.recognised.clone(),
             steps: told.understood.iter().cloned().map(StepView::from).collect(),

@@ -76,7 +76,7 @@ impl Row {
             why: why(line.end, &line.outcome),
             badges: badges(request),
             dropped: request.dropped.len(),
-            ms: request.ms(),
+            ms: if request.micros > 0 { format!("{} ms", request.ms()) } else { "–".to_owned() },
             token: (!request.token_id.is_empty())
                 .then(|| (request.token_label.clone(), public_id(&request.token_id))),
             address: request.address.clone(),

@@ -9,7 +9,8 @@ use scim_core::resource;
 use scim_core::schema::ResourceType;
 use serde_json::Value;
 
-use super::read::{Bodies, Request};
+use super::bodies::Bodies;
+use super::read::Request;
 use super::steps::{Step, steps};
 use super::words::{End, asked, condition, count, dialect, kind, outcome, parameter, taken};
 use crate::changes::{self, Change};
@@ -75,7 +76,9 @@ pub(super) fn told(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> E
         asked: asked(endpoint, request, Some(bodies)),
         outcome: outcome(request),
         end: End::of(request),
-        recognised: request.cause.map(|cause| cause.about().to_owned()).into_iter().collect(),
+        recognised: vec![
+            request.cause.map_or("It came with a token that opens this endpoint.", Cause::about).to_owned(),
+        ],
         understood: understood(endpoint, request, bodies),
         verdict: verdict(endpoint, request, bodies),
         changes: Vec::new(),
@@ -92,8 +95,8 @@ fn recognised(conn: &mut Conn, endpoint: &EndpointId, request: &Request) -> Resu
     };
     let named = match (&token, request.token_id.as_str()) {
         (_, "") => None,
-        (Some(token), id) => Some(format!("the token “{}” (scim_{id}…)", token.label)),
-        (None, id) => Some(format!("the token scim_{id}…, which is none of this endpoint's")),
+        (Some(token), id) => Some(format!("the token “{}” (scim_{id}_…)", token.label)),
+        (None, id) => Some(format!("the token scim_{id}_…, which is none of this endpoint's")),
     };
     match (request.cause, named) {
         (None, Some(named)) => {

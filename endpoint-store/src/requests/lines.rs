@@ -1,6 +1,7 @@
 //! The log as people read it: each request as a line.
 
-use super::read::{Filter, Request, bodies, page};
+use super::bodies::bodies;
+use super::read::{Filter, Request, page};
 use super::words::{End, asked, outcome};
 use crate::conn::Conn;
 use crate::endpoints::Endpoint;

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use scim_core::time::format;
 use serde_json::json;
 
-use super::read::{Bodies, Request, get};
+use super::bodies::Bodies;
+use super::read::{Request, get};
 use crate::audit::{Action, Note};
 use crate::caller::Actor;
 use crate::conn::Conn;

@@ -104,7 +104,7 @@ impl Mask {
                 return format!("{key}={MASK}");
             }
             if self.looks_secret(&plain) {
-                format!("{key}={}", without_literals(&plain))
+                format!("{key}={}", redact(&without_literals(&plain)))
             } else {
                 redact(pair)
             }
@@ -258,6 +258,12 @@ mod tests {
             "/v2/Users?count=1&filter=password eq \"•••\""
         );
         assert_eq!(mask.target("/v2/Users?filter=password%20eq%20hunter22"), "/v2/Users?filter=•••");
+        // A word of ours that looks secret by itself, with a quote behind it.
+        let client = format!("scimsecret_{}_{}", "a".repeat(12), "b".repeat(49));
+        assert_eq!(
+            mask.target(&format!("/v2/Users?filter={client}+eq+%22x%22")),
+            "/v2/Users?filter=scimsecret_… eq \"•••\""
+        );
         let plain = "/v2/Users?filter=userName%20eq%20%22robertt%22";
         assert_eq!(mask.target(plain), plain);
     }

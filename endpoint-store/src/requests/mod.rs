@@ -4,6 +4,7 @@
 //! ([`mask`]): no password, token or secret is kept, and of a body no more than its beginning. An explanation is made
 //! anew whenever somebody looks ([`explain`]), from what was kept and the dialect of that moment.
 
+mod bodies;
 mod explain;
 mod lines;
 mod links;
@@ -16,6 +17,7 @@ mod steps;
 mod words;
 mod write;
 
+pub use bodies::{Bodies, Body, Dropped, bodies, dropped};
 pub use explain::{Explanation, explain};
 pub use lines::{Line, Lines, lines};
 pub use links::{Link, LinkState, Opened, create_link, links, open_link, revoke_link};
@@ -23,7 +25,7 @@ pub use log::{Class, Heard, Log};
 pub use mask::MASK;
 pub(crate) use prune::forget_some;
 pub use prune::{LONGEST, forget_links, is_due, prune};
-pub use read::{Bodies, Body, Dropped, Filter, Outcome, Page, Request, bodies, dropped, get, page};
+pub use read::{Filter, Outcome, Page, Request, get, page};
 pub use shape::shaped;
 pub use steps::Step;
 pub use words::{End, asked, outcome};

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::bodies::{Bodies, Body};
 use super::explain::{Explanation, told};
-use super::read::{Bodies, Body, Request};
+use super::read::Request;
 use crate::endpoints::Endpoint;
 
 /// Keys whose values belong to the protocol and not to people.
@@ -44,7 +45,7 @@ pub fn shaped(endpoint: &Endpoint, request: &Request, bodies: &Bodies) -> (Reque
     values.retain(|value| value.chars().count() > 1);
     let hidden = Hidden(values.into_iter().rev().collect());
     let request = Request {
-        target: target(&request.target),
+        target: target(&request.target, &|segment| endpoint.catalog.by_endpoint(segment).is_some()),
         resource_id: shape(&request.resource_id),
         resource_name: shape(&request.resource_name),
         detail: hidden.sentence(&request.detail),
@@ -136,9 +137,9 @@ fn literals(text: &str) -> String {
 }
 
 /// Path and query: the type of resource stays, ids and literals do not.
-fn target(target: &str) -> String {
+fn target(target: &str, is_type: &dyn Fn(&str) -> bool) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let path = address(path);
+    let path = address(path, is_type);
     if query.is_empty() {
         return path;
     }
@@ -160,13 +161,13 @@ fn filter(text: &str) -> String {
     if text.contains('"') { literals(text) } else { shape(text) }
 }
 
-/// `/scim/acme/v2/Users/4711`: what stands behind the type of resource is a shape.
-fn address(path: &str) -> String {
-    let behind = |(at, part): (usize, &str)| match at {
-        0..=4 => part.to_owned(),
-        _ if part.eq_ignore_ascii_case(".search") => part.to_owned(),
-        _ => shape(part),
-    };
+/// `/scim/acme/v2/Users/4711`: what stands behind the endpoint and is no word of the protocol is a shape.
+fn address(path: &str, is_type: &dyn Fn(&str) -> bool) -> String {
+    const WORDS: [&str; 7] =
+        ["v2", ".search", "ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me"];
+    let known = |part: &str| is_type(part) || WORDS.iter().any(|word| part.eq_ignore_ascii_case(word));
+    let behind =
+        |(at, part): (usize, &str)| if at < 3 || known(part) { part.to_owned() } else { shape(part) };
     path.split('/').enumerate().map(behind).collect::<Vec<_>>().join("/")
 }
 
@@ -208,7 +209,9 @@ fn mask(value: &mut Value) {
 /// The path of a PATCH or of a Bulk operation, or a filter.
 fn path(text: &str) -> String {
     if text.starts_with('/') {
-        let behind = |(at, part): (usize, &str)| if at < 2 { part.to_owned() } else { shape(part) };
+        let is_word = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let behind =
+            |(at, part): (usize, &str)| if at < 2 && is_word(part) { part.to_owned() } else { shape(part) };
         return text.split('/').enumerate().map(behind).collect::<Vec<_>>().join("/");
     }
     literals(text)
@@ -243,11 +246,14 @@ mod tests {
 
     #[test]
     fn addresses_and_sentences_tell_nobody() {
+        let is_type = |part: &str| part == "Users";
         assert_eq!(
-            target("/scim/acme/v2/Users?filter=userName+eq+%22robertt%22&count=1"),
+            target("/scim/acme/v2/Users?filter=userName+eq+%22robertt%22&count=1", &is_type),
             "/scim/acme/v2/Users?filter=userName eq \"xxxxxxx\"&count=1"
         );
-        assert_eq!(target("/scim/acme/v2/Users/47-ab"), "/scim/acme/v2/Users/00-xx");
+        assert_eq!(target("/scim/acme/v2/Users/47-ab", &is_type), "/scim/acme/v2/Users/00-xx");
+        assert_eq!(target("/scim/acme/Users/robertt", &is_type), "/scim/acme/Users/xxxxxxx");
+        assert_eq!(target("/scim/acme/robertt/v2/x", &is_type), "/scim/acme/xxxxxxx/v2/x");
         let hidden = Hidden(vec!["Robert Tail".into()]);
         assert_eq!(
             hidden.sentence("No Robert Tail, r@example.com or \"bob\"."),

@@ -6,7 +6,8 @@ use scim_core::patch::{self, Op, Operation};
 use scim_core::schema::ResourceType;
 use serde_json::Value;
 
-use super::read::{Bodies, Request};
+use super::bodies::Bodies;
+use super::read::Request;
 use crate::endpoints::Endpoint;
 use crate::usage::Cause;
 

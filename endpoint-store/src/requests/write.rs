@@ -69,15 +69,17 @@ fn prepare(batch: Batch, registry: &Registry) -> Prepared {
         let Some(mask) = mask else { continue };
         mask.next();
         prepared.classes.push((heard.endpoint.clone(), heard.class(), heard.at));
-        let (row, body) = rows_of(heard, mask);
+        let (row, body) = rows_of(&heard, mask);
         prepared.rows.push(row);
         prepared.bodies.extend(body);
     }
+    // In one order on every server, so that none waits for another in a circle.
+    prepared.unlogged.sort_by(|(a, _), (b, _)| a.cmp(b));
     prepared.unlogged.retain(|(endpoint, _)| registry.endpoint(endpoint.as_str()).is_some());
     prepared
 }
 
-fn rows_of(heard: Heard, mask: &mut Mask) -> (RequestRow, Option<RequestBody>) {
+fn rows_of(heard: &Heard, mask: &mut Mask) -> (RequestRow, Option<RequestBody>) {
     let size = |bytes: &[u8]| i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     let (request_size, response_size) = (size(&heard.body), size(&heard.response));
     let asked = mask.body(&heard.body);
@@ -106,7 +108,7 @@ fn rows_of(heard: Heard, mask: &mut Mask) -> (RequestRow, Option<RequestBody>) {
         operation: heard.operation.unwrap_or_default().to_owned(),
         resource_type: heard.resource_type.as_ref().map(|rt| rt.name.clone()).unwrap_or_default(),
         resource_id: short(id),
-        resource_name: short(&name_in(&heard, &asked, &answered)),
+        resource_name: short(&name_in(heard, &asked, &answered)),
         status: i64::from(heard.status),
         micros: i64::try_from(heard.took.as_micros()).unwrap_or(i64::MAX),
         token_id: heard.token_id.clone(),
@@ -210,17 +212,11 @@ fn last_name(tx: &mut Tx<'_>, endpoint: &str, id: &str) -> Result<String, StoreE
 }
 
 fn count(tx: &mut Tx<'_>, endpoint: &EndpointId, unlogged: &Unlogged) -> Result<(), StoreError> {
+    if add(tx, endpoint, unlogged)? {
+        return Ok(());
+    }
     let of = |class| unlogged.of(class);
-    let row = request_drops::table.filter(request_drops::endpoint_id.eq(endpoint.as_str()));
-    let counted = diesel::update(row)
-        .set((
-            request_drops::reads.eq(request_drops::reads + of(Class::Read)),
-            request_drops::writes.eq(request_drops::writes + of(Class::Change)),
-            request_drops::refusals.eq(request_drops::refusals + of(Class::Refusal)),
-            request_drops::last_at.eq(unlogged.last_at),
-        ))
-        .execute(&mut **tx)?;
-    if counted == 0 {
+    let begun = tx.attempt(|tx| {
         diesel::insert_into(request_drops::table)
             .values((
                 request_drops::endpoint_id.eq(endpoint.as_str()),
@@ -231,6 +227,28 @@ fn count(tx: &mut Tx<'_>, endpoint: &EndpointId, unlogged: &Unlogged) -> Result<
                 request_drops::last_at.eq(unlogged.last_at),
             ))
             .execute(&mut **tx)?;
+        Ok(())
+    });
+    match begun {
+        // Another server began to count at the same moment.
+        Err(StoreError::Database(error)) if StoreError::is_unique_violation(&error) => {
+            add(tx, endpoint, unlogged).map(drop)
+        }
+        other => other,
     }
-    Ok(())
+}
+
+/// Adds to what was counted; false when nothing was yet.
+fn add(tx: &mut Tx<'_>, endpoint: &EndpointId, unlogged: &Unlogged) -> Result<bool, StoreError> {
+    let of = |class| unlogged.of(class);
+    let row = request_drops::table.filter(request_drops::endpoint_id.eq(endpoint.as_str()));
+    let counted = diesel::update(row)
+        .set((
+            request_drops::reads.eq(request_drops::reads + of(Class::Read)),
+            request_drops::writes.eq(request_drops::writes + of(Class::Change)),
+            request_drops::refusals.eq(request_drops::refusals + of(Class::Refusal)),
+            request_drops::last_at.eq(unlogged.last_at),
+        ))
+        .execute(&mut **tx)?;
+    Ok(counted > 0)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::load::{Client, Load, Measured, Until, run};
-use crate::process::Process;
+use crate::process::{Process, command};
 use crate::world::{Endpoint, add, person};
 use crate::{Options, flood};
 
@@ -64,7 +64,33 @@ impl World<'_> {
         });
         self.read("list 100, by cursor", &|_, _| "/Users?count=100&cursor=".to_owned());
         self.read("list 100, sorted", &|_, _| "/Users?count=100&sortBy=userName".to_owned());
+        self.request_log();
         self.wrong_token();
+    }
+
+    /// A read with the request log and without it, in turn.
+    fn request_log(&self) {
+        if !self.options.wants("request log") {
+            return;
+        }
+        let load = Load { connections: 16, until: Until::Elapsed(self.options.seconds) };
+        let with = |requests: &str| {
+            let setting = format!("requests={requests}");
+            command(&self.database, &["endpoint", "set", &self.endpoint.slug, &setting]);
+            // The server hears of it within a second.
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            run(&self.server, load, None, |c, t| {
+                let id = &self.ids[(c * 1_000_003 + t).wrapping_mul(7919) % self.ids.len()];
+                self.endpoint.request("GET", &format!("/Users/{id}"), "")
+            })
+        };
+        let mut rounds: Vec<(Measured, Measured)> =
+            (0..ROUNDS).map(|_| (with("10000"), with("none"))).collect();
+        rounds.sort_by(|a, b| (a.0.cpu / a.1.cpu).total_cmp(&(b.0.cpu / b.1.cpu)));
+        let (on, off) = &rounds[ROUNDS / 2];
+        report("GET by id, request log on", on, None);
+        report("GET by id, request log off", off, None);
+        println!("{:<32} {:>50.2} × without it", "", on.cpu / off.cpu);
     }
 
     /// A read, beside a bare handler with the same bytes.
