@@ -18,6 +18,7 @@ struct Places {
     group: String,
     webhook: String,
     target: String,
+    verification: String,
 }
 
 impl Places {
@@ -31,7 +32,9 @@ impl Places {
         let all = [&["target", "add", slug], &account[..], &["--allow-http", "--password-stdin", "--json"]];
         let target =
             text(&program_with_input(app, &all.concat(), "a-password-of-the-vault-9\n").json()["id"]);
-        Self { user, group, webhook, target }
+        let verify = ["endpoint", "verify", slug, "--json"];
+        let verification = text(&app.program(&verify).await.json()["id"]);
+        Self { user, group, webhook, target, verification }
     }
 
     fn fill(&self, app: &App, pattern: &str) -> String {
@@ -43,7 +46,7 @@ impl Places {
             .replace("{guest}", "nobody")
             .replace("{webhook}", &self.webhook)
             .replace("{target}", &self.target)
-            .replace("{verification}", "nobody")
+            .replace("{verification}", &self.verification)
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");

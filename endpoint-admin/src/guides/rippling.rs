@@ -61,7 +61,7 @@ pub(super) const GUIDE: Spec = Spec {
         },
     ],
     know: &[
-        "Rippling finds people by `externalId`, the number it gave them itself. It is kept and echoed here.",
+        "Rippling finds people by `externalId`. It is kept and echoed here.",
         "How exactly its other requests look is not documented. What this endpoint had to tolerate is shown under Evidence.",
     ],
     todo: [

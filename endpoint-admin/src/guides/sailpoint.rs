@@ -62,7 +62,7 @@ pub(super) const GUIDE: Spec = Spec {
     ],
     know: &[
         "Discovery is needed unless its mode for servers that do not comply is on. Leave that off.",
-        "It waits a minute for an answer, and asks for pages of up to 5000. Pages here have 1000 at most, and it goes on by itself.",
+        "It waits a minute for an answer, and asks for pages of up to 5000. Pages here have 1000 at most; that a page is shorter than asked for is within the standard.",
         "It accepts `application/scim+json`, which is what it gets.",
     ],
     todo: [
