@@ -58,7 +58,7 @@ pub(super) const GUIDE: Spec = Spec {
         Step {
             title: "When somebody leaves",
             blocks: &[List(&[
-                "Whoever is in none of the chosen groups any more is deactivated or deleted by JumpCloud; both are understood. On a delete: {delete}",
+                "Whoever is in none of the chosen groups any more is deactivated or deleted by JumpCloud; both are understood. When it sends a delete, that is carried out. {delete}",
                 "Managing groups includes deleting them: what JumpCloud deletes is deleted here.",
             ])],
         },

@@ -56,7 +56,7 @@ pub(super) const GUIDE: Spec = Spec {
         Step {
             title: "When somebody leaves",
             blocks: &[Say(
-                "Look for what the integration does when access ends: deactivate, or delete. On a delete: {delete}",
+                "Look for what the integration does when access ends: deactivate, or delete. When it sends a delete, that is carried out. {delete}",
             )],
         },
     ],

@@ -56,7 +56,7 @@ pub(super) const GUIDE: Spec = Spec {
             title: "When somebody leaves",
             blocks: &[List(&[
                 "Disabling an account deactivates the user here; taking an entitlement away takes the user out of the group.",
-                "Deleting an account: {delete}",
+                "An account can be deleted there, too. {delete}",
             ])],
         },
     ],
