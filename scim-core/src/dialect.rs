@@ -124,10 +124,14 @@ impl Dialect {
                 .with(Rule::CreateFilteredTarget),
             // They send whole resources, with their id and more, where a PATCH needs only what
             // changes.
-            "okta" | "onelogin" | "jumpcloud" | "google" | "sailpoint" | "rippling" => {
-                generic.with(Rule::DropReadOnlyInPatch)
-            }
-            "authentik" | "ping" => generic.with(Rule::BareWordFilter).with(Rule::DropReadOnlyInPatch),
+            "onelogin" | "jumpcloud" | "google" | "rippling" => generic.with(Rule::DropReadOnlyInPatch),
+            // Their filters are set by an administrator, or look for a mail address of one type.
+            "okta" | "sailpoint" => generic.with(Rule::DropReadOnlyInPatch).with(Rule::FilteredSubAttribute),
+            "ping" => generic
+                .with(Rule::BareWordFilter)
+                .with(Rule::FilteredSubAttribute)
+                .with(Rule::DropReadOnlyInPatch),
+            "authentik" => generic.with(Rule::BareWordFilter).with(Rule::DropReadOnlyInPatch),
             _ => generic,
         }
     }
@@ -159,5 +163,64 @@ impl Dialect {
 impl fmt::Debug for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.rules()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dialect, Rule};
+
+    const ALL: [&str; 10] = [
+        "onelogin",
+        "okta",
+        "entra",
+        "jumpcloud",
+        "google",
+        "ping",
+        "sailpoint",
+        "rippling",
+        "authentik",
+        "generic",
+    ];
+
+    /// What providers are known to send, from their documentation, logs and sources.
+    #[test]
+    fn presets_grant_what_their_providers_are_known_to_send() {
+        let known: [(Rule, &[&str]); 16] = [
+            (Rule::OpAnyCase, &["entra"]),
+            (Rule::BooleanText, &["entra", "onelogin"]),
+            (Rule::SingleAsList, &["entra", "okta"]),
+            (Rule::DottedKeys, &["entra"]),
+            (Rule::CreateFilteredTarget, &["entra"]),
+            (Rule::RemoveByValueList, &["entra", "jumpcloud", "authentik"]),
+            (Rule::OneOneGroupPatch, &["onelogin"]),
+            (Rule::PrivateUrns, &["onelogin", "entra", "okta"]),
+            (Rule::MissingSchemas, &["authentik", "entra"]),
+            (Rule::ObjectForList, &["onelogin"]),
+            (Rule::NullIsUnset, &["onelogin", "entra"]),
+            (Rule::ManagerForms, &["onelogin", "entra"]),
+            (Rule::OnePrimary, &["ping"]),
+            (Rule::BareWordFilter, &["entra", "authentik", "ping"]),
+            (Rule::FilteredSubAttribute, &["entra", "okta", "ping", "sailpoint"]),
+            (Rule::DropReadOnlyInPatch, &["okta", "authentik"]),
+        ];
+        for (rule, providers) in known {
+            for name in providers {
+                assert!(Dialect::for_idp_name(name).has(rule), "{name} sends what {rule} tolerates");
+            }
+        }
+    }
+
+    /// What answers a probable mistake with success is on only where it is needed.
+    #[test]
+    fn what_hides_mistakes_is_granted_to_those_who_need_it_alone() {
+        let granted = |rule: Rule| -> Vec<&str> {
+            ALL.into_iter().filter(|name| Dialect::for_idp_name(name).has(rule)).collect()
+        };
+        assert_eq!(granted(Rule::CreateFilteredTarget), ["entra"]);
+        assert_eq!(granted(Rule::BareWordFilter), ["entra", "ping", "authentik"]);
+        assert_eq!(granted(Rule::FilteredSubAttribute), ["okta", "entra", "ping", "sailpoint"]);
+        assert!(granted(Rule::DropUnknownPatchPath).is_empty());
+        assert_eq!(Dialect::for_idp_name("generic"), Dialect::generic());
     }
 }

@@ -17,7 +17,7 @@ use crate::api::{self, Api};
 use crate::config::{Config, Tls};
 use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{self, Metrics};
-use crate::middleware::{Unobserved, observe};
+use crate::middleware::observe;
 use crate::proxies::Proxies;
 use crate::scim::{self, Scim};
 use crate::traces::Traces;
@@ -362,8 +362,8 @@ pub(crate) struct Door {
     pub(crate) server: Server,
 }
 
-/// Puts the door of SCIM before a store that is not the installation's: nothing of it is logged or counted, and nobody has to
-/// wait there.
+/// Puts the door of SCIM before a store that is not the installation's. Without metrics to count in, nothing of it is logged
+/// either, and nobody has to wait there.
 pub(crate) async fn open_door(store: Store, clock: Clock) -> Result<Door, StartError> {
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = listen(anywhere)?;
@@ -380,7 +380,7 @@ pub(crate) async fn open_door(store: Store, clock: Clock) -> Result<Door, StartE
     });
     let make = move || {
         let scim = scim.clone();
-        HttpApp::new().app_data(Unobserved).wrap(from_fn(observe)).configure(|cfg| {
+        HttpApp::new().wrap(from_fn(observe)).configure(|cfg| {
             scim::configure(cfg, scim);
             cfg.default_service(web::to(elsewhere));
         })

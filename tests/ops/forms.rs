@@ -19,6 +19,7 @@ struct Places {
     webhook: String,
     target: String,
     request: String,
+    verification: String,
 }
 
 impl Places {
@@ -33,7 +34,9 @@ impl Places {
         let target =
             text(&program_with_input(app, &all.concat(), "a-password-of-the-vault-9\n").json()["id"]);
         let request = crate::requests::logged(app, &app.generic().get("/Users").await).await;
-        Self { user, group, webhook, target, request }
+        let verify = ["endpoint", "verify", slug, "--json"];
+        let verification = text(&app.program(&verify).await.json()["id"]);
+        Self { user, group, webhook, target, request, verification }
     }
 
     fn fill(&self, app: &App, pattern: &str) -> String {
@@ -47,7 +50,7 @@ impl Places {
             .replace("{target}", &self.target)
             .replace("{request}", &self.request)
             .replace("{link}", "nobody")
-            .replace("{verification}", "nobody")
+            .replace("{verification}", &self.verification)
             .replace("{id}", id)
             .replace("{code}", "0123456789abcdef0123456789abcdef");
         assert!(!path.contains('{'), "{pattern} has a place that this test does not know");

@@ -61,7 +61,7 @@ pub(super) const GUIDE: Spec = Spec {
         Step {
             title: "When somebody leaves",
             blocks: &[List(&[
-                "Taken out of **Users and groups**, or blocked: Entra disables the user here, and no more.",
+                "Taken out of **Users and groups**: Entra disables the user here, and no more.",
                 "Deleted in Entra: disabled at first, and deleted here when the account goes for good, 30 days later. {delete}",
             ])],
         },

@@ -69,7 +69,7 @@ pub(super) const GUIDE: Spec = Spec {
             title: "When somebody leaves",
             blocks: &[List(&[
                 "Deactivated (`active` false): the user stays, with its groups.",
-                "Deleted: {delete}",
+                "Deleted by the provider. {delete}",
             ])],
         },
     ],

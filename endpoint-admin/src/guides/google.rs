@@ -51,7 +51,7 @@ pub(super) const GUIDE: Spec = Spec {
             title: "When somebody leaves",
             blocks: &[List(&[
                 "**Deprovisioning**: choose for each case whether the user is suspended, or deleted after a day, seven days or more. Suspended is inactive here.",
-                "On a delete: {delete}",
+                "When it sends a delete, that is carried out. {delete}",
             ])],
         },
     ],

@@ -58,14 +58,14 @@ pub(super) const GUIDE: Spec = Spec {
         Step {
             title: "When somebody leaves",
             blocks: &[List(&[
-                "Whoever is in none of the chosen groups any more is deactivated or deleted here, as JumpCloud does it. On a delete: {delete}",
-                "A group that is no longer chosen is deleted here.",
+                "Whoever is in none of the chosen groups any more is deactivated or deleted by JumpCloud; both are understood. When it sends a delete, that is carried out. {delete}",
+                "Managing groups includes deleting them: what JumpCloud deletes is deleted here.",
             ])],
         },
     ],
     know: &[
-        "Managing groups needs create, update and delete; this endpoint grants all three.",
-        "The test needs an address that is new every time: a second try with the same one works too, as the user is deleted again.",
+        "Its management of groups needs create, update and delete; this endpoint grants all three.",
+        "The test needs an address that no user here has. It leaves nothing behind but entries in the history.",
         "Members of groups come one by one, each in a request of its own.",
     ],
     todo: [

@@ -76,7 +76,7 @@ pub(super) const GUIDE: Spec = Spec {
         Step {
             title: "Assign people",
             blocks: &[Say(
-                "Tab **Assignments**: people or groups. Each of them is created here at once, and “First user arrived” ticks.",
+                "Tab **Assignments**: people or groups. Each of them is created here, and “First user arrived” ticks.",
             )],
         },
         Step {
@@ -96,7 +96,7 @@ pub(super) const GUIDE: Spec = Spec {
     know: &[
         "No underscore may stand in the address; ours have none.",
         "Okta waits up to 60 seconds for an answer. When it is told to come slower (429) it waits as long as it is told.",
-        "What was refused as wrong (400) is not sent again by itself: look under the failed tasks of the app.",
+        "What was refused as wrong (400) is not sent again by itself: look for the failed tasks of the app.",
         "It looks users up by name in any case, and reads them 100 at a time.",
         "A random password may come with new users. It is taken and never kept.",
     ],

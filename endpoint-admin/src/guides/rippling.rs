@@ -56,12 +56,12 @@ pub(super) const GUIDE: Spec = Spec {
         Step {
             title: "When somebody leaves",
             blocks: &[Say(
-                "Look for what the integration does when access ends: deactivate, or delete. On a delete: {delete}",
+                "Look for what the integration does when access ends: deactivate, or delete. When it sends a delete, that is carried out. {delete}",
             )],
         },
     ],
     know: &[
-        "Rippling finds people by `externalId`, the number it gave them itself. It is kept and echoed here.",
+        "Rippling finds people by `externalId`. It is kept and echoed here.",
         "How exactly its other requests look is not documented. What this endpoint had to tolerate is shown under Evidence.",
     ],
     todo: [

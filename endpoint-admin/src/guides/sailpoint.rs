@@ -56,13 +56,13 @@ pub(super) const GUIDE: Spec = Spec {
             title: "When somebody leaves",
             blocks: &[List(&[
                 "Disabling an account deactivates the user here; taking an entitlement away takes the user out of the group.",
-                "Deleting an account: {delete}",
+                "An account can be deleted there, too. {delete}",
             ])],
         },
     ],
     know: &[
         "Discovery is needed unless its mode for servers that do not comply is on. Leave that off.",
-        "It waits a minute for an answer, and asks for pages of up to 5000. Pages here have 1000 at most, and it goes on by itself.",
+        "It waits a minute for an answer, and asks for pages of up to 5000. Pages here have 1000 at most; that a page is shorter than asked for is within the standard.",
         "It accepts `application/scim+json`, which is what it gets.",
     ],
     todo: [

@@ -228,8 +228,8 @@ mod tests {
         std::fs::create_dir(&other).unwrap();
         assert_eq!(sweep(&url).unwrap(), 1);
         assert!(!left.exists() && other.exists());
-        let Space::Folder { path, .. } = &claimed else { panic!("a folder") };
-        let path = path.clone();
+        let DatabaseUrl::Sqlite(file) = claimed.url(&url) else { unreachable!("SQLite has folders") };
+        let path = file.parent().unwrap();
         assert!(path.exists(), "one that is in use stays");
         claimed.remove().unwrap();
         assert!(!path.exists());

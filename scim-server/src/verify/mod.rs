@@ -229,7 +229,7 @@ fn notes(endpoint: &Endpoint) -> Vec<String> {
     match endpoint.status {
         Status::Active => {}
         Status::Paused => {
-            notes.push("The endpoint itself is paused and answers 503; its twin was not.".to_owned())
+            notes.push("The endpoint itself is paused and answers 503; its twin was not.".to_owned());
         }
         Status::Disabled => {
             notes.push("The endpoint itself is disabled and answers 403; its twin was not.".to_owned());

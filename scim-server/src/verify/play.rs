@@ -57,7 +57,7 @@ impl Play {
                 Ok(request) if !pointless => return Some(request),
                 _ => {
                     let why = "not sent: it goes on from an earlier step, which failed".to_owned();
-                    let told = self.reported(None, Outcome::Skipped, vec![why]);
+                    let told = self.reported(None, Outcome::Skipped, &[why]);
                     self.told.extend(told);
                     self.next += 1;
                 }
@@ -99,7 +99,7 @@ impl Play {
             Err(why) => (None, vec![format!("no answer came: {why}")]),
         };
         let outcome = if wrong.is_empty() { Outcome::Passed } else { Outcome::Failed };
-        if let Some(mut told) = self.reported(Some(request), outcome, wrong) {
+        if let Some(mut told) = self.reported(Some(request), outcome, &wrong) {
             if let Some(answer) = answer {
                 told.status = Some(answer.status);
                 told.received = shortened(answer.body);
@@ -110,7 +110,7 @@ impl Play {
         self.next += 1;
     }
 
-    fn reported(&self, request: Option<&Request>, outcome: Outcome, wrong: Vec<String>) -> Option<Reported> {
+    fn reported(&self, request: Option<&Request>, outcome: Outcome, wrong: &[String]) -> Option<Reported> {
         let step = self.scenario.steps.get(self.next)?;
         let (path, sent) = match request {
             Some(request) => (request.path.clone(), request.body.clone()),

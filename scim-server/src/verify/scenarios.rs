@@ -76,8 +76,7 @@ mod tests {
     #[test]
     fn every_preset_has_a_scenario_of_its_own_and_every_step_says_what_it_is() {
         for idp in Idp::ALL {
-            let (scenario, confidence) =
-                of(idp, &Catalog::builtin()).unwrap_or_else(|e| panic!("{idp:?}: {e}"));
+            let (scenario, confidence) = of(idp, &Catalog::builtin()).unwrap();
             assert_eq!(scenario.idp, idp.as_str());
             assert!(!confidence.is_empty() && !scenario.title.is_empty(), "{idp:?}");
             let names: BTreeSet<&str> = scenario.steps.iter().map(|step| step.name.as_str()).collect();
