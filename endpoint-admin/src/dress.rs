@@ -80,7 +80,12 @@ fn write(request: &actix_web::HttpRequest, error: &PageError) -> HttpResponse {
         || Frame { theme: Theme::of(request.headers()), ..Frame::default() },
         |operator| operator.frame(Section::Elsewhere),
     );
-    let mut page = errors::page(frame, error, request.path().starts_with("/guest"), status.is_server_error().then_some(id));
+    let mut page = errors::page(
+        frame,
+        error,
+        request.path().starts_with("/guest"),
+        status.is_server_error().then_some(id),
+    );
     *page.status_mut() = status;
     page
 }

@@ -68,7 +68,9 @@ impl Format {
 
     fn write<L: Line>(self, columns: &[&str], lines: &[L], is_first: bool) -> io::Result<Vec<u8>> {
         match self {
-            Self::Ndjson => Ok(lines.iter().flat_map(|line| format!("{}\n", line.json()).into_bytes()).collect()),
+            Self::Ndjson => {
+                Ok(lines.iter().flat_map(|line| format!("{}\n", line.json()).into_bytes()).collect())
+            }
             Self::Csv => {
                 let mut file =
                     csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
@@ -220,6 +222,9 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&file), "name,members,gone\r\n\"'=a,b\",3,\r\n");
         let file = Format::Csv.write(columns, &[row], false).unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&file), "\"'=a,b\",3,\r\n");
-        assert_eq!((Format::asked("format=ndjson"), Format::asked("format=xls")), (Format::Ndjson, Format::Csv));
+        assert_eq!(
+            (Format::asked("format=ndjson"), Format::asked("format=xls")),
+            (Format::Ndjson, Format::Csv)
+        );
     }
 }

@@ -18,9 +18,9 @@ use crate::{
     forms::{FORM_LIMIT, SCHEMA_FORM},
     gate::{self, Rules},
     pages::{
-        account, api_keys, audit, bin, connect, copies, evidence, files, group, groups, guest_links, guest_pages,
-        networks, new_endpoint, operators, outside, overview, own_password, rotation, schema, second_factor,
-        settings, sign_in_code, system, targets, tokens, user, users, webhook, webhooks,
+        account, api_keys, audit, bin, connect, copies, evidence, files, group, groups, guest_links,
+        guest_pages, networks, new_endpoint, operators, outside, overview, own_password, rotation, schema,
+        second_factor, settings, sign_in_code, system, targets, tokens, user, users, webhook, webhooks,
     },
 };
 

@@ -221,7 +221,10 @@ impl Index<'_> {
         let ids = match active {
             // A condition without variable, as the index has it.
             false => {
-                let idle = diesel::dsl::sql::<diesel::sql_types::Bool>(&crate::dialect::not_in_use(self.conn, "resources"));
+                let idle = diesel::dsl::sql::<diesel::sql_types::Bool>(&crate::dialect::not_in_use(
+                    self.conn,
+                    "resources",
+                ));
                 all.filter(idle).load(self.conn)?
             }
             true => all.filter(resources::active.eq(true)).load(self.conn)?,

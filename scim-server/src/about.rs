@@ -14,7 +14,8 @@ pub(crate) fn about(config: &Config, node: &str) -> About {
 
 fn limits(config: &Config) -> Vec<Limit> {
     let fixed = |what, value: String, over| Limit { what, value, over, set_by: "" };
-    let rate = |rate: Option<u32>| rate.map_or_else(|| "no limit".to_owned(), |rate| format!("{rate} a second"));
+    let rate =
+        |rate: Option<u32>| rate.map_or_else(|| "no limit".to_owned(), |rate| format!("{rate} a second"));
     vec![
         Limit {
             what: "Requests to one endpoint, on average",
@@ -41,7 +42,11 @@ fn limits(config: &Config) -> Vec<Limit> {
         fixed("Terms of a filter", number(filter::MAX_TERMS), "400 invalidFilter"),
         fixed("Depth of a filter", number(filter::MAX_DEPTH), "400 invalidFilter"),
         fixed("Levels of JSON in each other", number(json::MAX_DEPTH), "400 invalidSyntax"),
-        fixed("Resources on one page", number(usize::try_from(scim::MAX_PAGE_SIZE).unwrap_or(usize::MAX)), "capped"),
+        fixed(
+            "Resources on one page",
+            number(usize::try_from(scim::MAX_PAGE_SIZE).unwrap_or(usize::MAX)),
+            "capped",
+        ),
         fixed("Live tokens of one endpoint", number(MAX_LIVE), "refused, with the way out"),
     ]
 }

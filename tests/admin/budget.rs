@@ -165,7 +165,10 @@ async fn no_page_costs_more_when_the_data_grows() {
     let mut faults = Vec::new();
     for (name, now) in &much {
         let then = little[name];
-        println!("{name}: {} to {} bytes, {} to {} statements", then.bytes, now.bytes, then.statements, now.statements);
+        println!(
+            "{name}: {} to {} bytes, {} to {} statements",
+            then.bytes, now.bytes, then.statements, now.statements
+        );
         if now.bytes > BYTES {
             faults.push(format!("{name} has {} bytes, from {}", now.bytes, then.bytes));
         }

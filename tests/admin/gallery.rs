@@ -71,7 +71,9 @@ async fn an_installation_as_its_people_have_it() {
     }
     let (slug, scim) = all[0].clone();
     app.until(&scim.request("GET", "/ServiceProviderConfig"), 200).await;
-    app.program(&["token", "issue", &slug, "--label", "monitoring, reads only", "--scope", "read"]).await.done();
+    app.program(&["token", "issue", &slug, "--label", "monitoring, reads only", "--scope", "read"])
+        .await
+        .done();
     let robert = robert(&app, &scim).await;
     app.advance(3 * HOUR);
     for (_, scim) in &all[..4] {

@@ -1,7 +1,7 @@
 //! The console in a browser, with and without its scripts.
 
-mod copies;
 mod budget;
+mod copies;
 mod furnished;
 mod gallery;
 mod keyboard;

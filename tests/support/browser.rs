@@ -25,8 +25,7 @@ const WIDTHS: [u32; 2] = [1280, 400];
 const AUDIT: &str = include_str!("../fixtures/audit.js");
 
 /// The tags of axe-core's rules: WCAG 2.2 to level AA, and what is good practice beyond.
-const RULES: &str =
-    r#"["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]"#;
+const RULES: &str = r#"["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]"#;
 
 /// Runs axe-core, and gives a sentence for each place that breaks a rule.
 const AXE: &str = "const [tags, done] = [arguments[0], arguments[arguments.length - 1]]; \

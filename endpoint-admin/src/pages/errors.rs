@@ -27,8 +27,12 @@ pub(crate) fn page(
     let inside = frame.who.is_some();
     let ways = match error {
         PageError::SignIn { .. } => vec![("Sign in", "/admin/sign-in")],
-        PageError::NotFound(_) if inside => vec![("To the overview", "/admin/"), ("Look in the bin", "/admin/bin")],
-        PageError::Forbidden(_) if inside => vec![("To the overview", "/admin/"), ("Your account", "/admin/account")],
+        PageError::NotFound(_) if inside => {
+            vec![("To the overview", "/admin/"), ("Look in the bin", "/admin/bin")]
+        }
+        PageError::Forbidden(_) if inside => {
+            vec![("To the overview", "/admin/"), ("Your account", "/admin/account")]
+        }
         _ if inside => vec![("To the overview", "/admin/")],
         // A guest has no console to go to.
         _ if is_guest => Vec::new(),

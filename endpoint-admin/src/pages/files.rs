@@ -36,16 +36,54 @@ const USERS: &[&str] =
 const GROUPS: &[&str] = &["id", "name", "external_id", "members", "last_modified"];
 const MEMBERS: &[&str] = &["id", "type", "name"];
 const TOKENS: &[&str] = &[
-    "id", "label", "kind", "scope", "state", "networks", "created", "created_by", "expires", "revoked", "revoked_by",
-    "requests", "first_used", "last_used", "last_address", "last_agent", "last_operation",
+    "id",
+    "label",
+    "kind",
+    "scope",
+    "state",
+    "networks",
+    "created",
+    "created_by",
+    "expires",
+    "revoked",
+    "revoked_by",
+    "requests",
+    "first_used",
+    "last_used",
+    "last_address",
+    "last_agent",
+    "last_operation",
 ];
-const TARGETS: &[&str] =
-    &["target", "kind", "id", "member", "name", "state", "reason", "remote_name", "attempts", "waiting_since", "done"];
-const DELIVERIES: &[&str] =
-    &["id", "event", "resource", "name", "state", "attempts", "happened", "last_tried", "status", "error", "ms"];
+const TARGETS: &[&str] = &[
+    "target",
+    "kind",
+    "id",
+    "member",
+    "name",
+    "state",
+    "reason",
+    "remote_name",
+    "attempts",
+    "waiting_since",
+    "done",
+];
+const DELIVERIES: &[&str] = &[
+    "id",
+    "event",
+    "resource",
+    "name",
+    "state",
+    "attempts",
+    "happened",
+    "last_tried",
+    "status",
+    "error",
+    "ms",
+];
 const OPERATORS: &[&str] =
     &["id", "name", "role", "tenants", "state", "second_factor", "created", "last_sign_in"];
-const BIN: &[&str] = &["id", "address", "name", "tenant", "idp", "users", "groups", "deleted", "removed_for_good"];
+const BIN: &[&str] =
+    &["id", "address", "name", "tenant", "idp", "users", "groups", "deleted", "removed_for_good"];
 
 /// A time that may not have come.
 fn time(at: Option<i64>) -> Value {
@@ -69,7 +107,16 @@ pub(crate) async fn users(operator: Operator, slug: web::Path<String>) -> Answer
     let row = |line: Line| {
         let map = line.resource.as_map();
         let changed = format(line.modified_at);
-        let values = json!([line.id, line.name, full_name(map), email(map), map.get("externalId"), line.active, line.hidden, changed]);
+        let values = json!([
+            line.id,
+            line.name,
+            full_name(map),
+            email(map),
+            map.get("externalId"),
+            line.active,
+            line.hidden,
+            changed
+        ]);
         Row::new(USERS, values_of(values))
     };
     let portion = move |conn: &mut Conn, after: Option<&Place>| -> Portion<Place> {
@@ -116,7 +163,8 @@ pub(crate) async fn members(operator: Operator, path: web::Path<(String, String)
     // Of a group that is not there one is told so, and not given an empty file.
     operator.read(move |conn| search::find(conn, &of, &rt, &wanted)).await?;
     let portion = move |conn: &mut Conn, after: Option<&String>| -> Portion<String> {
-        let (links, more) = members::page_after(conn, &id, &group, after.map_or("", String::as_str), PORTION)?;
+        let (links, more) =
+            members::page_after(conn, &id, &group, after.map_or("", String::as_str), PORTION)?;
         let next = links.last().filter(|_| more).map(|link| link.id.clone());
         let row = |link: &endpoint_store::directory::Link| {
             Row::new(MEMBERS, vec![json!(link.id), json!(link.resource_type), json!(link.name)])
@@ -133,12 +181,26 @@ pub(crate) async fn tokens(operator: Operator, slug: web::Path<String>) -> Answe
     let row = move |token: tokens::TokenRecord| {
         let state = token.state(now).as_str();
         let used = token.last_used;
-        let seen = |of: fn(&endpoint_store::usage::Seen) -> &str| used.as_ref().map(|seen| of(seen).to_owned());
+        let seen =
+            |of: fn(&endpoint_store::usage::Seen) -> &str| used.as_ref().map(|seen| of(seen).to_owned());
         let values = json!([
-            token.id, token.label, token.kind.as_str(), token.scope.as_str(), state, token.networks.to_string(),
-            format(token.created_at), token.created_by, time(token.expires_at), time(token.revoked_at), token.revoked_by,
-            token.requests, time(token.first_used.map(|seen| seen.at)), time(used.as_ref().map(|seen| seen.at)),
-            seen(|seen| &seen.address), seen(|seen| &seen.agent), seen(|seen| &seen.request),
+            token.id,
+            token.label,
+            token.kind.as_str(),
+            token.scope.as_str(),
+            state,
+            token.networks.to_string(),
+            format(token.created_at),
+            token.created_by,
+            time(token.expires_at),
+            time(token.revoked_at),
+            token.revoked_by,
+            token.requests,
+            time(token.first_used.map(|seen| seen.at)),
+            time(used.as_ref().map(|seen| seen.at)),
+            seen(|seen| &seen.address),
+            seen(|seen| &seen.agent),
+            seen(|seen| &seen.request),
         ]);
         Row::new(TOKENS, values_of(values))
     };
@@ -157,12 +219,16 @@ pub(crate) async fn targets(operator: Operator, slug: web::Path<String>) -> Answ
     let id = summary.endpoint.id.clone();
     let portion = move |conn: &mut Conn, after: Option<&InTargets>| -> Portion<InTargets> {
         let at = after.map_or(0, |(at, ..)| *at);
-        let Some(target) = targets::list(conn, &id)?.into_iter().nth(at) else { return Ok((Vec::new(), None)) };
+        let Some(target) = targets::list(conn, &id)?.into_iter().nth(at) else {
+            return Ok((Vec::new(), None));
+        };
         let last = after.map(|(_, resource, member)| (resource.clone(), member.clone()));
         let limit = i64::try_from(PORTION).unwrap_or(i64::MAX);
         let items = queue::page(conn, &target, last.as_ref(), limit)?;
         let next = match items.last() {
-            Some((item, _)) if items.len() == PORTION => (at, item.resource_id.clone(), item.member_id.clone()),
+            Some((item, _)) if items.len() == PORTION => {
+                (at, item.resource_id.clone(), item.member_id.clone())
+            }
             _ => (at + 1, String::new(), String::new()),
         };
         Ok((items.into_iter().map(|(item, name)| target_row(&target, item, &name)).collect(), Some(next)))
@@ -173,8 +239,17 @@ pub(crate) async fn targets(operator: Operator, slug: web::Path<String>) -> Answ
 fn target_row(target: &Target, item: queue::Item, name: &str) -> Row {
     let member = Some(item.member_id).filter(|id| !id.is_empty());
     let values = json!([
-        target.url, item.kind.as_str(), item.resource_id, member, name, item.state.as_str(), item.reason,
-        item.remote_name, item.attempts, time(item.waiting_since), time(item.done_at),
+        target.url,
+        item.kind.as_str(),
+        item.resource_id,
+        member,
+        name,
+        item.state.as_str(),
+        item.reason,
+        item.remote_name,
+        item.attempts,
+        time(item.waiting_since),
+        time(item.done_at),
     ]);
     Row::new(TARGETS, values_of(values))
 }
@@ -192,13 +267,27 @@ pub(crate) async fn deliveries(operator: Operator, path: web::Path<(String, Stri
         let next = page.last().filter(|_| page.len() == PORTION).map(log::Delivery::place);
         Ok((page.into_iter().map(delivery_row).collect(), next))
     };
-    Ok(download(operator.store(), (&named("deliveries", &summary), DELIVERIES), format_of(&operator), portion))
+    Ok(download(
+        operator.store(),
+        (&named("deliveries", &summary), DELIVERIES),
+        format_of(&operator),
+        portion,
+    ))
 }
 
 fn delivery_row(one: log::Delivery) -> Row {
     let values = json!([
-        one.id(), one.event, one.resource_id, one.resource_name, one.state.as_str(), one.attempts,
-        format(one.created_at), time(one.last_at), one.last_status, one.last_error, one.last_ms,
+        one.id(),
+        one.event,
+        one.resource_id,
+        one.resource_name,
+        one.state.as_str(),
+        one.attempts,
+        format(one.created_at),
+        time(one.last_at),
+        one.last_status,
+        one.last_error,
+        one.last_ms,
     ]);
     Row::new(DELIVERIES, values_of(values))
 }
@@ -208,8 +297,14 @@ pub(crate) async fn operators(operator: Operator) -> Answer {
     let text = fold(&ListQuery::parse(operator.query()).search);
     let row = |one: operators::Operator| {
         let values = json!([
-            one.id, one.name, role_word(one.role).to_lowercase(), one.reach.tenants().map(|tenants| tenants.join("; ")),
-            one.status().as_str(), one.second_factor_since.is_some(), format(one.created_at), time(one.last_sign_in_at),
+            one.id,
+            one.name,
+            role_word(one.role).to_lowercase(),
+            one.reach.tenants().map(|tenants| tenants.join("; ")),
+            one.status().as_str(),
+            one.second_factor_since.is_some(),
+            format(one.created_at),
+            time(one.last_sign_in_at),
         ]);
         Row::new(OPERATORS, values_of(values))
     };
@@ -240,8 +335,15 @@ pub(crate) async fn bin(operator: Operator) -> Answer {
 fn bin_row(line: EndpointSummary) -> Row {
     let endpoint = line.endpoint;
     let values = json!([
-        endpoint.id.as_str(), endpoint.slug, endpoint.name, endpoint.tenant, endpoint.idp.as_str(), line.users, line.groups,
-        time(endpoint.deleted_at), time(endpoint.deleted_at.map(|at| at + endpoints::BIN_LIFETIME)),
+        endpoint.id.as_str(),
+        endpoint.slug,
+        endpoint.name,
+        endpoint.tenant,
+        endpoint.idp.as_str(),
+        line.users,
+        line.groups,
+        time(endpoint.deleted_at),
+        time(endpoint.deleted_at.map(|at| at + endpoints::BIN_LIFETIME)),
     ]);
     Row::new(BIN, values_of(values))
 }

@@ -58,8 +58,7 @@ pub(crate) fn of(
     now: i64,
 ) -> Result<History, StoreError> {
     let one_more = i64::try_from(SHOWN).unwrap_or(i64::MAX).saturating_add(1);
-    let mut changes =
-        changes::of_resource_before(conn, endpoint, id, before.unwrap_or(i64::MAX), one_more)?;
+    let mut changes = changes::of_resource_before(conn, endpoint, id, before.unwrap_or(i64::MAX), one_more)?;
     let goes_on = changes.len() > SHOWN;
     changes.truncate(SHOWN);
     let older = changes.last().filter(|_| goes_on).map(|last| format!("?before={}#history", last.seq));

@@ -121,9 +121,8 @@ fn size(bytes: i64) -> String {
 /// The page.
 pub(crate) async fn show(operator: Operator) -> Answer {
     let (now, console) = (operator.now(), operator.console());
-    let (database, entries) = operator
-        .read(|conn| Ok((system::database(conn)?, audit::last_position(conn)?)))
-        .await?;
+    let (database, entries) =
+        operator.read(|conn| Ok((system::database(conn)?, audit::last_position(conn)?))).await?;
     let store = operator.store();
     let (kind, place) = match store.url() {
         DatabaseUrl::Sqlite(path) => ("SQLite, one file", path.display().to_string()),

@@ -80,9 +80,8 @@ pub(crate) async fn list(operator: Operator, slug: web::Path<String>) -> Answer 
     let summary = operator.endpoint(&slug).await?;
     let (query, rt) = (ListQuery::parse(operator.query()), resource_type(&summary.endpoint, "User")?);
     let (id, asked, now) = (summary.endpoint.id.clone(), query.clone(), operator.now());
-    let found = operator
-        .read(move |conn| search::search(conn, &id, &rt, &asked.selection(), asked.window()))
-        .await?;
+    let found =
+        operator.read(move |conn| search::search(conn, &id, &rt, &asked.selection(), asked.window())).await?;
     let (frame, head) = operator.desk(&summary, Tab::Users);
     let list = Pager::of(query, &found, "user", "users");
     html(&UsersPage {

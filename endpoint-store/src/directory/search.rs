@@ -112,7 +112,11 @@ pub fn search(
     let (visible, hidden) = counts::get(conn, endpoint, &rt.name)?;
     let all = visible + hidden;
     let Some(active) = wanted.active else {
-        return Ok(Found { lines: in_order(conn, endpoint, rt, wanted, None, window)?, total: all, more: false });
+        return Ok(Found {
+            lines: in_order(conn, endpoint, rt, wanted, None, window)?,
+            total: all,
+            more: false,
+        });
     };
     let idle = idle_count(conn, endpoint, rt)?;
     let few = (!active && idle <= FEW).then_some(idle);
@@ -299,7 +303,9 @@ fn in_order(
     }
     let rows: Vec<rows::Row> = match (wanted.by, wanted.order) {
         (By::Name, Order::Ascending) => all.order((resources::name_key, resources::id)).load(conn)?,
-        (By::Name, Order::Descending) => all.order((resources::name_key.desc(), resources::id.desc())).load(conn)?,
+        (By::Name, Order::Descending) => {
+            all.order((resources::name_key.desc(), resources::id.desc())).load(conn)?
+        }
         (By::Change, Order::Ascending) => all.order((resources::modified_at, resources::id)).load(conn)?,
         (By::Change, Order::Descending) => {
             all.order((resources::modified_at.desc(), resources::id.desc())).load(conn)?
