@@ -40,17 +40,23 @@
     const node = document.getElementById(button.dataset.copy);
     if (!node) return;
     const before = button.dataset.word || button.textContent;
-    button.dataset.word = before;
+    const label = button.dataset.label || button.getAttribute("aria-label") || before;
+    [button.dataset.word, button.dataset.label] = [before, label];
+    // The name follows the word that is shown.
+    const show = (word) => {
+      button.textContent = word;
+      button.setAttribute("aria-label", word === before ? label : `${word}: ${button.dataset.what}`);
+    };
     try {
       await write(node);
-      button.textContent = "Copied";
+      show("Copied");
       say(`${button.dataset.what} copied`);
     } catch {
       select(node);
-      button.textContent = "Selected";
+      show("Selected");
       say(`${button.dataset.what} is selected: press Control C or Command C to copy it`);
     }
-    window.setTimeout(() => { button.textContent = before; }, 2000);
+    window.setTimeout(() => show(before), 2000);
   });
 
   // The address an endpoint will have, while its name is typed.

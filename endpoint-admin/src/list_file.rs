@@ -178,7 +178,12 @@ where
                 tracing::error!(%error, "a list could not be sent to its end");
             }
             let failed = bytes.is_err();
-            if sender.send(bytes.map(Bytes::from)).await.is_err() || failed || next.is_none() {
+            // A portion without a line is not sent: it would end the answer.
+            let says = bytes.as_ref().map_or(true, |bytes| !bytes.is_empty());
+            if says && sender.send(bytes.map(Bytes::from)).await.is_err() {
+                return;
+            }
+            if failed || next.is_none() {
                 return;
             }
             (after, is_first) = (next, false);
@@ -218,7 +223,7 @@ mod tests {
         let row = Row::new(&["name", "members", "gone"], vec![json!("=a,b"), json!(3), json!(null)]);
         assert_eq!(row.json(), json!({"name": "=a,b", "members": 3, "gone": null}));
         let columns = &["name", "members", "gone"];
-        let file = Format::Csv.write(columns, &[row.clone()], true).unwrap_or_default();
+        let file = Format::Csv.write(columns, std::slice::from_ref(&row), true).unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&file), "name,members,gone\r\n\"'=a,b\",3,\r\n");
         let file = Format::Csv.write(columns, &[row], false).unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&file), "\"'=a,b\",3,\r\n");

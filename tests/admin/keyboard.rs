@@ -40,7 +40,6 @@ const ring = (element) => {
   const style = getComputedStyle(element);
   return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
 };
-if (!one.matches(':focus-visible')) faults.push('its focus is not visible');
 if (!ring(one) && !(one.closest('label') && ring(one.closest('label')))) faults.push('it has no ring');
 const box = (one.closest('.tile') || one).getBoundingClientRect();
 if (box.bottom <= 0 || box.top >= innerHeight || box.right <= 0 || box.left >= innerWidth) faults.push('it is out of the window');

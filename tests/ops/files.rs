@@ -64,6 +64,10 @@ both! {
         assert!(idle.iter().all(|one| one["active"] == json!(false)), "{idle:?}");
         let found = objects(&get(&mut console, &at("users?format=ndjson&q=user00")).await);
         assert_eq!(found.len(), 10, "the search of the page holds for the file");
+        // They stand far apart in the order of names.
+        let found = objects(&get(&mut console, &at("users?format=ndjson&q=tail")).await);
+        let tails = users.iter().filter(|line| line[2].ends_with("Tail")).count();
+        assert_eq!(found.len(), tails, "the search looks at everybody");
 
         let groups = objects(&get(&mut console, &at("groups?format=ndjson")).await);
         assert_eq!((&groups[0]["name"], &groups[0]["members"]), (&json!("Everybody"), &json!(30)));

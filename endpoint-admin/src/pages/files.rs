@@ -17,7 +17,6 @@ use scim_core::{fold::fold, time::format};
 use serde_json::{Value, json};
 
 use super::{
-    operators::role_word,
     users::{email, full_name},
     webhook::Wanted,
 };
@@ -120,7 +119,7 @@ pub(crate) async fn users(operator: Operator, slug: web::Path<String>) -> Answer
         Row::new(USERS, values_of(values))
     };
     let portion = move |conn: &mut Conn, after: Option<&Place>| -> Portion<Place> {
-        let (lines, next) = search::page(conn, &id, &rt, &wanted, after, PORTION)?;
+        let (lines, next) = search::walk(conn, &id, &rt, &wanted, after, PORTION)?;
         Ok((lines.into_iter().map(row).collect(), next))
     };
     Ok(download(operator.store(), (&named("users", &summary), USERS), format_of(&operator), portion))
@@ -140,7 +139,7 @@ pub(crate) async fn groups(operator: Operator, slug: web::Path<String>) -> Answe
     let (id, rt) = (summary.endpoint.id.clone(), resource_type(&summary.endpoint, "Group")?);
     let wanted = ListQuery::parse(operator.query()).selection();
     let portion = move |conn: &mut Conn, after: Option<&Place>| -> Portion<Place> {
-        let (lines, next) = search::page(conn, &id, &rt, &wanted, after, PORTION)?;
+        let (lines, next) = search::walk(conn, &id, &rt, &wanted, after, PORTION)?;
         let ids: Vec<&str> = lines.iter().map(|line| line.id.as_str()).collect();
         let counts = search::member_counts(conn, &id, &ids)?;
         let row = |line: &Line| {
@@ -265,7 +264,7 @@ pub(crate) async fn deliveries(operator: Operator, path: web::Path<(String, Stri
         let limit = i64::try_from(PORTION).unwrap_or(i64::MAX);
         let page = log::page(conn, &hook, &id, asked.state, before.copied(), limit)?;
         let next = page.last().filter(|_| page.len() == PORTION).map(log::Delivery::place);
-        Ok((page.into_iter().map(delivery_row).collect(), next))
+        Ok((page.iter().map(delivery_row).collect(), next))
     };
     Ok(download(
         operator.store(),
@@ -275,7 +274,7 @@ pub(crate) async fn deliveries(operator: Operator, path: web::Path<(String, Stri
     ))
 }
 
-fn delivery_row(one: log::Delivery) -> Row {
+fn delivery_row(one: &log::Delivery) -> Row {
     let values = json!([
         one.id(),
         one.event,
@@ -299,7 +298,7 @@ pub(crate) async fn operators(operator: Operator) -> Answer {
         let values = json!([
             one.id,
             one.name,
-            role_word(one.role).to_lowercase(),
+            one.role.as_str(),
             one.reach.tenants().map(|tenants| tenants.join("; ")),
             one.status().as_str(),
             one.second_factor_since.is_some(),

@@ -240,7 +240,10 @@ async fn groups_come_and_go(browser: &mut Browser) {
     let removed = browser.send(&group, &format!("{group}/members/remove"), &[("id", member)]).await;
     assert_eq!(removed.status, StatusCode::SEE_OTHER);
     browser.look("group-delete", &format!("{group}/delete")).await;
-    let deleted = browser.send(&format!("{group}/delete"), &format!("{group}/delete"), &[]).await;
+    let delete = format!("{group}/delete");
+    let refused = browser.send(&delete, &delete, &[("confirm", "Vault users")]).await;
+    assert_eq!(refused.status.as_u16(), 422, "the name from before: {}", refused.text);
+    let deleted = browser.send(&delete, &delete, &[("confirm", "Vault people")]).await;
     assert_eq!(deleted.location, format!("{list}?done=group-deleted"));
 }
 

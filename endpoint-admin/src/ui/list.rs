@@ -40,7 +40,7 @@ impl ListQuery {
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match (key.as_ref(), value.as_ref()) {
                 ("q", text) => {
-                    read.search = text.trim().chars().filter(|c| !c.is_control()).take(200).collect()
+                    read.search = text.trim().chars().filter(|c| !c.is_control()).take(200).collect();
                 }
                 ("page", number) => read.page = number.parse().unwrap_or(1).clamp(1, 1_000_000),
                 ("state", "active") => read.active = Some(true),

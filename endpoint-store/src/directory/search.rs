@@ -6,7 +6,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use scim_core::fold::fold;
-use scim_core::index::bounded;
+use scim_core::index::{IndexKey, bounded};
 use scim_core::schema::ResourceType;
 
 use super::read::{Record, Wanted, record};
@@ -242,6 +242,32 @@ pub fn page(
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| (row.name_key.clone(), row.id.clone()));
     Ok((rows.into_iter().map(line).collect::<Result<_, _>>()?, next))
+}
+
+/// A part of all that are wanted, for a file: a search looks at everybody here, not only at the first hits, so a part may
+/// be short, or empty, and still have a next one.
+pub fn walk(
+    conn: &mut Conn,
+    endpoint: &EndpointId,
+    rt: &ResourceType,
+    wanted: &Selection,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<(Vec<Line>, Option<Place>), StoreError> {
+    let all = Selection { text: String::new(), ..wanted.clone() };
+    let (mut lines, next) = page(conn, endpoint, rt, &all, after, limit)?;
+    let text = wanted.text.trim();
+    if !text.is_empty() {
+        let starts: Vec<_> = scim_core::index::starts(rt, text).collect();
+        lines.retain(|line| {
+            let keys = scim_core::index::keys(rt, &line.resource);
+            let begins = |key: &IndexKey| {
+                starts.iter().any(|start| start.attribute == key.attribute && key.key.starts_with(&start.key))
+            };
+            keys.iter().any(begins)
+        });
+    }
+    Ok((lines, next))
 }
 
 pub(super) fn ids_starting_with(
