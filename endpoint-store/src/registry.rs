@@ -137,14 +137,12 @@ impl Registry {
         self.snapshot.load().endpoints.values().cloned().collect()
     }
 
-    /// Hands over every endpoint that is not in the bin, with whether a token opens it, by name.
+    /// Hands over every endpoint that is not in the bin, with whether a token opens it.
     pub(crate) fn survey(&self, now: Millis, mut take: impl FnMut(&Endpoint, bool)) {
         let snapshot = self.snapshot.load();
         let live = snapshot.tokens.values().filter(|token| token.dead(now).is_none());
         let open: HashSet<&EndpointId> = live.map(|token| &token.endpoint).collect();
-        let mut all: Vec<&Arc<Endpoint>> = snapshot.endpoints.values().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all.into_iter().for_each(|endpoint| take(endpoint, open.contains(&endpoint.id)));
+        snapshot.endpoints.values().for_each(|endpoint| take(endpoint, open.contains(&endpoint.id)));
     }
 
     /// Moves whenever anything in it changes.

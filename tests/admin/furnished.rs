@@ -117,9 +117,12 @@ impl Furnished {
             // A file, and a part of a page.
             "/assets/{hash}/{file}"
             | "/endpoints/{slug}/export"
+            | "/file"
             | "/endpoints/{slug}/connect/progress"
             | "/endpoints/{slug}/requests/latest"
             | "/endpoints/{slug}/requests/file"
+            | "/endpoints/{slug}/activity/latest"
+            | "/endpoints/{slug}/activity/file"
             | "/endpoints/{slug}/tokens/{token}/rotate/progress" => vec![],
             "/sign-in" => vec![("sign-in", at(""))],
             "/account" => vec![("account", at(""))],
@@ -141,6 +144,7 @@ impl Furnished {
             "/" => vec![
                 ("overview", at("")),
                 ("overview-search", search("q=nothing")),
+                ("overview-sorted", search("sort=-users&idp=onelogin")),
                 ("no-such-page", "/admin/nowhere".to_owned()),
             ],
             "/bin" => vec![("bin", at("")), ("bin-search", search("q=nothing"))],
@@ -150,6 +154,11 @@ impl Furnished {
                 ("connect-paused", of(&furniture.generic.slug)),
                 ("connect-okta", of(foreign)),
                 ("no-such-endpoint", of("nowhere")),
+            ],
+            "/endpoints/{slug}/activity" => vec![
+                ("activity", at("")),
+                ("activity-none", of(foreign)),
+                ("activity-filtered", search("kind=deleted&actor=nobody")),
             ],
             "/endpoints/{slug}/guest-links" => {
                 vec![("guest-links", at("")), ("guest-links-none", of(foreign))]

@@ -61,7 +61,9 @@ impl Scene {
             base: format!("/scim/{endpoint}/v2"),
             token: text(&made["token"]["secret"]),
         };
-        let user = id(&scim.user("robertt").await);
+        let mut body = crate::support::scim::user("robertt");
+        body["shoeSize"] = json!(46);
+        let user = id(&scim.post("/Users", &body).await.expect(201).json());
         let group = id(&scim.group("Keepers", &[&user]).await);
         let definitions = json!({"extensions": [extension()], "resourceTypes": [device()]});
         owner.put(&format!("/endpoints/{endpoint}/schemas"), &definitions).await.expect(200);
@@ -181,6 +183,7 @@ impl Scene {
             ("POST", path) if path.ends_with("/guest-links") => json!({"expires_in_hours": 24}),
             ("POST", path) if path.ends_with("/targets") => target("intruder"),
             ("POST", path) if path.ends_with("/tokens") => json!({"label": "intruder"}),
+            ("POST", path) if path.ends_with("/accept") => json!({"attribute": "shoeSize"}),
             ("POST", "/operators") => {
                 json!({"name": format!("in-{}", self.operator), "role": "auditor", "password": PASSWORD})
             }

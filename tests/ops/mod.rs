@@ -1,5 +1,6 @@
 //! The program as its operator meets it: command line, start and stop, sessions, log, and where secrets must not be.
 
+mod activity;
 mod check;
 mod cli_copies;
 mod cli_database;
@@ -15,10 +16,12 @@ mod flood;
 mod floors;
 mod forms;
 mod guests;
+mod health;
 mod jobs;
 mod keys;
 mod metrics;
 mod operators;
+mod overview;
 mod proxies;
 mod reach;
 mod requests_log;

@@ -129,7 +129,7 @@ impl Asked {
             query.append_pair("kind", kind.as_str());
         }
         query.extend_pairs(more);
-        query.finish()
+        Some(query.finish()).filter(|query| query != "?").unwrap_or_default()
     }
 
     fn is_narrow(&self) -> bool {

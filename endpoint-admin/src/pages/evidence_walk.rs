@@ -117,8 +117,8 @@ async fn a_dropped_attribute_becomes_one_of_the_schema() {
     notice(&store, Observed::Dropped("groups".into()), 1).await;
     let evidence = browser.look("evidence", &format!("{AT}/evidence")).await;
     assert_eq!(evidence.text.matches(">Accept it<").count(), 1, "{}", evidence.text);
-    let (_, link) = evidence.text.split_once("btn small\" href=\"").unwrap();
-    let link = link.split_once('"').unwrap().0.replace("&#38;", "&");
+    let (_, link) = evidence.text.split_once("<a href=\"/admin/endpoints/acme/schema?").unwrap();
+    let link = format!("{AT}/schema?{}", link.split_once('"').unwrap().0.replace("&#38;", "&"));
     let draft = browser.look("schema-draft", link.split_once('#').unwrap().0).await;
     assert!(draft.text.contains("Nothing is saved yet") && draft.text.contains("badgeNumber"));
     let (_, text) = draft.text.split_once("hint\">\n").unwrap();

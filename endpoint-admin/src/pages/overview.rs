@@ -79,7 +79,7 @@ impl Asked {
             query.append_pair("page", &page.to_string());
         }
         query.extend_pairs(more);
-        query.finish()
+        Some(query.finish()).filter(|query| query != "?").unwrap_or_default()
     }
 
     fn own_sort(&self) -> (Sort, bool) {

@@ -113,6 +113,12 @@ async fn onelogin(store: &Store, secret: &str) {
     store.usage().used(&id, seen(NOW - 3 * DAY - MINUTE, "GET /scim/acme-onelogin/v2/Users"));
     store.usage().used(&id, seen(NOW - 3 * MINUTE, "PUT /scim/acme-onelogin/v2/Users/018f"));
     let endpoint = caller.endpoint().id.clone();
+    for hours in 0..20 {
+        let at = NOW - 3 * MINUTE - hours * 60 * MINUTE;
+        for number in 0..=hours % 7 {
+            store.usage().answered(&endpoint, if number == 5 { 409 } else { 200 }, number == 1, at);
+        }
+    }
     for (cause, request) in [
         (Cause::NoBearer, "GET /scim/acme-onelogin/v2/Users"),
         (Cause::WrongPath, "GET /scim/acme-onelogin/Users"),

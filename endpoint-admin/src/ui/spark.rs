@@ -9,7 +9,7 @@ use super::{Num, When};
 
 /// The height of the highest bar.
 const HEIGHT: i64 = 22;
-/// The width of a bar and its gap.
+/// The width of a bar (3, in the style sheet) and its gap.
 const STEP: usize = 4;
 
 /// The picture, and what it says in words.
@@ -55,7 +55,7 @@ impl Spark {
             if count > 0 {
                 // One of many is still to be seen.
                 let height = (count * HEIGHT / most.max(1)).max(2);
-                let _ = write!(path, "M{} 24v-{height}h3v{height}z", at * STEP);
+                let _ = write!(path, "M{} 24v-{height}", at * STEP + 2);
             }
         }
         path
@@ -68,7 +68,7 @@ impl fmt::Display for Spark {
         let width = self.hours.len() * STEP;
         write!(
             f,
-            r#"<svg class="spark" width="{width}" height="24" viewBox="0 0 {width} 24" role="img" aria-label="{}"><path d="{}"/>"#,
+            r#"<svg class="spark" width="{width}" height="24" role="img" aria-label="{}"><path d="{}"/>"#,
             self.words(),
             self.path(most, |hour| hour.counts.asked())
         )?;
@@ -98,8 +98,8 @@ mod tests {
         };
         let spark = Spark::new(vec![hour(0, 0, 0), hour(1, 110, 0), hour(2, 10, 1)], 4 * HOUR);
         let drawn = spark.to_string();
-        assert!(drawn.contains(r#"d="M4 24v-22h3v22zM8 24v-2h3v2z""#), "{drawn}");
-        assert!(drawn.contains(r#"class="errors" d="M8 24v-2h3v2z""#), "{drawn}");
+        assert!(drawn.contains(r#"d="M6 24v-22M10 24v-2""#), "{drawn}");
+        assert!(drawn.contains(r#"class="errors" d="M10 24v-2""#), "{drawn}");
         assert!(
             drawn.contains("Last 24 hours: 120 calls, most of them 3 hours ago (110); 1 went wrong"),
             "{drawn}"

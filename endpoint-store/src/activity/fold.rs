@@ -153,7 +153,8 @@ pub(super) fn fold(steps: impl IntoIterator<Item = Step>, most: usize) -> Folded
         let is_of_hand = |burst: &Burst| burst.steps.first().is_some_and(|first| first.hand == step.hand);
         let of_hand = folded.bursts.iter().rposition(is_of_hand);
         // Clocks of several servers may differ: a change a little later than its successor is no pause.
-        let joins = |burst: &Burst| burst.steps.last().is_some_and(|oldest| oldest.at - step.at <= PAUSE);
+        let joins =
+            |burst: &Burst| burst.steps.last().is_some_and(|oldest| (oldest.at - step.at).abs() <= PAUSE);
         let (seq, is_full) = (step.seq, folded.bursts.len() == most);
         let joined = of_hand.and_then(|at| folded.bursts.get_mut(at)).filter(|burst| joins(burst));
         match joined {

@@ -109,9 +109,14 @@ pub fn page(conn: &mut Conn, endpoint: &Endpoint, asked: &Asked) -> Result<Page,
         None if filtered && floor > 1 => Some(floor),
         None => None,
     };
-    let names = names(conn, endpoint, &folded.bursts)?;
+    let (rest, names) = (folded.rest, names(conn, endpoint, &folded.bursts)?);
     let mut lines: Vec<Line> =
         folded.bursts.into_iter().map(|burst| words::line(burst, endpoint.idp, &names)).collect();
+    if full && rest.is_none() {
+        // More of it may stand before what was read.
+        let cut = lines.iter_mut().find(|line| Some(line.first) == last_read);
+        cut.into_iter().for_each(|line| line.sentence.push(Piece::Text("; there is more before that".into())));
+    }
     tell_errors(conn, endpoint, &mut lines)?;
     Ok(Page { lines, next })
 }

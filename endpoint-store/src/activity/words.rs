@@ -139,6 +139,48 @@ impl Verb {
     }
 }
 
+/// What one phrase tells.
+enum Deed<'s> {
+    /// So many things of a type, in several ways.
+    Sync(usize, Vec<(Verb, Vec<&'s Step>)>),
+    /// One thing that was done to some.
+    Done(Verb, Vec<&'s Step>),
+}
+
+impl Deed<'_> {
+    fn resource_type(&self) -> &str {
+        let things = match self {
+            Self::Sync(_, groups) => groups.first().map(|(_, things)| things),
+            Self::Done(_, things) => Some(things),
+        };
+        things.and_then(|things| things.first()).map_or("", |step| step.resource_type.as_str())
+    }
+}
+
+/// What was done, type by type.
+fn deeds<'s>(steps: &[&'s Step]) -> Vec<Deed<'s>> {
+    let mut types: Vec<&str> = Vec::new();
+    for step in steps {
+        if !types.contains(&step.resource_type.as_str()) {
+            types.push(&step.resource_type);
+        }
+    }
+    let mut deeds = Vec::new();
+    for of_type in types {
+        let of_type: Vec<&Step> =
+            steps.iter().copied().filter(|step| step.resource_type == of_type).collect();
+        let groups = by_verb(&of_type);
+        let ids = groups.iter().flat_map(|(_, things)| things.iter().map(|step| step.resource_id.as_str()));
+        let all = ids.collect::<BTreeSet<&str>>().len();
+        if groups.len() > 1 && all >= SYNC {
+            deeds.push(Deed::Sync(all, groups));
+        } else {
+            deeds.extend(groups.into_iter().map(|(verb, things)| Deed::Done(verb, things)));
+        }
+    }
+    deeds
+}
+
 /// A sentence that is being said.
 struct Said<'n> {
     out: Vec<Piece>,
@@ -173,53 +215,35 @@ impl Said<'_> {
     fn burst(&mut self, steps: &[Step], adopts: bool) {
         // Told in the order in which it was done.
         let steps: Vec<&Step> = steps.iter().rev().collect();
-        let mut phrases: Vec<Box<dyn Fn(&mut Self) + '_>> = Vec::new();
-        let mut alone: Option<String> = None;
-        let mut types: Vec<&str> = Vec::new();
-        for step in &steps {
-            if !types.contains(&step.resource_type.as_str()) {
-                types.push(&step.resource_type);
-            }
+        let deeds = deeds(&steps);
+        let moves = moves(&steps);
+        let count = deeds.len() + usize::from(!moves.is_empty());
+        if count == 0 {
+            self.text(" changed nothing that is shown");
         }
-        for of_type in types {
-            let of_type: Vec<&Step> =
-                steps.iter().copied().filter(|step| step.resource_type == of_type).collect();
-            let mut groups = by_verb(&of_type);
-            if groups.len() == 1
-                && let Some((_, things)) = groups.first()
-                && let [only] = things.as_slice()
-                && only.resource_type == "User"
-            {
-                alone = Some(only.resource_id.clone());
-            }
-            let all: BTreeSet<&str> = groups
-                .iter()
-                .flat_map(|(_, things)| things.iter().map(|step| step.resource_id.as_str()))
-                .collect();
-            if groups.len() > 1 && all.len() >= SYNC {
-                let total = all.len();
-                phrases.push(Box::new(move |said| said.sync(total, &groups)));
-            } else {
-                for (verb, things) in groups.drain(..) {
-                    phrases.push(Box::new(move |said| said.deed(verb, &things, adopts)));
+        let join = |at: usize| match at {
+            0 => " ",
+            at if at + 1 == count => " and ",
+            _ => ", ",
+        };
+        let mut alone = None;
+        for (at, deed) in deeds.iter().enumerate() {
+            self.text(join(at));
+            match deed {
+                Deed::Sync(total, groups) => self.sync(*total, groups),
+                Deed::Done(verb, things) => {
+                    if let ([only], "User") = (things.as_slice(), deed.resource_type()) {
+                        alone = Some(only.resource_id.as_str());
+                    }
+                    self.deed(*verb, things, adopts);
                 }
             }
         }
-        let moves = moves(&steps);
         if !moves.is_empty() {
-            phrases.push(Box::new(move |said| said.memberships(&moves, alone.as_deref())));
-        }
-        if phrases.is_empty() {
-            self.text(" changed nothing that is shown");
-        }
-        let last = phrases.len().saturating_sub(1);
-        for (at, phrase) in phrases.iter().enumerate() {
-            self.text(match at {
-                0 => " ",
-                at if at == last => " and ",
-                _ => ", ",
-            });
-            phrase(self);
+            self.text(join(deeds.len()));
+            let alone =
+                alone.filter(|_| deeds.iter().filter(|deed| deed.resource_type() == "User").count() == 1);
+            self.memberships(&moves, alone);
         }
     }
 
@@ -401,141 +425,4 @@ fn plural(resource_type: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::{Act, Burst, Hand, Idp, Step, line, plain};
-
-    /// Number, seconds, type, id, what was done.
-    type Told<'a> = (i64, i64, &'a str, &'a str, Vec<Act>);
-
-    fn said_by(kind: &str, label: &str, idp: Idp, steps: Vec<Told<'_>>) -> String {
-        let hand = Hand { kind: kind.into(), id: "t".into(), label: label.into() };
-        let steps = steps.into_iter().map(|(seq, at, resource_type, id, acts)| Step {
-            seq,
-            at: at * 1000,
-            hand: hand.clone(),
-            request_id: String::new(),
-            resource_type: resource_type.into(),
-            resource_id: id.into(),
-            resource_name: format!("N{id}"),
-            acts,
-        });
-        let mut steps: Vec<Step> = steps.collect();
-        steps.reverse();
-        let names = ["ann", "bob", "cid", "dan"].map(|id| (id.to_owned(), id.to_owned()));
-        plain(&line(Burst { steps }, idp, &HashMap::from(names)).sentence)
-    }
-
-    fn said(steps: Vec<Told<'_>>) -> String {
-        said_by("token", "first", Idp::OneLogin, steps)
-    }
-
-    fn added(ids: &[&str]) -> Vec<Act> {
-        vec![Act::Added(ids.iter().map(|id| (*id).to_owned()).collect())]
-    }
-
-    fn removed(ids: &[&str]) -> Vec<Act> {
-        vec![Act::Removed(ids.iter().map(|id| (*id).to_owned()).collect())]
-    }
-
-    #[test]
-    fn one_person_is_the_subject_of_all_that_was_done_to_them() {
-        let gone = vec![
-            (1, 0, "User", "rob", vec![Act::Deactivated]),
-            (2, 1, "Group", "a", removed(&["rob"])),
-            (3, 2, "Group", "b", removed(&["rob"])),
-            (4, 3, "Group", "c", removed(&["rob"])),
-        ];
-        assert_eq!(said(gone), "OneLogin deactivated Nrob and removed them from the groups Na, Nb and Nc");
-        let joined = vec![(1, 0, "User", "rob", vec![Act::Created]), (2, 1, "Group", "a", added(&["rob"]))];
-        assert_eq!(said(joined), "OneLogin created Nrob and added them to the group Na");
-    }
-
-    #[test]
-    fn names_stand_for_few_and_numbers_for_many() {
-        let created = |many: i64| -> Vec<Told<'static>> {
-            const IDS: [&str; 5] = ["1", "2", "3", "4", "5"];
-            (0..many).zip(IDS).map(|(n, id)| (n, n, "User", id, vec![Act::Created])).collect()
-        };
-        assert_eq!(said(created(1)), "OneLogin created N1");
-        assert_eq!(said(created(3)), "OneLogin created N1, N2 and N3");
-        assert_eq!(said(created(5)), "OneLogin created 5 users (N1, N2, N3, …)");
-    }
-
-    #[test]
-    fn many_of_several_kinds_are_a_sync() {
-        let ids: Vec<String> = (0..412).map(|n| n.to_string()).collect();
-        let steps = ids.iter().enumerate().map(|(n, id)| {
-            let n = i64::try_from(n).unwrap_or_default();
-            let act = if n < 400 { Act::Created } else { Act::Changed(vec!["title".into()]) };
-            (n, n / 2, "User", id.as_str(), vec![act])
-        });
-        assert_eq!(
-            said_by("token", "x", Idp::Okta, steps.collect()),
-            "Okta synced 412 users (400 created, 12 changed) in 3 min"
-        );
-    }
-
-    #[test]
-    fn hands_have_names() {
-        let renamed = || vec![(1, 0, "Group", "vault", vec![Act::Renamed("Keepers".into())])];
-        assert_eq!(
-            said_by("operator", "maria", Idp::Okta, renamed()),
-            "maria renamed the group Keepers to Nvault"
-        );
-        assert_eq!(
-            said_by("token", "hr", Idp::Generic, renamed()),
-            "Token “hr” renamed the group Keepers to Nvault"
-        );
-        let groups = || {
-            ["1", "2", "3", "4"]
-                .iter()
-                .zip(1..)
-                .map(|(id, n)| (n, 0, "Group", *id, vec![Act::Created]))
-                .collect()
-        };
-        assert_eq!(
-            said_by("target", "https://vault.example/SecretServer", Idp::Okta, groups()),
-            "Import from vault.example adopted 4 groups (N1, N2, N3, …)"
-        );
-        assert_eq!(
-            said_by("cli", "", Idp::Okta, renamed()),
-            "The command line renamed the group Keepers to Nvault"
-        );
-    }
-
-    #[test]
-    fn members_are_named_when_they_are_few() {
-        assert_eq!(
-            said(vec![(1, 0, "Group", "g", added(&["ann", "bob", "cid"]))]),
-            "OneLogin added ann, bob and cid to the group Ng"
-        );
-        assert_eq!(
-            said(vec![(1, 0, "Group", "g", added(&["ann", "bob", "cid", "dan"]))]),
-            "OneLogin added 4 members to the group Ng"
-        );
-        assert_eq!(
-            said(vec![(1, 0, "Group", "g", added(&["ann"])), (2, 0, "Group", "h", removed(&["bob", "x"]))]),
-            "OneLogin added ann to the group Ng and removed bob and a member from the group Nh"
-        );
-    }
-
-    #[test]
-    fn what_was_changed_is_named_and_who_was_made_is_not_called_changed() {
-        let fields = ["title", "emails", "name", "phoneNumbers"].map(str::to_owned).to_vec();
-        assert_eq!(
-            said(vec![(1, 0, "User", "rob", vec![Act::Changed(fields)])]),
-            "OneLogin changed Nrob (title, emails, name, 1 more)"
-        );
-        assert_eq!(
-            said(vec![
-                (1, 0, "User", "rob", vec![Act::Created]),
-                (2, 0, "User", "rob", vec![Act::Changed(vec!["title".into()])]),
-            ]),
-            "OneLogin created Nrob"
-        );
-        assert_eq!(said(vec![(1, 0, "User", "rob", vec![])]), "OneLogin changed nothing that is shown");
-        assert_eq!(said(vec![(1, 0, "Device", "d", vec![Act::Created])]), "OneLogin created the device Nd");
-    }
-}
+mod tests;
