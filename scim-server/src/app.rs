@@ -1,38 +1,31 @@
 //! The whole server, built from its configuration. `main` and the tests start the same one.
 
-use std::net::{SocketAddr, TcpListener};
+mod counted;
+mod serving;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
-use actix_web::{App as HttpApp, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::web;
 use endpoint_admin::{Clock, Console, PublicUrl};
 use endpoint_store::{Store, StoreError, operators};
 use endpoint_targets::{deliver::Deliverer, webhook::Sender};
 use tokio::sync::Notify;
 
 use crate::about::about;
-use crate::api::{self, Api};
-use crate::config::{Config, Tls};
+use crate::api::Api;
+use crate::config::Config;
+use crate::jobs;
 use crate::limits::{FailingAddresses, RateLimits};
 use crate::metrics::{self, Metrics};
-use crate::middleware::observe;
-use crate::proxies::Proxies;
-use crate::scim::{self, Scim};
+use crate::scim::Scim;
 use crate::traces::Traces;
 use crate::verify::Verifier;
-use crate::{health, jobs};
+use counted::{Counted, tick};
+pub(crate) use serving::open_door;
+use serving::{Mount, Parts, address_of, listen, serve};
 
-/// How long requests under way may take to end when the server stops, in seconds.
-const DRAIN: u64 = 15;
-/// How long a client may leave an answer unread before its connection is closed.
-#[cfg(target_os = "linux")]
-const READER_PATIENCE: Duration = Duration::from_secs(30);
-/// How often counted uses are written.
-const TICK: Duration = Duration::from_millis(300);
-/// With every tenth of these ticks, also what is counted by endpoint and hour.
-const HOURS: u64 = 10;
 /// How long a set-up link lives, in milliseconds.
 const SETUP_LIFETIME: i64 = 24 * 3600 * 1000;
 
@@ -280,148 +273,6 @@ impl App {
     }
 }
 
-#[derive(Clone)]
-struct Parts {
-    scim: web::Data<Scim>,
-    console: Console,
-    api: web::Data<Api>,
-    metrics: web::Data<metrics::Door>,
-    proxies: Proxies,
-    traces: Option<Traces>,
-}
-
-/// What is counted in memory.
-#[derive(Clone)]
-struct Counted {
-    store: Store,
-    metrics: Metrics,
-    addresses: Arc<FailingAddresses>,
-}
-
-impl Counted {
-    /// Tells the endpoints concerned how much was not looked at.
-    fn take_floods(&self) {
-        for flood in self.addresses.sweep() {
-            if let Some(endpoint) = flood.endpoint {
-                self.store.usage().flooded(endpoint, flood.last, flood.times);
-            }
-        }
-    }
-}
-
-/// What an address serves. Health is everywhere.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mount {
-    Everything,
-    Scim,
-    Console,
-}
-
-fn serve(
-    parts: &Parts,
-    mount: Mount,
-    listener: TcpListener,
-    tls: Option<&Tls>,
-) -> Result<Server, StartError> {
-    let parts = parts.clone();
-    let server = HttpServer::new(move || {
-        let parts = parts.clone();
-        let app = HttpApp::new().app_data(parts.proxies.clone()).app_data(parts.scim.metrics.clone());
-        let traces = parts.traces.clone();
-        app.wrap(from_fn(observe)).configure(|cfg| {
-            cfg.app_data(web::Data::new(parts.scim.store.clone())).configure(health::configure);
-            metrics::configure(cfg, parts.metrics);
-            traces.map(|traces| cfg.app_data(traces));
-            if mount != Mount::Console {
-                scim::configure(cfg, parts.scim);
-                cfg.default_service(web::to(elsewhere));
-            }
-            if mount == Mount::Scim {
-                endpoint_admin::configure_guests(cfg, parts.console);
-            } else {
-                api::configure(cfg, parts.api);
-                endpoint_admin::configure(cfg, parts.console);
-            }
-        })
-    })
-    .disable_signals()
-    .shutdown_timeout(DRAIN);
-    let server = match tls {
-        Some(tls) => {
-            let tls = crate::tls::load(tls).map_err(StartError::Tls)?;
-            server.listen_rustls_0_23(listener, tls)
-        }
-        None => server.listen(listener),
-    };
-    Ok(server.map_err(|e| StartError::Tls(e.to_string()))?.run())
-}
-
-/// The door of SCIM alone, on a port of this machine, and where it is.
-pub(crate) struct Door {
-    pub(crate) address: SocketAddr,
-    pub(crate) server: Server,
-}
-
-/// Puts the door of SCIM before a store that is not the installation's. Without metrics to count in, nothing of it is logged
-/// either, and nobody has to wait there.
-pub(crate) async fn open_door(store: Store, clock: Clock) -> Result<Door, StartError> {
-    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = listen(anywhere)?;
-    let address = address_of(&listener, anywhere)?;
-    let time = clock.clone();
-    let scim = web::Data::new(Scim {
-        deliverer: Deliverer::new(store.clone(), Arc::new(move || time.now())),
-        store,
-        public_url: PublicUrl::new(&format!("http://{address}")),
-        clock,
-        rates: RateLimits::new(None),
-        addresses: Arc::new(FailingAddresses::new(None)),
-        metrics: Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?,
-    });
-    let make = move || {
-        let scim = scim.clone();
-        HttpApp::new().wrap(from_fn(observe)).configure(|cfg| {
-            scim::configure(cfg, scim);
-            cfg.default_service(web::to(elsewhere));
-        })
-    };
-    let server = HttpServer::new(make).workers(1).disable_signals().listen(listener);
-    let server = server.map_err(|error| StartError::Listen { address, error })?.run();
-    Ok(Door { address, server })
-}
-
-/// A path that nothing serves.
-async fn elsewhere(req: HttpRequest, payload: web::Payload, scim: web::Data<Scim>) -> HttpResponse {
-    if scim::is_ours(req.path()) {
-        return scim::door(req, payload, scim).await;
-    }
-    scim::note_astray(&scim, &req);
-    let text =
-        "There is nothing here. The console is at /admin/, a SCIM base URL looks like /scim/{endpoint}/v2.\n";
-    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text)
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listener = TcpListener::bind(address).map_err(|error| StartError::Listen { address, error })?;
-    cut_off_slow_readers(&listener);
-    Ok(listener)
-}
-
-/// Who does not take an answer holds its memory. Connections inherit this from the socket that accepts them.
-#[cfg(target_os = "linux")]
-fn cut_off_slow_readers(listener: &TcpListener) {
-    if let Err(error) = socket2::SockRef::from(listener).set_tcp_user_timeout(Some(READER_PATIENCE)) {
-        tracing::warn!(%error, "clients that do not read their answers cannot be cut off");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn cut_off_slow_readers(_: &TcpListener) {}
-
-fn address_of(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener.local_addr().map_err(|error| StartError::Listen { address, error })
-}
-
 /// A new one-use set-up code as long as there is no operator; an earlier one ends.
 async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreError> {
     if !store.read(operators::is_setup_open).await? {
@@ -431,27 +282,4 @@ async fn open_setup(store: &Store, now: i64) -> Result<Option<String>, StoreErro
     let kept = code.clone();
     store.write(move |tx| operators::open_setup(tx, &kept, now, now + SETUP_LIFETIME)).await?;
     Ok(Some(code))
-}
-
-/// Writes down who used which token, and takes over what was measured.
-async fn tick(counted: Counted, enough: Arc<Notify>) {
-    let mut interval = tokio::time::interval(TICK);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for tick in 1_u64.. {
-        tokio::select! {
-            _ = interval.tick() => {}
-            () = enough.notified() => return,
-        }
-        counted.metrics.keep_up();
-        counted.take_floods();
-        let store = &counted.store;
-        let written = if tick % HOURS == 0 { store.flush_usage().await } else { store.flush_tokens().await };
-        if let Err(error) = written {
-            tracing::warn!(%error, "the uses of tokens could not be written; they are kept for the next try");
-        }
-        if let Err(error) = counted.store.flush_requests().await {
-            tracing::warn!(%error, "a part of the request log could not be written and is counted as left out");
-        }
-        counted.metrics.unlogged(counted.store.requests());
-    }
 }
