@@ -386,12 +386,12 @@ pub(crate) async fn file(operator: Operator, slug: web::Path<String>) -> Answer 
     let read = move |conn: &mut Conn, place: Option<i64>| {
         let asked = Asked { before: place, ..asked.clone() };
         let page = activity::page(conn, &endpoint, &asked.wanted(PORTION))?;
-        Ok((page.lines.into_iter().map(cells).collect(), page.next))
+        Ok((page.lines.iter().map(cells).collect(), page.next))
     };
     Ok(sheet::download(operator.store(), SHEET, format, read))
 }
 
-fn cells(line: Line) -> Vec<Value> {
+fn cells(line: &Line) -> Vec<Value> {
     vec![
         json!(format(line.first_at)),
         json!(format(line.last_at)),

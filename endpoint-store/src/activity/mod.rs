@@ -115,7 +115,8 @@ pub fn page(conn: &mut Conn, endpoint: &Endpoint, asked: &Asked) -> Result<Page,
     if full && rest.is_none() {
         // More of it may stand before what was read.
         let cut = lines.iter_mut().find(|line| Some(line.first) == last_read);
-        cut.into_iter().for_each(|line| line.sentence.push(Piece::Text("; there is more before that".into())));
+        cut.into_iter()
+            .for_each(|line| line.sentence.push(Piece::Text("; there is more before that".into())));
     }
     tell_errors(conn, endpoint, &mut lines)?;
     Ok(Page { lines, next })
