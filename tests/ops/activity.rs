@@ -137,7 +137,9 @@ both! {
         console.sign_in(&app.furniture().owner, PASSWORD).await;
         let page = console.visit(&format!("/admin/endpoints/{slug}/activity")).await;
         assert_eq!(page.html().matches("Okta created ").count(), 31, "thirty lines, and what is said");
-        let (_, link) = page.html().split_once("rel=\"next\"").map(|(before, _)| before.rsplit_once("href=\"").map(|(a, b)| (a.to_owned(), b.to_owned()))).flatten().unwrap();
+        let html = page.html();
+        let (before, _) = html.split_once("rel=\"next\"").unwrap();
+        let (_, link) = before.rsplit_once("href=\"").unwrap();
         let older = console.visit(link.split('"').next().unwrap()).await.text();
         assert!(older.contains("Okta synced 30 users") && older.contains("late9") && !older.contains("late10"), "{older}");
     }

@@ -381,12 +381,12 @@ pub(crate) async fn file(operator: Operator, slug: web::Path<String>) -> Answer 
     let read = move |conn: &mut Conn, place: Option<&i64>| {
         let asked = Asked { before: place.copied(), ..asked.clone() };
         let page = activity::page(conn, &endpoint, &asked.wanted(PORTION))?;
-        Ok((page.lines.into_iter().map(row).collect(), page.next))
+        Ok((page.lines.iter().map(row).collect(), page.next))
     };
     Ok(download(operator.store(), FILE, format, read))
 }
 
-fn row(line: Line) -> list_file::Row {
+fn row(line: &Line) -> list_file::Row {
     let values = vec![
         json!(format(line.first_at)),
         json!(format(line.last_at)),

@@ -53,7 +53,7 @@ pub(crate) fn draft(endpoint: &Endpoint, seen: &[Observation], addition: &Additi
         Addition::Attribute { resource_type, path } => {
             let seen = seen.iter().find(|one| one.what == Observed::Dropped(path.clone()));
             let shape = seen.map(accept::shape_of).unwrap_or_default();
-            let (definitions, name) = accept::with_attribute(endpoint, resource_type, path, shape);
+            let (definitions, name) = accept::with_attribute(endpoint, resource_type, path, &shape);
             (definitions, Some(name))
         }
         Addition::Type => {

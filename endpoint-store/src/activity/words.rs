@@ -412,7 +412,7 @@ fn moves<'s>(steps: &[&'s Step]) -> Vec<Move<'s>> {
 }
 
 fn singular(resource_type: &str) -> String {
-    resource_type.to_lowercase()
+    resource_type.to_ascii_lowercase()
 }
 
 fn plural(resource_type: &str) -> String {

@@ -115,7 +115,7 @@ pub fn accept(
         return Err(StoreError::refused(format!("`{path}` cannot be accepted. {}", verdict.about())));
     }
     let resource_type = about.map_or("User", |rt| rt.name.as_str());
-    let (definitions, name) = with_attribute(&current, resource_type, path, shape_of(&seen));
+    let (definitions, name) = with_attribute(&current, resource_type, path, &shape_of(&seen));
     let text = definitions::to_text(&definitions)?;
     let endpoint = set_definitions(tx, id, text.as_deref(), actor, now)?;
     Ok((endpoint, name))
@@ -127,14 +127,19 @@ pub fn shape_of(seen: &Observation) -> Shape {
 }
 
 /// An endpoint's own definitions with an attribute in them that was sent under `path`, and its full name.
-pub fn with_attribute(endpoint: &Endpoint, resource_type: &str, path: &str, shape: Shape) -> (Value, String) {
+pub fn with_attribute(
+    endpoint: &Endpoint,
+    resource_type: &str,
+    path: &str,
+    shape: &Shape,
+) -> (Value, String) {
     let mut all = match definitions::all(endpoint) {
         Value::Object(map) => map,
         _ => Map::new(),
     };
     let own_type = list_of(&mut all, "resourceTypes")
         .and_then(|types| types.iter().position(|rt| is_named(rt, "name", resource_type)));
-    let place = Place::of(&all, &endpoint.slug, resource_type, path, &shape);
+    let place = Place::of(&all, &endpoint.slug, resource_type, path, shape);
     let attributes = place.attributes(shape);
     let home = match own_type {
         // Extensions of own types stand with their type.
@@ -200,7 +205,7 @@ impl Place {
         }
     }
 
-    fn attributes(&self, shape: Shape) -> Vec<Value> {
+    fn attributes(&self, shape: &Shape) -> Vec<Value> {
         match (&self.name, &self.sub) {
             (Some(name), Some(sub)) => vec![shape.inside(sub, self.many).definition(name)],
             (Some(name), None) => vec![shape.definition(name)],
@@ -358,7 +363,7 @@ mod tests {
             ("urn:okta:x:1.0:user:custom:desk", "integer", "urn:okta:x:1.0:user:custom:desk"),
         ] {
             assert_eq!(said(&endpoint, path), Verdict::Unknown, "{path}");
-            let (definitions, full) = with_attribute(&endpoint, "User", path, Shape::parse(shape).unwrap());
+            let (definitions, full) = with_attribute(&endpoint, "User", path, &Shape::parse(shape).unwrap());
             assert_eq!(full, name);
             endpoint = self::endpoint(Some(definitions.to_string()));
             assert_eq!(said(&endpoint, path), Verdict::Accepted, "{path}: {definitions}");

@@ -157,7 +157,7 @@ mod tests {
         hours.denied(&id, 3, 30);
         hours.answered(&id, 201, true, HOUR);
         let taken = hours.take();
-        let first = taken.get(&(id.clone(), 0)).copied().unwrap_or_default();
+        let first = taken.get(&(id, 0)).copied().unwrap_or_default();
         assert_eq!(first.counts, Counts { requests: 2, refused: 1, denied: 3, ..Counts::default() });
         assert_eq!((first.heard, first.last), (Some(20), 30));
         assert_eq!(taken.len(), 2);
