@@ -31,6 +31,9 @@ const RENEW: Duration = Duration::from_secs(3);
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
+/// The way to a target, and as whom it is signed in to there.
+type Way = (Account, Arc<dyn Remote>);
+
 /// Serves targets.
 #[derive(Clone)]
 pub struct Deliverer(Arc<Inner>);
@@ -41,7 +44,7 @@ struct Inner {
     /// This process, among those that share the database.
     holder: String,
     /// The ways to targets, with the tokens that are in use there.
-    ways: Mutex<HashMap<String, (Account, Arc<dyn Remote>)>>,
+    ways: Mutex<HashMap<String, Way>>,
     asked: Asked,
 }
 

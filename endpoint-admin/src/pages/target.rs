@@ -103,7 +103,7 @@ pub(crate) async fn show(operator: Operator, path: web::Path<(String, String)>) 
 
 async fn find(operator: &Operator, summary: &EndpointSummary, id: String) -> Result<Target, PageError> {
     let endpoint = summary.endpoint.id.clone();
-    Ok(operator.read(move |conn| targets::find(conn, &endpoint, &id)).await?)
+    operator.read(move |conn| targets::find(conn, &endpoint, &id)).await
 }
 
 fn page(

@@ -133,8 +133,8 @@ pub fn change(
     }
     let after = find(tx, &endpoint.id, &target.id)?;
     let mut told = after.facts();
-    if sealed.is_some() {
-        told["secret"] = "replaced".into();
+    if let (Some(_), Some(told)) = (sealed, told.as_object_mut()) {
+        told.insert("secret".to_owned(), "replaced".into());
     }
     let note = Note::new(actor, now, Action::TargetChange, &after.url).on(&endpoint.id);
     tx.note(note.before(before.facts()).after(told));
