@@ -59,8 +59,9 @@ async fn costs(furnished: &Furnished, console: &mut Console) -> BTreeMap<&'stati
 async fn quiet(app: &App) {
     for _ in 0..600 {
         let before = statements(app).await;
+        let own = statements(app).await - before;
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        if statements(app).await - before <= 2 {
+        if statements(app).await - before <= 2 * own + 2 {
             return;
         }
     }

@@ -48,7 +48,7 @@ pub(super) struct Scene {
     request: String,
     request_link: String,
     target: String,
-    verification: String,
+    pub(super) verification: String,
 }
 
 impl Scene {

@@ -23,7 +23,7 @@ both! {
     async fn no_route_opens_an_endpoint_of_another_tenant(app: &App) {
         let owner = Api::owner(app);
         let limited = limited(app, "admin").await;
-        let scene = Scene::new(app, &owner, 1).await;
+        let mut scene = Scene::new(app, &owner, 1).await;
         let path = format!("/endpoints/{}", scene.endpoint);
         let tokens = format!("{path}/tokens");
         let state = async || {
@@ -53,6 +53,8 @@ both! {
         owner.send(&owner.request("POST", &format!("{path}/undelete"))).await.expect(200);
         // With the tenant it is theirs, on every route that reads.
         owner.patch(&path, &json!({"tenant": "Acme"})).await.expect(200);
+        let verify = owner.request("POST", &format!("{path}/verifications"));
+        scene.verification = text(&owner.send(&verify).await.expect(201).json()["id"]);
         for route in ROUTES.iter().filter(|route| route.path.contains("{endpoint}") && route.method == "GET") {
             limited.send(&scene.request(route, &limited.key)).await.expect(200);
         }

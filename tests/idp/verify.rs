@@ -169,8 +169,8 @@ both! {
         let endpoint = &app.furniture().onelogin;
         app.scim(endpoint).user("somebody").await;
         let metrics = async || send(app.address(), &Request::new("GET", "/metrics")).await.expect(200).text();
-        // What was counted before is written before.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        // What was counted before is written before; the counts of the hour every three seconds.
+        tokio::time::sleep(Duration::from_secs(4)).await;
         let (before, counted) = (rows(app.database()), metrics().await);
         let seen = async || {
             let list = app.program(&["endpoint", "list", "--json"]).await.json();

@@ -31,7 +31,7 @@ impl Spark {
     }
 
     /// What the picture shows.
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let (all, errors) = self
             .hours
             .iter()
