@@ -89,6 +89,8 @@ async fn an_installation_as_its_people_have_it() {
     browser.click("Sign in").await;
     browser.wait_for_text("Endpoints").await;
     let at = |page: &str| format!("/admin/endpoints/{slug}/{page}");
+    // The counts of the hour are written every three seconds.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     for (name, path) in [
         ("overview", "/admin/".to_owned()),
         ("connect", at("connect")),
@@ -96,6 +98,9 @@ async fn an_installation_as_its_people_have_it() {
         ("users", at("users")),
         ("user", at(&format!("users/{robert}"))),
         ("groups", at("groups")),
+        ("activity", at("activity")),
+        ("requests", at("requests")),
+        ("evidence", at("evidence")),
         ("settings", at("settings")),
         ("audit", "/admin/audit".to_owned()),
         ("system", "/admin/system".to_owned()),
