@@ -8,5 +8,6 @@ mod keyboard;
 mod pages;
 mod people;
 mod rotation;
+mod vault_walk;
 mod verify;
 mod walk;

@@ -9,16 +9,16 @@ use crate::support::browser::Browser;
 use crate::support::furniture::PASSWORD;
 use crate::support::scim::Scim;
 
-const ONELOGIN: &str = include_str!("../fixtures/idp/onelogin-our-template.json");
-const ONELOGIN_REFRESH: &str = include_str!("../fixtures/idp/onelogin-console-group.json");
+pub(super) const ONELOGIN: &str = include_str!("../fixtures/idp/onelogin-our-template.json");
+pub(super) const ONELOGIN_REFRESH: &str = include_str!("../fixtures/idp/onelogin-console-group.json");
 const OWNER: &str = "olivia";
 const CONNECT: &str = "/admin/endpoints/acme-onelogin/connect";
-const USERS: &str = "/admin/endpoints/acme-onelogin/users";
+pub(super) const USERS: &str = "/admin/endpoints/acme-onelogin/users";
 
 /// A server nobody has used, and somebody in front of it.
-struct Walk {
-    app: App,
-    browser: Browser,
+pub(super) struct Walk {
+    pub(super) app: App,
+    pub(super) browser: Browser,
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn from_the_set_up_link_to_the_last_sign_out() {
 }
 
 impl Walk {
-    async fn become_owner(&mut self) {
+    pub(super) async fn become_owner(&mut self) {
         let link = self.app.setup_link().expect("a new server has a set-up link").to_owned();
         self.browser.goto(&link).await;
         self.browser.wait_for_text("Create the first owner").await;
@@ -66,7 +66,7 @@ impl Walk {
         self.browser.shot("walk-03-nothing-yet").await;
     }
 
-    async fn create_endpoint(&mut self) {
+    pub(super) async fn create_endpoint(&mut self) {
         let browser = &mut self.browser;
         browser.click("Create your first endpoint").await;
         browser.wait_for_text("Identity provider").await;
@@ -82,7 +82,7 @@ impl Walk {
     }
 
     /// Presses both copy buttons; they put on the clipboard what stands beside them, and say what that is.
-    async fn copy_both_values(&mut self) -> Scim {
+    pub(super) async fn copy_both_values(&mut self) -> Scim {
         let browser = &mut self.browser;
         assert_eq!(browser.path().await, CONNECT, "a reload shall not send the form again");
         let mut values = Vec::new();
