@@ -346,7 +346,7 @@ impl Settings {
             ("silence", &["auto", "never"], None),
         ];
         let plain = plain.map(|(key, words, numbers)| {
-            let pattern = (key == "silence").then_some("^[0-9]+[mhd]$");
+            let pattern = (key == "silence").then_some(silence::PATTERN);
             Choice { key: key.to_owned(), words, numbers, pattern }
         });
         let rules = Rule::ALL.iter().map(|rule| Choice {

@@ -100,7 +100,7 @@ impl Walk {
         let mut refresh = Player::new(ONELOGIN_REFRESH, scim.address, &scim.base, &scim.token);
         refresh.variables.set("user_id", &user);
         refresh.variables.set("group_name", GROUP);
-        refresh.variables.set("group_name_encoded", &GROUP.replace(' ', "+"));
+        refresh.variables.set("group_name_encoded", GROUP.replace(' ', "+"));
         refresh.play().await;
         until(vault, "his membership", |world| world.members(GROUP) == ["robertt"]).await;
         self.browser.goto(page).await;

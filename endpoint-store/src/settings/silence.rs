@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Durations that can be set, up to 366 days, as a regular expression; longer ways to write one of them are read, too.
+pub(super) const PATTERN: &str =
+    "^([1-9][0-9]{0,4}m|[1-9][0-9]{0,2}h|([1-9][0-9]?|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)$";
+
 /// When silence is an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

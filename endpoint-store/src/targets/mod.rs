@@ -37,6 +37,8 @@ pub const MOST: usize = 10;
 /// Failures in a row after which a target is left alone for a while, unless it says otherwise.
 pub const THRESHOLD: i64 = 20;
 const LONGEST_URL: usize = 500;
+/// The longest time between two imports, in milliseconds: a year.
+const LONGEST_PAUSE: Millis = 366 * 24 * 3_600_000;
 
 /// What is chosen for a new target.
 pub struct NewTarget {
@@ -128,8 +130,11 @@ fn check_chosen(options: &Options, import_every: Option<Millis>) -> Result<(), S
             "the symbols of a password are up to 32 ASCII punctuation marks",
         ));
     }
-    if import_every.is_some_and(|every| every < 60_000) {
-        return Err(StoreError::invalid("/import_every", "an import is made once a minute at most"));
+    if import_every.is_some_and(|every| !(60_000..=LONGEST_PAUSE).contains(&every)) {
+        return Err(StoreError::invalid(
+            "/import_every",
+            "an import is made once a minute at most, and once a year at least",
+        ));
     }
     Ok(())
 }

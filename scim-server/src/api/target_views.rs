@@ -8,9 +8,11 @@ use endpoint_store::targets::{Mode, NewTarget, Options, Target};
 use endpoint_targets::reconcile::Report;
 use scim_core::time::format;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use super::endpoints::present;
+use super::tokens::integer;
 
 const HOUR: Millis = 3_600_000;
 
@@ -61,15 +63,15 @@ pub(super) struct NewTargetBody {
     /// Every so many hours what is there is taken over; only when asked for if absent.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = u16, minimum = 1, maximum = 8760, required = false)]
-    pub(super) import_every_hours: Option<u16>,
+    pub(super) import_every_hours: Option<Number>,
     /// Failures in a row after which it is left alone for a while; 20 when absent.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = u8, minimum = 1, maximum = 50, required = false)]
-    pub(super) threshold: Option<u8>,
+    pub(super) threshold: Option<Number>,
     /// Length of a password that is made for a new account, used once and kept nowhere; 32 when absent.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = u8, minimum = 8, maximum = 128, required = false)]
-    pub(super) password_length: Option<u8>,
+    pub(super) password_length: Option<Number>,
     /// The ASCII punctuation marks that such a password has at least one of; none when empty.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = String, max_length = 32, pattern = r"^[!-/:-@\[-`{-~]*$", required = false)]
@@ -99,15 +101,15 @@ pub(super) struct TargetPatch {
     /// Every so many hours what is there is taken over; only when asked for with `null`.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = Option<u16>, minimum = 1, maximum = 8760, required = false)]
-    pub(super) import_every_hours: Option<Option<u16>>,
+    pub(super) import_every_hours: Option<Option<Number>>,
     /// Failures in a row after which it is left alone for a while.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = u8, minimum = 1, maximum = 50, required = false)]
-    pub(super) threshold: Option<u8>,
+    pub(super) threshold: Option<Number>,
     /// Length of a password that is made for a new account, used once and kept nowhere.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = u8, minimum = 8, maximum = 128, required = false)]
-    pub(super) password_length: Option<u8>,
+    pub(super) password_length: Option<Number>,
     /// The ASCII punctuation marks that such a password has at least one of; none when empty.
     #[serde(default, deserialize_with = "present")]
     #[schema(inline, value_type = String, max_length = 32, pattern = r"^[!-/:-@\[-`{-~]*$", required = false)]
@@ -122,16 +124,25 @@ impl TargetPatch {
             secret: self.secret.map(SecretBytes::from_text),
             domain: self.domain.map(Option::unwrap_or_default),
             mode: self.mode.map(Mode::from),
-            import_every: self.import_every_hours.map(|hours| hours.map(millis)),
-            threshold: self.threshold.map(i64::from),
-            password_length: self.password_length.map(usize::from),
+            import_every: self.import_every_hours.map(|hours| hours.as_ref().map(millis)),
+            threshold: self.threshold.as_ref().map(whole),
+            password_length: self.password_length.as_ref().map(length),
             password_symbols: self.password_symbols,
         }
     }
 }
 
-fn millis(hours: u16) -> Millis {
-    i64::from(hours) * HOUR
+/// What is no whole number counts as nought, which is refused where it is judged.
+fn whole(number: &Number) -> i64 {
+    integer(number).unwrap_or(0)
+}
+
+fn length(number: &Number) -> usize {
+    usize::try_from(whole(number)).unwrap_or(0)
+}
+
+fn millis(hours: &Number) -> Millis {
+    whole(hours).saturating_mul(HOUR)
 }
 
 impl NewTargetBody {
@@ -146,10 +157,10 @@ impl NewTargetBody {
             domain: self.domain,
             mode: self.mode.map_or(Mode::Queued, Mode::from),
             allow_http: self.allow_http,
-            import_every: self.import_every_hours.map(millis),
+            import_every: self.import_every_hours.as_ref().map(millis),
             options: Options {
-                threshold: self.threshold.map_or(usual.threshold, i64::from),
-                password_length: self.password_length.map_or(usual.password_length, usize::from),
+                threshold: self.threshold.as_ref().map_or(usual.threshold, whole),
+                password_length: self.password_length.as_ref().map_or(usual.password_length, length),
                 password_symbols: self.password_symbols.unwrap_or(usual.password_symbols),
             },
         }
