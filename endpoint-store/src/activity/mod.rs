@@ -1,6 +1,6 @@
 //! What happened at an endpoint, told as people would: changes of one hand that follow each other closely are one line.
 //!
-//! [`fold`] and [`words`] are pure; [`page`] reads a bounded part of the change log for them.
+//! `fold` and `words` are pure; [`page`] reads a bounded part of the change log for them.
 
 mod fold;
 mod words;

@@ -1,7 +1,7 @@
 //! The request log: what identity providers sent and what they were told, so that a failed sync can be explained.
 //!
 //! A request only hands itself to a bounded queue ([`Log`]). The server writes what waits several times a second, masked
-//! ([`mask`]): no password, token or secret is kept, and of a body no more than its beginning. An explanation is made
+//! (`mask`): no password, token or secret is kept, and of a body no more than its beginning. An explanation is made
 //! anew whenever somebody looks ([`explain`]), from what was kept and the dialect of that moment.
 
 mod bodies;
