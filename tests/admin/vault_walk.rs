@@ -94,7 +94,9 @@ impl Walk {
     ) {
         let user = onelogin.variables.get("user_id").expect("he was created").to_owned();
         let listed = format!("displayName eq \"{GROUP}\"");
+        let begun = std::time::Instant::now();
         while scim.find("Groups", &listed).await.is_empty() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the group is never taken over");
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         let mut refresh = Player::new(ONELOGIN_REFRESH, scim.address, &scim.base, &scim.token);

@@ -88,7 +88,9 @@ both! {
         vault::until(&vault, "ann's end", |world| world.named("ann").is_some_and(|ann| !ann.enabled)).await;
         vault::settled(app, &endpoint).await;
         let mut after = metrics(app).await;
+        let begun = std::time::Instant::now();
         while !after.contains("scim_endpoint_last_heard_seconds{") {
+            assert!(begun.elapsed() < Duration::from_secs(30), "what was heard is never written");
             // The counts of the hour are written every three seconds.
             tokio::time::sleep(Duration::from_millis(200)).await;
             after = metrics(app).await;
